@@ -1,0 +1,70 @@
+"""Dataset: images with their labels, and how to set some aside."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Dataset(NamedTuple):
+    """Images and labels that belong together.
+
+    Attributes:
+        images: float64 array of shape (count, pixels), from 0 (background) to 1 (ink).
+        labels: int64 array of shape (count,).
+    """
+
+    images: NDArray[np.float64]
+    labels: NDArray[np.int64]
+
+    @property
+    def count(self) -> int:
+        """How many images there are. (``len()`` of this pair of arrays is 2.)"""
+        return len(self.labels)
+
+    def take(self, indices: NDArray[np.int64]) -> Dataset:
+        """The images at these positions."""
+        return Dataset(self.images[indices], self.labels[indices])
+
+    def sample(self, count: int, seed: int = 0) -> Dataset:
+        """``count`` images, drawn without replacement with the classes kept in balance.
+
+        Raises:
+            ValueError: if there are fewer images than that.
+        """
+        if not 1 <= count <= self.count:
+            raise ValueError(f"cannot take {count} of {self.count} images")
+        return self.take(_balanced_order(self.labels, seed)[:count])
+
+
+def split(dataset: Dataset, validation: float = 0.1, seed: int = 0) -> tuple[Dataset, Dataset]:
+    """Set a share of every class aside: training and validation images.
+
+    Args:
+        dataset: what to divide.
+        validation: the share to set aside, above 0 and below 1.
+        seed: the same seed gives the same split.
+
+    >>> training, aside = split(Dataset(np.zeros((20, 4)), np.arange(20) % 2))
+    >>> training.count, aside.count
+    (18, 2)
+    """
+    if not 0 < validation < 1:
+        raise ValueError(f"validation must be a share above 0 and below 1, got {validation}")
+    if dataset.count < 2:
+        raise ValueError(f"cannot split {dataset.count} image(s) in two")
+    order = _balanced_order(dataset.labels, seed)
+    aside = min(max(1, round(dataset.count * validation)), dataset.count - 1)
+    return dataset.take(order[aside:]), dataset.take(order[:aside])
+
+
+def _balanced_order(labels: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
+    """A random order in which every stretch from the start holds the classes in proportion."""
+    generator = np.random.default_rng(seed)
+    places = np.empty(len(labels))
+    for label in np.unique(labels):
+        members = generator.permutation(np.flatnonzero(labels == label))
+        places[members] = (np.arange(len(members)) + generator.random()) / len(members)
+    return np.argsort(places, kind="stable")

@@ -1,0 +1,214 @@
+"""The mathematics namespaces: one for each kind of number that can flow through a graph.
+
+A rule in the table of primitives is written once, for instance ``m.exp(a) * b``. Which ``exp`` that
+is depends on the *carrier*, the kind of number at hand: a float, an exact ``Fraction``, a
+``Decimal``, an mpmath number, or a whole NumPy array. Each carrier has one namespace ``m`` here.
+Rules use operators, ints and what :class:`Mathematics` lists, and nothing else.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from fractions import Fraction
+from numbers import Complex, Real
+from typing import Any
+
+import numpy as np
+
+
+Number = Any
+"""A float, or a carrier that is kept as it is: Fraction, Decimal, mpmath's mpf."""
+
+Thunk = Callable[[], Any]
+
+
+class Mathematics:
+    """What a rule may ask of its carrier. Composite functions are written once, for all carriers."""
+
+    carrier: Callable[[Any], Any]
+    exp: Callable[[Any], Any]
+    log: Callable[[Any], Any]
+    sqrt: Callable[[Any], Any]
+    sin: Callable[[Any], Any]
+    cos: Callable[[Any], Any]
+    tanh: Callable[[Any], Any]
+
+    undefined: Any = math.nan
+    """Stands for a derivative that does not exist."""
+
+    def is_finite(self, a: Any) -> bool:
+        return math.isfinite(a)
+
+    def is_zero(self, a: Any) -> Any:
+        return a == 0
+
+    def ratio(self, numerator: int, denominator: int) -> Any:
+        """A quotient of two ints, as exact as the carrier can hold it."""
+        return self.carrier(numerator) / denominator
+
+    def where(self, condition: Any, if_true: Thunk, if_false: Thunk) -> Any:
+        """The value of one of two thunks: the branch that is not taken is never evaluated."""
+        return if_true() if condition else if_false()
+
+    def maximum(self, a: Any, b: Any) -> Any:
+        """The larger of two; NaN where either is NaN."""
+        return self.where(a >= b, lambda: a, lambda: self.where(b > a, lambda: b, lambda: a + b))
+
+    def sigmoid(self, a: Any) -> Any:
+        """1 / (1 + exp(-a)), written so that no exponent is positive and nothing overflows."""
+        shrinking = self.exp(-abs(a))
+        return self.where(
+            a >= 0, lambda: 1 / (1 + shrinking), lambda: shrinking / (1 + shrinking)
+        )
+
+    def logsumexp(self, operands: Iterable[Any]) -> Any:
+        """log(sum(exp(a))), shifted by the largest operand so that nothing overflows."""
+        operands = tuple(operands)
+        peak = functools.reduce(self.maximum, operands)
+        return self.where(
+            peak - peak == 0,
+            lambda: peak + self.log(sum(self.exp(a - peak) for a in operands)),
+            lambda: peak,
+        )
+
+
+class _FloatMathematics(Mathematics):
+    carrier = float
+    exp = staticmethod(math.exp)
+    log = staticmethod(math.log)
+    sqrt = staticmethod(math.sqrt)
+    sin = staticmethod(math.sin)
+    cos = staticmethod(math.cos)
+    tanh = staticmethod(math.tanh)
+
+
+class _RationalMathematics(Mathematics):
+    """Exact arithmetic. A function whose values are irrational has no rule here."""
+
+    carrier = Fraction
+
+    def is_finite(self, a: Any) -> bool:
+        return True
+
+    def __getattr__(self, name: str) -> Any:
+        raise TypeError(
+            f"{name} has no exact rule for Fraction; convert the operand with float(...) first"
+        )
+
+
+class _DecimalMathematics(Mathematics):
+    carrier = Decimal
+    exp = staticmethod(Decimal.exp)
+    log = staticmethod(Decimal.ln)
+    sqrt = staticmethod(Decimal.sqrt)
+
+    def is_finite(self, a: Any) -> bool:
+        return Decimal(a).is_finite()
+
+    def __getattr__(self, name: str) -> Any:
+        raise TypeError(
+            f"{name} has no rule for Decimal; use float(...) or mpmath.mpf(...) for the operand"
+        )
+
+
+class _ArrayMathematics(Mathematics):
+    """NumPy arrays, element by element, following IEEE 754: overflow is inf, 0/0 is NaN."""
+
+    carrier = staticmethod(np.asarray)
+    exp = staticmethod(np.exp)
+    log = staticmethod(np.log)
+    sqrt = staticmethod(np.sqrt)
+    sin = staticmethod(np.sin)
+    cos = staticmethod(np.cos)
+    tanh = staticmethod(np.tanh)
+
+    def where(self, condition: Any, if_true: Thunk, if_false: Thunk) -> Any:
+        return np.where(condition, if_true(), if_false())
+
+
+class _MultiprecisionMathematics(Mathematics):
+    """mpmath's numbers, at the precision of the context that they come from."""
+
+    def __init__(self, carrier: Callable[[Any], Any], context: Any) -> None:
+        self.carrier = carrier
+        self._context = context
+
+    def is_finite(self, a: Any) -> bool:
+        return bool(self._context.isfinite(a))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._context, name)
+
+
+FLOAT = _FloatMathematics()
+RATIONAL = _RationalMathematics()
+DECIMAL = _DecimalMathematics()
+ARRAY = _ArrayMathematics()
+
+_BY_CARRIER: dict[type, Mathematics] = {
+    float: FLOAT,
+    int: FLOAT,
+    Fraction: RATIONAL,
+    Decimal: DECIMAL,
+}
+
+
+def is_multiprecision(number: object) -> bool:
+    """Whether a number is mpmath's mpf; mpmath itself need not be installed."""
+    return hasattr(number, "_mpf_") and hasattr(number, "context")
+
+
+def mathematics_of(operands: Iterable[Number]) -> Mathematics:
+    """The namespace for these operands: that of their common carrier, ints fitting in with any."""
+    kinds = set(map(type, operands))
+    if len(kinds) > 1:
+        kinds.discard(int)
+    if len(kinds) > 1:
+        # Python's own operators decide whether such carriers can be combined at all.
+        kinds = {type(functools.reduce(lambda a, b: a + b, (kind(0) for kind in kinds)))}
+    (kind,) = kinds
+    known = _BY_CARRIER.get(kind)
+    if known is None:
+        known = _BY_CARRIER[kind] = _MultiprecisionMathematics(kind, kind.context)  # type: ignore[attr-defined]
+    return known
+
+
+def as_number(number: object) -> Number:
+    """The number that a graph keeps: float for int, bool and NumPy scalars; exact carriers as they are.
+
+    Raises:
+        TypeError: for anything else (str, complex, an array, None), saying what to pass instead.
+
+    >>> as_number(3), as_number(Fraction(1, 3))
+    (3.0, Fraction(1, 3))
+    """
+    if type(number) is float or isinstance(number, Fraction | Decimal) or is_multiprecision(number):
+        return number
+    if isinstance(number, int | float | np.bool | np.integer | np.floating):
+        return float(number)
+    raise TypeError(_not_a_number(number))
+
+
+def is_complex(number: object) -> bool:
+    """Whether a result has left the real numbers."""
+    return isinstance(number, Complex) and not isinstance(number, Real)
+
+
+def _not_a_number(number: object) -> str:
+    kind = type(number).__name__
+    expected = "expected a real number (int, float, NumPy scalar, Fraction, Decimal or mpf)"
+    if isinstance(number, np.ndarray):
+        return (
+            f"{expected}, got an array of shape {number.shape}; make one Value per element, "
+            "e.g. [Value(a) for a in array.flat]"
+        )
+    if isinstance(number, list | tuple | dict):
+        return f"{expected}, got a {kind} of {len(number)}; make one Value per element"
+    if is_complex(number):
+        return f"{expected}, got the complex number {number}; use its real and imaginary parts as two Values"
+    if isinstance(number, str):
+        return f"{expected}, got the string {number!r}; convert it with float(...) first"
+    return f"{expected}, got {kind} {number!r:.60}"

@@ -1,0 +1,29 @@
+"""Losses: one number that says how wrong an answer is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from autodiff.functions import logsumexp
+
+
+def cross_entropy(logits: Sequence[Any], label: int) -> Any:
+    """-log softmax(logits)[label] = logsumexp(logits) - logits[label], which never overflows.
+
+    Its gradient on the logits is softmax(logits) - onehot(label). Bishop, Pattern Recognition and
+    Machine Learning (2006), section 4.3.4.
+
+    Args:
+        logits: one Value or number per class, of any size.
+        label: the right class, from 0.
+
+    Raises:
+        ValueError: if there is no class with that label.
+
+    >>> round(cross_entropy([0.0, 0.0], 1), 6)
+    0.693147
+    """
+    if not 0 <= label < len(logits):
+        raise ValueError(f"label must be one of 0 ... {len(logits) - 1}, got {label}")
+    return logsumexp(logits) - logits[label]

@@ -1,0 +1,288 @@
+"""THE table: every operation that a graph can record, each with one rule.
+
+An entry states mathematics only: the value, and the partial derivative for each operand. The same
+line serves every carrier (see :mod:`autodiff.mathematics`), because it is written in operators and
+in the namespace ``m``. In a derivative, ``y`` is the value of the operation, so that ``exp`` can say
+"my derivative is ``y``". The chain rule is not here; it stands once, in :mod:`autodiff.value`.
+
+To add an operation, add one entry: it is then a function, a method of ``Value``, a gate in pictures
+and a row of the tests.
+"""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from operator import mul as times
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from autodiff.mathematics import (
+    ARRAY,
+    Mathematics,
+    Number,
+    as_number,
+    is_complex,
+    mathematics_of,
+)
+
+Rule = Callable[..., Any]
+
+
+class Domain(NamedTuple):
+    """Where an operation and its derivatives are defined: in words, and as a test."""
+
+    text: str
+    contains: Callable[..., bool]
+
+
+EVERYWHERE = Domain("all real numbers", lambda *operands: True)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Primitive:
+    """One operation of the table. Calling it on Values records a node; on numbers it computes.
+
+    Attributes:
+        name: the field's name for it, also the name of the function and of the method.
+        symbol: what a picture shows in the gate.
+        arity: how many operands it takes; None for any number.
+        value: ``value(m, *operands)``, the operation itself.
+        derivatives: for a fixed arity, one rule ``d(m, y, *operands)`` per operand; for a variadic
+            primitive a single rule that gives all partial derivatives as a tuple.
+        domain: where both are defined.
+
+    >>> exp(0.0), add(2, 3)
+    (1.0, 5.0)
+    """
+
+    name: str
+    symbol: str
+    arity: int | None
+    value: Rule
+    derivatives: tuple[Rule, ...]
+    domain: Domain
+
+    def __call__(self, *operands: Any) -> Any:
+        for operand in operands:
+            if hasattr(operand, "__record__"):
+                return operand.__record__(self, operands)
+        self.check_arity(operands)
+        return self.evaluate([as_number(operand) for operand in operands])
+
+    def check_arity(self, operands: Sequence[object]) -> None:
+        """Raise TypeError unless the number of operands is right."""
+        if self.arity is not None and len(operands) != self.arity:
+            raise TypeError(f"{self.name} takes {self.arity} operand(s), got {len(operands)}")
+
+    def evaluate(self, operands: Sequence[Number]) -> Number:
+        """The value at these numbers.
+
+        Raises:
+            ValueError, ZeroDivisionError, OverflowError: Python's own class, where finite operands
+                give a result that is not a finite real number. Operands that are themselves
+                infinite or NaN follow IEEE 754 instead.
+        """
+        return self._value(mathematics_of(operands), operands)
+
+    def linearize(
+        self, operands: Sequence[Number], varies: Sequence[bool]
+    ) -> tuple[Number, tuple[Number, ...]]:
+        """The value and ∂(value)/∂(operand) for each operand, in order.
+
+        A derivative that is infinite or undefined at a valid value is given as inf or NaN. An
+        operand that does not ``vary`` (a constant) may be given 0 in place of its derivative.
+        """
+        m = mathematics_of(operands)
+        y = self._value(m, operands)
+        if self.arity is None:
+            (all_at_once,) = self.derivatives
+            return y, tuple(self._differentiate(all_at_once, m, y, operands))
+        return y, tuple(
+            [
+                self._differentiate(rule, m, y, operands) if varying else 0
+                for rule, varying in zip(self.derivatives, varies, strict=True)
+            ]
+        )
+
+    def _value(self, m: Mathematics, operands: Sequence[Number]) -> Number:
+        try:
+            y = self.value(m, *operands)
+        except (ArithmeticError, ValueError):
+            if builtins.all(m.is_finite(operand) for operand in operands):
+                raise
+            y = self._ieee(self.value, m, operands)
+        if type(y) is float and y - y == 0.0:
+            return y
+        if is_complex(y):
+            raise ValueError(f"{self.name} has no real value here")
+        if isinstance(y, int):  # a comparison, or a rule that answers with a plain 0 or 1
+            y = m.carrier(y)
+        if not m.is_finite(y) and builtins.all(m.is_finite(operand) for operand in operands):
+            raise OverflowError(f"{self.name} is too large for a float")
+        return y
+
+    @classmethod
+    def _differentiate(
+        cls, rule: Rule, m: Mathematics, y: Number, operands: Sequence[Number]
+    ) -> Any:
+        try:
+            return rule(m, y, *operands)
+        except (ArithmeticError, ValueError):
+            return cls._ieee(rule, m, (y, *operands))
+
+    @staticmethod
+    def _ieee(rule: Rule, m: Mathematics, arguments: Sequence[Number]) -> Any:
+        """What IEEE 754 makes of it, where Python's own arithmetic raises."""
+        with np.errstate(all="ignore"):
+            result = np.asarray(rule(ARRAY, *[np.float64(a) for a in arguments])).tolist()
+        return result if isinstance(result, list) else m.carrier(result)
+
+    def __repr__(self) -> str:
+        return f"<primitive {self.name}>"
+
+    def __str__(self) -> str:
+        return self.name
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (PRIMITIVES.__getitem__, (self.name,))
+
+
+PRIMITIVES: dict[str, Primitive] = {}
+
+
+def define(
+    name: str,
+    symbol: str,
+    value: Rule,
+    *derivatives: Rule,
+    domain: Domain = EVERYWHERE,
+    variadic: bool = False,
+) -> Primitive:
+    """Add an entry to the table; the number of derivative rules says how many operands it takes."""
+    arity = None if variadic else len(derivatives)
+    primitive = Primitive(name, symbol, arity, value, derivatives, domain)
+    PRIMITIVES[name] = primitive
+    return primitive
+
+
+def _zero(m: Mathematics, y: Any, *operands: Any) -> int:
+    return 0
+
+
+# A plain number inside an expression, as the 2 in ``2 * x``. It never varies.
+constant = define("constant", "", lambda m: 0)
+
+# ---------------------------------------------------------------------------------- arithmetic
+
+add = define(
+    "add", "+", lambda m, a, b: a + b,
+    lambda m, y, a, b: 1,
+    lambda m, y, a, b: 1,
+)
+subtract = define(
+    "subtract", "−", lambda m, a, b: a - b,
+    lambda m, y, a, b: 1,
+    lambda m, y, a, b: -1,
+)
+multiply = define(
+    "multiply", "×", lambda m, a, b: a * b,
+    lambda m, y, a, b: b,
+    lambda m, y, a, b: a,
+)
+divide = define(
+    "divide", "÷", lambda m, a, b: a / b,
+    lambda m, y, a, b: 1 / b,
+    lambda m, y, a, b: -y / b,
+    domain=Domain("b ≠ 0", lambda a, b: b != 0),
+)
+power = define(
+    "power", "aᵇ", lambda m, a, b: a**b,
+    lambda m, y, a, b: m.where(m.is_zero(b), lambda: 0, lambda: b * a ** (b - 1)),
+    lambda m, y, a, b: m.where(
+        a > 0,
+        lambda: y * m.log(a),
+        lambda: m.where(m.is_zero(a), lambda: 0, lambda: m.undefined),
+    ),
+    domain=Domain("a > 0, or b a whole number (and a ≠ 0 where b < 0)", lambda a, b: a > 0),
+)
+negate = define(
+    "negate", "×−1", lambda m, a: -a,
+    lambda m, y, a: -1,
+)
+
+# --------------------------------------------- comparisons: 0 or 1, and flat wherever they are smooth
+
+less = define("less", "<", lambda m, a, b: a < b, _zero, _zero)
+less_equal = define("less_equal", "≤", lambda m, a, b: a <= b, _zero, _zero)
+greater = define("greater", ">", lambda m, a, b: a > b, _zero, _zero)
+greater_equal = define("greater_equal", "≥", lambda m, a, b: a >= b, _zero, _zero)
+
+# ---------------------------------------------------------------------------------- functions
+
+exp = define(
+    "exp", "eˣ", lambda m, a: m.exp(a),
+    lambda m, y, a: y,
+)
+log = define(
+    "log", "ln", lambda m, a: m.log(a),
+    lambda m, y, a: 1 / a,
+    domain=Domain("a > 0", lambda a: a > 0),
+)
+sqrt = define(
+    "sqrt", "√", lambda m, a: m.sqrt(a),
+    lambda m, y, a: 1 / (2 * y),
+    domain=Domain("a ≥ 0", lambda a: a >= 0),
+)
+sin = define(
+    "sin", "sin", lambda m, a: m.sin(a),
+    lambda m, y, a: m.cos(a),
+)
+cos = define(
+    "cos", "cos", lambda m, a: m.cos(a),
+    lambda m, y, a: -m.sin(a),
+)
+# 1 - tanh² loses every digit where tanh is nearly 1; the equal 4 σ(2a) σ(-2a) loses none.
+tanh = define(
+    "tanh", "tanh", lambda m, a: m.tanh(a),
+    lambda m, y, a: 4 * m.sigmoid(2 * a) * m.sigmoid(-2 * a),
+)
+# σ(1 - σ), with σ(-a) for 1 - σ(a), for the same reason.
+sigmoid = define(
+    "sigmoid", "σ", lambda m, a: m.sigmoid(a),
+    lambda m, y, a: y * m.sigmoid(-a),
+)
+relu = define(
+    "relu", "ReLU", lambda m, a: m.maximum(a, 0),
+    lambda m, y, a: m.where(a > 0, lambda: 1, lambda: 0),
+)
+abs = define(
+    "abs", "|a|", lambda m, a: builtins.abs(a),
+    lambda m, y, a: m.where(a > 0, lambda: 1, lambda: m.where(a < 0, lambda: -1, lambda: 0)),
+)
+maximum = define(
+    "maximum", "max", lambda m, a, b: m.maximum(a, b),
+    lambda m, y, a, b: m.where(
+        a > b, lambda: 1, lambda: m.where(a < b, lambda: 0, lambda: m.ratio(1, 2))
+    ),
+    lambda m, y, a, b: m.where(
+        b > a, lambda: 1, lambda: m.where(b < a, lambda: 0, lambda: m.ratio(1, 2))
+    ),
+)
+
+# ------------------------------------------------------- any number of operands, as one gate
+
+# Operands in the order w1 ... wn, x1 ... xn, b.
+dot = define(
+    "dot", "Σ", lambda m, *wxb: sum(map(times, wxb, wxb[len(wxb) // 2 : -1]), wxb[-1]),
+    lambda m, y, *wxb: wxb[len(wxb) // 2 : -1] + wxb[: len(wxb) // 2] + (1,),
+    variadic=True,
+)
+# The derivatives are the softmax of the operands.
+logsumexp = define(
+    "logsumexp", "ln Σ eˣ", lambda m, *a: m.logsumexp(a),
+    lambda m, y, *a: tuple(m.exp(each - y) for each in a),
+    variadic=True,
+)

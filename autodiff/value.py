@@ -1,0 +1,404 @@
+"""Value: a number that remembers the operation and the operands that it came from.
+
+From that one record everything else follows. ``backward()`` is a topological sort and the chain
+rule, and the chain rule stands exactly once, in :func:`backpropagate`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+
+import numpy as np
+
+from autodiff import primitives
+from autodiff.mathematics import Number, as_number
+from autodiff.primitives import PRIMITIVES, Primitive
+
+_scope: ContextVar[str] = ContextVar("scope", default="")
+
+
+@contextmanager
+def scope(name: str) -> Iterator[None]:
+    """Nodes made inside remember ``name``; scopes nest, as ``"layer1/neuron3"``.
+
+    >>> with scope("layer1"), scope("neuron3"):
+    ...     Value(1.0).scope
+    'layer1/neuron3'
+    """
+    if not isinstance(name, str) or not name:
+        raise TypeError(f"scope() expected a name, a non-empty string, got {name!r}")
+    outer = _scope.get()
+    token = _scope.set(f"{outer}/{name}" if outer else name)
+    try:
+        yield
+    finally:
+        _scope.reset(token)
+
+
+class Value:
+    """A scalar in a computation graph.
+
+    Args:
+        data: the number. int, bool and NumPy scalars become float; Fraction, Decimal and mpmath
+            numbers are kept, so that derivatives can be exact.
+        name: what pictures and messages call it.
+
+    Attributes:
+        data: the number. It may be set on a leaf, as optimizers do, and only there.
+        grad: ∂(root)/∂(this), after ``root.backward()``. Leaves add up over calls until it is set
+            back to zero, as in PyTorch; intermediate values start afresh at each call.
+        op: the primitive that made it; None for a leaf.
+        parents: the operands, one for each slot: ``a * a`` has two.
+        local_derivatives: ∂(this)/∂(operand) for each slot, recorded together with the value.
+        name, scope: who it is and where it was made; either may be empty.
+
+    Raises:
+        TypeError: if ``data`` is not one real number.
+
+    >>> x, y, z = Value(-2.0), Value(5.0), Value(-4.0)
+    >>> f = (x + y) * z
+    >>> f.backward()
+    >>> f.data, x.grad, y.grad, z.grad
+    (-12.0, -4.0, -4.0, 3.0)
+    """
+
+    __slots__ = (
+        "__weakref__", "_data", "grad", "op", "parents", "local_derivatives", "name", "scope",
+    )  # fmt: skip
+
+    _data: Number
+    grad: Number
+    op: Primitive | None
+    parents: tuple[Value, ...]
+    local_derivatives: tuple[Number, ...]
+    name: str
+    scope: str
+
+    def __init__(self, data: Number, name: str = "") -> None:
+        if isinstance(data, Value):
+            raise TypeError("expected a number, got a Value; pass its .data for a new leaf")
+        if not isinstance(name, str):
+            raise TypeError(f"name must be a string, got {type(name).__name__} {name!r:.40}")
+        self._data = as_number(data)
+        self.grad = _zero_like(self._data)
+        self.op = None
+        self.parents = ()
+        self.local_derivatives = ()
+        self.name = name
+        self.scope = _scope.get()
+
+    # ------------------------------------------------------------------------------ the number
+
+    @property
+    def data(self) -> Number:
+        """The number that this value holds."""
+        return self._data
+
+    @data.setter
+    def data(self, data: Number) -> None:
+        if self.op is not None:
+            raise AttributeError(
+                f"only a leaf's data can be set, and this one was computed by {self.op}; "
+                "set the leaves and compute again, or use Graph(...).forward({leaf: number})"
+            )
+        self._data = as_number(data)
+
+    def item(self) -> Number:
+        """The plain number, cut off from the graph; the same as ``.data``."""
+        return self._data
+
+    # ------------------------------------------------------------------------------- backward
+
+    def backward(self) -> None:
+        """Add ∂(this)/∂(leaf) to the ``grad`` of every leaf below, in time linear in the graph.
+
+        Raises:
+            ValueError: if this is a constant: then there is nothing to differentiate by.
+        """
+        if self.op is primitives.constant:
+            raise ValueError(
+                "backward() needs a value computed from at least one Value(...) leaf, "
+                f"and this is the constant {self._data}"
+            )
+        order = topological_order([self])
+        zero = _zero_like(self._data)
+        for node in order:
+            node.grad = zero
+        self.grad += 1
+        backpropagate(order)
+
+    # ------------------------------------------------------------------------------ operators
+
+    def __record__(self, primitive: Primitive, operands: tuple[Any, ...]) -> Value:
+        """A new node: the primitive applied to operands, of which at least one is a Value."""
+        primitive.check_arity(operands)
+        if set(map(type, operands)) != {Value}:
+            operands = tuple([self._operand(operand) for operand in operands])
+        return _record(primitive, operands)
+
+    def _operand(self, operand: Any) -> Value:
+        """A Value as it is; a plain number as a constant, an int in this value's carrier."""
+        if type(operand) is Value:
+            return operand
+        number = as_number(operand)
+        if isinstance(operand, int) and type(self._data) is not float:
+            number = type(self._data)(operand)
+        return _constant(number)
+
+    def __add__(self, other: Any) -> Value:
+        # + and × are written out here because networks are made of them. A test holds
+        # them to the table.
+        if type(other) is Value:
+            y = self._data + other._data
+            if y - y == 0:
+                return _node(y, primitives.add, (self, other), (1, 1))
+        return _binary(primitives.add, self, other)
+
+    def __mul__(self, other: Any) -> Value:
+        if type(other) is Value:
+            a, b = self._data, other._data
+            y = a * b
+            if y - y == 0:
+                return _node(y, primitives.multiply, (self, other), (b, a))
+        return _binary(primitives.multiply, self, other)
+
+    def __radd__(self, other: Any) -> Value:
+        return _binary(primitives.add, other, self)
+
+    def __rmul__(self, other: Any) -> Value:
+        return _binary(primitives.multiply, other, self)
+
+    def __sub__(self, other: Any) -> Value:
+        return _binary(primitives.subtract, self, other)
+
+    def __rsub__(self, other: Any) -> Value:
+        return _binary(primitives.subtract, other, self)
+
+    def __truediv__(self, other: Any) -> Value:
+        return _binary(primitives.divide, self, other)
+
+    def __rtruediv__(self, other: Any) -> Value:
+        return _binary(primitives.divide, other, self)
+
+    def __pow__(self, other: Any) -> Value:
+        return _binary(primitives.power, self, other)
+
+    def __rpow__(self, other: Any) -> Value:
+        return _binary(primitives.power, other, self)
+
+    def __lt__(self, other: Any) -> Value:
+        return _binary(primitives.less, self, other)
+
+    def __le__(self, other: Any) -> Value:
+        return _binary(primitives.less_equal, self, other)
+
+    def __gt__(self, other: Any) -> Value:
+        return _binary(primitives.greater, self, other)
+
+    def __ge__(self, other: Any) -> Value:
+        return _binary(primitives.greater_equal, self, other)
+
+    def __neg__(self) -> Value:
+        return _record(primitives.negate, (self,))
+
+    def __pos__(self) -> Value:
+        return self
+
+    def __abs__(self) -> Value:
+        return _record(primitives.abs, (self,))
+
+    # == and hash() are identity, as for any object: nodes are keys of dicts and sets.
+
+    # ----------------------------------------------------------------- numbers out, in the open
+
+    def __bool__(self) -> bool:
+        return bool(self._data)
+
+    def __float__(self) -> NoReturn:
+        self._refuse("float")
+
+    def __int__(self) -> NoReturn:
+        self._refuse("int")
+
+    def __complex__(self) -> NoReturn:
+        self._refuse("complex")
+
+    def _refuse(self, kind: str) -> NoReturn:
+        raise TypeError(
+            f"a Value is not turned into {kind} silently, because its gradient would be lost; "
+            "use .data or .item() for the number, or autodiff's functions in place of math's"
+        )
+
+    def __format__(self, specification: str) -> str:
+        return format(self._data, specification) if specification else repr(self)
+
+    def __repr__(self) -> str:
+        name = f", name={self.name!r}" if self.name else ""
+        return f"Value({self._data}{name}, grad={self.grad})"
+
+    if TYPE_CHECKING:  # The methods that the table gives, for type checkers and editors.
+
+        def exp(self) -> Value: ...
+        def log(self) -> Value: ...
+        def sqrt(self) -> Value: ...
+        def sin(self) -> Value: ...
+        def cos(self) -> Value: ...
+        def tanh(self) -> Value: ...
+        def sigmoid(self) -> Value: ...
+        def relu(self) -> Value: ...
+        def abs(self) -> Value: ...
+        def maximum(self, other: Any) -> Value: ...
+
+
+def _method(primitive: Primitive) -> Callable[..., Value]:
+    def method(self: Value, *others: Any) -> Value:
+        return self.__record__(primitive, (self, *others))
+
+    method.__name__ = primitive.name
+    method.__doc__ = f"The same as ``{primitive.name}(self, ...)``."
+    return method
+
+
+for _primitive in PRIMITIVES.values():
+    if _primitive.arity:
+        setattr(Value, _primitive.name, _method(_primitive))
+
+
+# ------------------------------------------------------------------------------------ recording
+
+
+def _node(
+    data: Number,
+    op: Primitive | None,
+    parents: tuple[Value, ...],
+    local_derivatives: tuple[Number, ...],
+) -> Value:
+    node = object.__new__(Value)
+    node._data = data
+    node.grad = 0.0
+    node.op = op
+    node.parents = parents
+    node.local_derivatives = local_derivatives
+    node.name = ""
+    node.scope = _scope.get()
+    return node
+
+
+def _constant(number: Number) -> Value:
+    return _node(number, primitives.constant, (), ())
+
+
+def as_values(numbers: Iterable[Any]) -> list[Value]:
+    """Values as they are; plain numbers as constants."""
+    return [n if type(n) is Value else _constant(as_number(n)) for n in numbers]
+
+
+def _binary(primitive: Primitive, left: Any, right: Any) -> Value:
+    """An operator with a Value on at least one side; NotImplemented leaves arrays to NumPy."""
+    if isinstance(left, np.ndarray) or isinstance(right, np.ndarray):
+        return NotImplemented
+    value = left if type(left) is Value else right
+    return _record(primitive, (value._operand(left), value._operand(right)))
+
+
+def _record(primitive: Primitive, parents: tuple[Value, ...]) -> Value:
+    """The primitive at these operands, with its value and its local derivatives."""
+    operands = [parent._data for parent in parents]
+    y, local_derivatives = linearize(primitive, parents, operands, _scope.get())
+    return _node(y, primitive, parents, local_derivatives)
+
+
+def linearize(
+    primitive: Primitive, parents: Sequence[Value], operands: Sequence[Number], scope: str
+) -> tuple[Number, tuple[Number, ...]]:
+    """The value at these operands, and the local derivative for each parent.
+
+    A failure carries a note that says where in the graph it happened.
+    """
+    try:
+        varies = (
+            [parent.op is not primitives.constant for parent in parents] if primitive.arity else ()
+        )
+        return primitive.linearize(operands, varies)
+    except (ArithmeticError, ValueError, TypeError) as error:
+        error.add_note(_where_it_happened(primitive, parents, operands, scope))
+        raise
+
+
+def _where_it_happened(
+    primitive: Primitive, parents: Sequence[Value], operands: Sequence[Number], scope: str
+) -> str:
+    named = [
+        f"{parent.name} = {operand}" if parent.name else str(operand)
+        for parent, operand in zip(parents[:4], operands[:4], strict=True)
+    ]
+    shown = ", ".join(named) + (f", ... {len(parents)} operands" if len(parents) > 4 else "")
+    note = f"in {primitive.name}({shown})"
+    if primitive.domain is not primitives.EVERYWHERE:
+        letters = ", ".join("ab"[: len(parents)])
+        note += f"; {primitive.name}({letters}) is defined for {primitive.domain.text}"
+    return f"{note}; in scope {scope!r}" if scope else note
+
+
+def _zero_like(number: Number) -> Number:
+    """Zero in the carrier of a number, so that a sum that starts with it stays exact."""
+    return 0.0 if type(number) is float else type(number)(0)
+
+
+# ---------------------------------------------------------------------- the two algorithms
+
+
+def topological_order(roots: Sequence[Value]) -> list[Value]:
+    """The operations below the roots, each once, operands before what is computed from them.
+
+    Leaves are not listed: they have no operands, so that any place would do. The order is that of
+    a depth-first search in postorder, first operand first (Cormen et al., Introduction to
+    Algorithms, "Topological sort"), and so depends on the structure of the graph alone. Linear in
+    nodes and edges, and without recursion: depth does not matter.
+
+    >>> x = Value(2.0)
+    >>> [node.op.name for node in topological_order([(x * x + 1).log()])]
+    ['multiply', 'add', 'log']
+    """
+    order: list[Value] = []
+    seen: set[Value] = set()
+    stack: list[tuple[Value, bool]] = [(root, False) for root in reversed(roots) if root.parents]
+    while stack:
+        node, operands_are_done = stack.pop()
+        if operands_are_done:
+            order.append(node)
+        elif node not in seen:
+            seen.add(node)
+            stack.append((node, True))
+            stack += [
+                (parent, False)
+                for parent in reversed(node.parents)
+                if parent.parents and parent not in seen
+            ]
+    return order
+
+
+class Adjoint(Protocol):
+    """What the chain rule asks of a node: operands, one local derivative each, and a gradient."""
+
+    grad: Any
+
+    @property
+    def parents(self) -> Sequence[Adjoint]: ...
+    @property
+    def local_derivatives(self) -> Sequence[Any]: ...
+
+
+def backpropagate(order: Sequence[Adjoint]) -> None:
+    """The chain rule: each node hands ``local derivative · its own gradient`` to each operand.
+
+    Reverse accumulation (Griewank and Walther, Evaluating Derivatives, 2nd ed., chapter 3). In
+    reverse topological order a node's gradient is complete before it is handed on.
+    """
+    for node in reversed(order):
+        gradient = node.grad
+        for parent, local in zip(node.parents, node.local_derivatives):  # noqa: B905 (speed)
+            parent.grad += local * gradient
