@@ -1,0 +1,16 @@
+"""viz: computation graphs as pictures.
+
+>>> from autodiff import Value
+>>> import viz
+>>> x, y, z = Value(-2.0, "x"), Value(5.0, "y"), Value(-4.0, "z")
+>>> picture = viz.draw((x + y) * z)
+>>> "-12" in picture.dot
+True
+"""
+
+from viz.draw import draw
+from viz.picture import Picture
+from viz.render import RendererNotFoundError
+from viz.theme import DARK, LIGHT, Theme
+
+__all__ = ["DARK", "LIGHT", "Picture", "RendererNotFoundError", "Theme", "draw"]
