@@ -32,13 +32,13 @@ Rule = Callable[..., Any]
 
 
 class Domain(NamedTuple):
-    """Where an operation and its derivatives are defined: in words, and as a test."""
+    """Where an operation and its derivatives are defined: in words (none: everywhere), and as a test."""
 
     text: str
     contains: Callable[..., bool]
 
 
-EVERYWHERE = Domain("all real numbers", lambda *operands: True)
+EVERYWHERE = Domain("", lambda *operands: True)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -110,8 +110,10 @@ class Primitive:
     def _value(self, m: Mathematics, operands: Sequence[Number]) -> Number:
         try:
             y = self.value(m, *operands)
-        except (ArithmeticError, ValueError):
+        except (ArithmeticError, ValueError) as error:
             if builtins.all(m.is_finite(operand) for operand in operands):
+                if isinstance(error, OverflowError):
+                    raise self._overflow() from None
                 raise
             y = self._ieee(self.value, m, operands)
         if type(y) is float and y - y == 0.0:
@@ -121,8 +123,11 @@ class Primitive:
         if isinstance(y, int):  # a comparison, or a rule that answers with a plain 0 or 1
             y = m.carrier(y)
         if not m.is_finite(y) and builtins.all(m.is_finite(operand) for operand in operands):
-            raise OverflowError(f"{self.name} is too large for a float")
+            raise self._overflow()
         return y
+
+    def _overflow(self) -> OverflowError:
+        return OverflowError(f"the result of {self.name} is too large for a float")
 
     @classmethod
     def _differentiate(

@@ -324,23 +324,23 @@ def linearize(
         )
         return primitive.linearize(operands, varies)
     except (ArithmeticError, ValueError, TypeError) as error:
-        error.add_note(_where_it_happened(primitive, parents, operands, scope))
+        note = _where_it_happened(primitive, parents, operands)
+        if isinstance(error, ValueError | ZeroDivisionError) and primitive.domain.text:
+            letters = ", ".join("ab"[: len(parents)])
+            note += f"; {primitive.name}({letters}) is defined for {primitive.domain.text}"
+        error.add_note(f"{note}; in scope {scope!r}" if scope else note)
         raise
 
 
 def _where_it_happened(
-    primitive: Primitive, parents: Sequence[Value], operands: Sequence[Number], scope: str
+    primitive: Primitive, parents: Sequence[Value], operands: Sequence[Number]
 ) -> str:
     named = [
         f"{parent.name} = {operand}" if parent.name else str(operand)
         for parent, operand in zip(parents[:4], operands[:4], strict=True)
     ]
     shown = ", ".join(named) + (f", ... {len(parents)} operands" if len(parents) > 4 else "")
-    note = f"in {primitive.name}({shown})"
-    if primitive.domain is not primitives.EVERYWHERE:
-        letters = ", ".join("ab"[: len(parents)])
-        note += f"; {primitive.name}({letters}) is defined for {primitive.domain.text}"
-    return f"{note}; in scope {scope!r}" if scope else note
+    return f"in {primitive.name}({shown})"
 
 
 def _zero_like(number: Number) -> Number:

@@ -1,0 +1,182 @@
+"""The command line: ``autodiff demo | train | draw``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import autodiff
+from autodiff import demo
+from autodiff.digits import learn_to_read, load
+from autodiff.expression import evaluate
+from autodiff.graph import Graph
+from autodiff.report import table
+from autodiff.value import Value
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code: 0, or 2 with one sentence on what was wrong."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    options = _parser().parse_args(_protect_leading_minus(given))
+    try:
+        options.run(options)
+    except KeyboardInterrupt:
+        print("autodiff: stopped", file=sys.stderr)
+        return 130
+    except (ValueError, ArithmeticError, TypeError, OSError, ImportError, RuntimeError) as error:
+        print(f"autodiff: error: {_sentence(error)}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _sentence(error: Exception) -> str:
+    return "; ".join([str(error), *getattr(error, "__notes__", [])])
+
+
+def _protect_leading_minus(arguments: list[str]) -> list[str]:
+    """Let ``draw "-x*y"`` through: argparse takes what holds a space for an argument, no option."""
+    if len(arguments) > 1 and arguments[0] == "draw":
+        first = arguments[1]
+        if first.startswith("-") and not first.startswith("--") and first not in ("-o", "-h"):
+            return ["draw", f" {first}", *arguments[2:]]
+    return arguments
+
+
+# ------------------------------------------------------------------------------------- commands
+
+
+def _demo(options: argparse.Namespace) -> None:
+    demo.run(options.output, images=options.images, epochs=options.epochs, seed=options.seed)
+
+
+def _train(options: argparse.Namespace) -> None:
+    learn_to_read(
+        load(options.data),
+        hidden=options.hidden,
+        images=options.images,
+        epochs=options.epochs,
+        batch_size=options.batch_size,
+        learning_rate=options.learning_rate,
+        momentum=options.momentum,
+        seed=options.seed,
+        engine=options.engine,
+    )
+
+
+def _draw(options: argparse.Namespace) -> None:
+    import viz
+
+    variables = {name: Value(number, name) for name, number in _named_numbers(options.variables)}
+    result = evaluate(options.expression, variables)
+    if result.parents:
+        result.name = "f" if "f" not in variables else "result"
+    picture = viz.draw(result, options.view, theme=options.theme)
+    graph = Graph(result)
+    print(table(graph, dict.fromkeys([*variables.values(), result])))
+    try:
+        print(f"wrote {picture.save(options.output)}")
+    except viz.RendererNotFoundError:
+        print(picture.dot)
+        raise
+
+
+def _named_numbers(pairs: Sequence[str]) -> list[tuple[str, float]]:
+    found: dict[str, float] = {}
+    for pair in pairs:
+        name, separator, text = pair.partition("=")
+        name = name.strip()
+        if not separator or not name.isidentifier():
+            raise ValueError(f"expected NAME=NUMBER, such as x=-2, got {pair!r}")
+        if name in found:
+            raise ValueError(f"{name} was given twice")
+        try:
+            found[name] = float(text)
+        except ValueError:
+            raise ValueError(f"expected a number for {name}, got {text!r}") from None
+    return list(found.items())
+
+
+# -------------------------------------------------------------------------------------- options
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="autodiff",
+        description="Scalar automatic differentiation whose every computation is a graph.",
+    )
+    parser.add_argument("--version", action="version", version=f"autodiff {autodiff.__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    command = commands.add_parser(
+        "demo", help="the worked examples, then a network that learns to read digits"
+    )
+    command.add_argument(
+        "-o", "--output", type=Path, default=Path("demo"), metavar="FOLDER",
+        help="where the pictures go (default: %(default)s)",
+    )  # fmt: skip
+    _add_training_options(command)
+    command.set_defaults(run=_demo)
+
+    command = commands.add_parser("train", help="train a multilayer perceptron on real digits")
+    command.add_argument(
+        "--data", default="subset", metavar="subset|mnist|FOLDER",
+        help="5,000 packaged images, the full MNIST, or a folder with its IDX files "
+        "(default: %(default)s)",
+    )  # fmt: skip
+    command.add_argument(
+        "--hidden", type=_widths, default=[40, 40], metavar="40,40",
+        help="neurons in each hidden layer (default: 40,40)",
+    )  # fmt: skip
+    _add_training_options(command)
+    command.add_argument("--batch-size", type=int, default=16, help="default: %(default)s")
+    command.add_argument("--learning-rate", type=float, default=0.02, help="default: %(default)s")
+    command.add_argument("--momentum", type=float, default=0.9, help="default: %(default)s")
+    command.add_argument(
+        "--engine", choices=["eager"], default="eager", help="default: %(default)s"
+    )
+    command.set_defaults(run=_train)
+
+    command = commands.add_parser(
+        "draw",
+        help="draw the graph of an expression",
+        epilog='example: autodiff draw "(x+y)*z" x=-2 y=5 z=-4 -o f.svg',
+    )
+    command.add_argument("expression", help="for example (x+y)*z")
+    command.add_argument("variables", nargs="*", metavar="NAME=NUMBER")
+    command.add_argument(
+        "-o", "--output", type=Path, default=Path("graph.svg"), metavar="FILE",
+        help=".svg, .png, .pdf or .dot (default: %(default)s)",
+    )  # fmt: skip
+    command.add_argument(
+        "--view", choices=["both", "forward", "backward", "derivatives"], default="both",
+        help="default: %(default)s",
+    )  # fmt: skip
+    command.add_argument(
+        "--theme", choices=["light", "dark"], default="light", help="default: %(default)s"
+    )
+    command.set_defaults(run=_draw)
+    return parser
+
+
+def _add_training_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--images", type=int, default=1000, help="how many to train on (default: %(default)s)"
+    )
+    command.add_argument("--epochs", type=int, default=3, help="default: %(default)s")
+    command.add_argument(
+        "--seed", type=int, default=0, help="the same seed gives the same run (default: %(default)s)"
+    )
+
+
+def _widths(text: str) -> list[int]:
+    try:
+        widths = [int(width) for width in text.split(",")]
+    except ValueError:
+        widths = [0]
+    if min(widths) < 1:
+        raise argparse.ArgumentTypeError(
+            f"expected positive whole numbers with commas between, such as 40,40, got {text!r}"
+        )
+    return widths

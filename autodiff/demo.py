@@ -1,0 +1,125 @@
+"""The demo: three worked examples, then a network that learns to read digits, in pictures."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from autodiff.data import load_subset
+from autodiff.digits import Reader, learn_to_read
+from autodiff.functions import dot, logsumexp
+from autodiff.graph import Graph
+from autodiff.nn import MLP
+from autodiff.report import table
+from autodiff.training import predict
+from autodiff.value import Value
+from autodiff.worked_examples import (
+    Example,
+    grouped_sigmoid_neuron,
+    product_of_sum,
+    sigmoid_neuron,
+)
+
+if TYPE_CHECKING:
+    from viz import Picture
+
+
+def run(folder: Path, *, images: int = 1000, epochs: int = 3, seed: int = 0) -> None:
+    """Do everything, and save the pictures in a folder, which is made if it is not there."""
+    started = time.perf_counter()
+    folder.mkdir(parents=True, exist_ok=True)
+    gallery = _Gallery(folder)
+    _show(gallery, "1. f = (x + y) · z", product_of_sum(), "product", ["forward", "backward", "both"])
+    neuron = "2. a sigmoid neuron, f = 1 / (1 + exp(-(w0·x0 + w1·x1 + w2)))"
+    _show(gallery, neuron, sigmoid_neuron(), "neuron", ["forward", "backward", "both"])
+    grouped = "3. the same neuron, its last four gates grouped into one"
+    _show(gallery, grouped, grouped_sigmoid_neuron(), "neuron-grouped", ["both"])
+
+    print("\n4. a network that learns to read handwritten digits")
+    reader = learn_to_read(load_subset(), images=images, epochs=epochs, seed=seed)
+    _show_reader(gallery, reader)
+
+    seconds = time.perf_counter() - started
+    print(f"\n{len(gallery.saved)} pictures in {folder.resolve()} ({seconds:.0f} s):")
+    print("\n".join(f"  {path.name}" for path in gallery.saved))
+    for reason in gallery.missing:
+        print(f"note: {reason}")
+
+
+class _Gallery:
+    """The folder of pictures; what cannot be rendered here is kept as DOT text, with the reason."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.saved: list[Path] = []
+        self.missing: dict[str, None] = {}
+
+    def add(self, picture: Picture, name: str) -> None:
+        from viz import RendererNotFoundError
+
+        try:
+            self.saved.append(picture.save(self.folder / f"{name}.svg"))
+        except RendererNotFoundError as error:
+            self.saved.append(picture.save(self.folder / f"{name}.dot"))
+            self.missing[str(error)] = None
+
+
+def _show(gallery: _Gallery, title: str, example: Example, name: str, views: list[str]) -> None:
+    import viz
+
+    result = example["f"]
+    print(f"\n{title}\n{table(Graph(result), example.values())}")
+    for view in views:
+        suffix = "" if view == "both" else f"-{view}"
+        gallery.add(viz.draw(result, view), name + suffix)
+
+
+def _show_reader(gallery: _Gallery, reader: Reader) -> None:
+    import viz
+    from viz import plots
+
+    model, history, validation = reader
+    shown = validation.take(np.arange(min(40, validation.count)))
+    try:
+        if history.loss:
+            gallery.saved.append(plots.plot_training(history, gallery.folder / "training.png"))
+        predicted = predict(model, shown.images)
+        path = gallery.folder / "predictions.png"
+        gallery.saved.append(plots.plot_predictions(shown.images, shown.labels, predicted, path))
+    except ImportError as error:
+        gallery.missing[str(error)] = None
+    loss = one_output_neuron(model, validation.images[0].tolist(), int(validation.labels[0]))
+    gallery.add(viz.draw(loss), "trained-neuron")
+
+
+def one_output_neuron(model: MLP, image: list[float], label: int, strongest: int = 4) -> Value:
+    """The loss of one image as seen by the output neuron of its class, small enough to draw.
+
+    The neuron's strongest connections are drawn; its other connections are added up into one leaf,
+    and so are the other neurons' logits. Value and gradients are the whole network's.
+    """
+    signal: list[Value] = [Value(pixel) for pixel in image]
+    for layer in model.layers[:-1]:
+        signal = layer(signal)
+    inputs = [value.data for value in signal]
+    logits = [value.data for value in model.layers[-1](signal)]
+
+    neuron = model.layers[-1].neurons[label]
+    weights = [weight.data for weight in neuron.weights]
+    products = np.multiply(weights, inputs)
+    order = np.argsort(-np.abs(products), kind="stable")
+    kept, rest = order[:strongest], order[strongest:]
+    remainder = float(products[rest].sum()) + neuron.bias.data
+    logit = dot(
+        [Value(weights[i], f"w{i}") for i in kept],
+        [Value(inputs[i], f"h{i}") for i in kept],
+        Value(remainder, f"b + {len(rest)} others"),
+    )
+    logit.name = f"logit of {label}"
+    others = Value(logsumexp(logits[:label] + logits[label + 1 :]), "other logits")
+    loss: Value = logsumexp([logit, others]) - logit
+    loss.name = "loss"
+    return loss

@@ -1,0 +1,73 @@
+"""The main job: a multilayer perceptron learns to read digits, and its accuracy is measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from autodiff.data import Dataset, load_mnist, load_subset, split
+from autodiff.nn import MLP
+from autodiff.optim import SGD
+from autodiff.training import History, evaluate, fit
+
+
+class Reader(NamedTuple):
+    """A trained network, how it came about, and images that it has never seen."""
+
+    model: MLP
+    history: History
+    validation: Dataset
+
+
+def load(data: str) -> Dataset:
+    """Training images by name: ``"subset"``, ``"mnist"``, or a folder with IDX files."""
+    if data == "subset":
+        return load_subset()
+    return load_mnist(None if data == "mnist" else data)
+
+
+def learn_to_read(
+    dataset: Dataset,
+    *,
+    hidden: Sequence[int] = (40, 40),
+    images: int = 1000,
+    epochs: int = 3,
+    batch_size: int = 16,
+    learning_rate: float = 0.02,
+    momentum: float = 0.9,
+    seed: int = 0,
+    engine: str = "eager",
+) -> Reader:
+    """Train on ``images`` of the images, validate on a fifth as many others, and say how it went.
+
+    A tenth of the data is set aside first, and the validation images come from there.
+    """
+    if images < 1:
+        raise ValueError(f"expected at least one image to train on, got {images}")
+    kept, aside = split(dataset, validation=0.1, seed=seed)
+    if images > kept.count:
+        raise ValueError(
+            f"expected at most {kept.count:,} images to train on (a tenth of {dataset.count:,} is "
+            f"set aside for validation), got {images:,}"
+        )
+    training = kept.sample(images, seed)
+    validation = aside.sample(min(aside.count, max(100, images // 5)), seed)
+    model = MLP(dataset.images.shape[1], [*hidden, 10], seed=seed)
+    print(f"{model}: {training.count:,} images to train on, {validation.count:,} to validate")
+    history = fit(
+        model,
+        training,
+        validation,
+        epochs=epochs,
+        batch_size=batch_size,
+        optimizer=SGD(model.parameters(), learning_rate, momentum),
+        seed=seed,
+        engine=engine,
+    )
+    if history.interrupted:
+        print(f"stopped after {len(history.loss)} whole epochs; what was learned so far is kept")
+        accuracy = evaluate(model, validation)[1]
+    else:
+        accuracy = history.validation_accuracy[-1]
+    print(f"validation accuracy: {accuracy:.1%}".replace("%", " %"))
+    return Reader(model, history, validation)
