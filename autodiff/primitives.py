@@ -152,7 +152,7 @@ class Primitive:
         return self.name
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (PRIMITIVES.__getitem__, (self.name,))
+        return (named, (self.name,))
 
 
 PRIMITIVES: dict[str, Primitive] = {}
@@ -171,6 +171,11 @@ def define(
     primitive = Primitive(name, symbol, arity, value, derivatives, domain)
     PRIMITIVES[name] = primitive
     return primitive
+
+
+def named(name: str) -> Primitive:
+    """The primitive with this name."""
+    return PRIMITIVES[name]
 
 
 def _zero(m: Mathematics, y: Any, *operands: Any) -> int:

@@ -288,7 +288,9 @@ def _node(
 
 
 def _constant(number: Number) -> Value:
-    return _node(number, primitives.constant, (), ())
+    node = _node(number, primitives.constant, (), ())
+    node.grad = _zero_like(number)
+    return node
 
 
 def as_values(numbers: Iterable[Any]) -> list[Value]:

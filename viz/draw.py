@@ -175,11 +175,14 @@ class _Drawing:
         """What an edge shows in this view."""
         if _is_constant(edge.tail):
             return Wire(self._format(self.graph.value(edge.tail)), "")
+        value = self._named_value(edge.tail)
+        if self._forks(edge.tail):
+            value = self._format(self.graph.value(edge.tail))
         local, arrives = self._format(edge.local), self._format(edge.grad)
         upstream = self._format(self.graph.gradient(edge.head))
         return {
-            "both": Wire(self._named_value(edge.tail), arrives),
-            "forward": Wire(self._named_value(edge.tail), ""),
+            "both": Wire(value, arrives),
+            "forward": Wire(value, ""),
             "backward": Wire(f"{local} × {upstream}", arrives),
             "derivatives": Wire(local, ""),
         }[self.view]
@@ -203,6 +206,7 @@ class _Drawing:
         return " + ".join(parts) if len(parts) <= 4 else f"sum of {len(parts)}"
 
     def _named_value(self, node: Any) -> str:
+        """The value, and the name of what was computed. (A leaf's name stands at its wires' end.)"""
         number = self._format(self.graph.value(node))
         return f"{_shortened(node.name)} = {number}" if node.name and node.parents else number
 
@@ -214,7 +218,7 @@ class _Drawing:
             above = self.theme.ink
         size = self.theme.size - 2
         rows = [_text(wire.above, above, size), _text(wire.below, below, size)]
-        self.dot.node(name, label=f"<{_table(rows, self.theme.wire)}>")
+        self.dot.node(name, label=f"<{_table(rows, self.theme.wire)}>", penwidth="0")
 
     def _leave(self, gate: str, wire: str) -> None:
         """From a gate or a leaf to its wire; here arrives what flows back."""

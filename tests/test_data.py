@@ -1,0 +1,245 @@
+"""Data: IDX files good and bad, MNIST folders, the packaged subset, splits."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import struct
+import urllib.error
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autodiff.data import Dataset, load_mnist, load_subset, mnist, read_idx, split
+
+UBYTE = 0x08
+
+
+def idx(array: np.ndarray, kind: int = UBYTE) -> bytes:
+    """The format, written independently of the reader."""
+    header = bytes([0, 0, kind, array.ndim])
+    return header + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes()
+
+
+IMAGES = np.arange(3 * 4 * 5, dtype=np.uint8).reshape(3, 4, 5)
+LABELS = np.array([7, 0, 9], np.uint8)
+
+
+@pytest.mark.parametrize("name", ["a.idx", "a.gz"])
+@pytest.mark.parametrize("compress", [False, True])
+def test_idx_files_are_read_gzipped_or_not(tmp_path: Path, name: str, compress: bool) -> None:
+    content = idx(IMAGES)
+    (tmp_path / name).write_bytes(gzip.compress(content) if compress else content)
+    np.testing.assert_array_equal(read_idx(tmp_path / name), IMAGES)
+
+
+@pytest.mark.parametrize(
+    ("kind", "type"),
+    [(0x08, ">u1"), (0x09, ">i1"), (0x0B, ">i2"), (0x0C, ">i4"), (0x0D, ">f4"), (0x0E, ">f8")],
+)
+def test_every_element_type(tmp_path: Path, kind: int, type: str) -> None:
+    array = np.array([[1, 2, 3]], type)
+    (tmp_path / "a").write_bytes(idx(array, kind))
+    read = read_idx(tmp_path / "a")
+    assert read.dtype == array.dtype
+    np.testing.assert_array_equal(read, array)
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"", "an empty file"),
+        (b"\x89PNG", "not an IDX file.*89 50 4e 47"),
+        (b"\0\0\x08", "not an IDX file"),
+        (b"\0\0\x07\x01\0\0\0\x01x", "not an IDX file"),
+        (b"\0\0\x08\0", "not an IDX file"),
+        (idx(IMAGES)[:10], "ends inside its header, after 10 bytes"),
+        (idx(IMAGES)[:-1], "is 60 bytes of data, but holds 59"),
+        (idx(IMAGES) + b"!", "is 60 bytes of data, but holds 61"),
+        (b"\0\0\x08\x03" + b"\xff" * 12, "but holds 0"),
+        (gzip.compress(idx(IMAGES))[:-9], "damaged gzip"),
+        (gzip.compress(idx(IMAGES))[:-8] + b"\0" * 8, "damaged gzip"),
+    ],
+)
+def test_damaged_files_are_refused_in_one_sentence(
+    tmp_path: Path, content: bytes, complaint: str
+) -> None:
+    (tmp_path / "bad").write_bytes(content)
+    with pytest.raises(ValueError, match=complaint) as failure:
+        read_idx(tmp_path / "bad")
+    assert "bad" in str(failure.value)
+    assert "\n" not in str(failure.value)
+
+
+@given(content=st.binary(max_size=40) | st.binary(max_size=30).map(lambda b: b"\0\0\x08\x01" + b))
+def test_any_bytes_are_read_or_refused(tmp_path_factory: Any, content: bytes) -> None:
+    path = tmp_path_factory.mktemp("idx") / "any"
+    path.write_bytes(content)
+    try:
+        array = read_idx(path)
+    except ValueError:
+        return
+    assert idx(array, content[2]) == content
+
+
+def test_a_missing_file_says_so(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="found no file there"):
+        read_idx(tmp_path / "none")
+    with pytest.raises(FileNotFoundError, match="found no file there"):
+        read_idx(tmp_path)
+
+
+def folder(path: Path, images: bytes, labels: bytes) -> Path:
+    (path / "train-images-idx3-ubyte").write_bytes(images)
+    (path / "train-labels-idx1-ubyte.gz").write_bytes(gzip.compress(labels))
+    return path
+
+
+def test_mnist_from_a_folder(tmp_path: Path) -> None:
+    dataset = load_mnist(folder(tmp_path, idx(IMAGES), idx(LABELS)))
+    assert dataset.images.shape == (3, 20)
+    assert (dataset.images.min(), dataset.images.max()) == (0.0, 59 / 255)
+    assert dataset.labels.tolist() == [7, 0, 9]
+    assert dataset.count == 3
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "complaint"),
+    [
+        (idx(LABELS), idx(LABELS), "should hold grey images"),
+        (idx(IMAGES), idx(IMAGES), "one byte per image"),
+        (idx(IMAGES), idx(LABELS[:2]), "3 images.* 2 labels"),
+        (idx(IMAGES), idx(np.array([1, 2, 12], np.uint8)), "digits 0 to 9, but holds 12"),
+        (idx(IMAGES.astype(">i2"), 0x0B), idx(LABELS), "of bytes"),
+    ],
+)
+def test_files_that_do_not_belong_together(
+    tmp_path: Path, images: bytes, labels: bytes, complaint: str
+) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        load_mnist(folder(tmp_path, images, labels))
+
+
+def test_missing_folders_and_files_name_the_subset(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "none"):
+        with pytest.raises(FileNotFoundError, match=r"load_subset\(\)"):
+            load_mnist(path)
+    with pytest.raises(ValueError, match='"train" or "test"'):
+        load_mnist(tmp_path, split="both")  # type: ignore[arg-type]
+
+
+class Server:
+    """Stands for the network: addresses and what they answer."""
+
+    def __init__(self, answers: dict[str, bytes]) -> None:
+        self.answers = answers
+        self.asked: list[str] = []
+
+    def __call__(self, address: str, timeout: float) -> Any:
+        self.asked.append(address)
+        if address not in self.answers:
+            raise urllib.error.URLError("no such host")
+        content = self.answers[address]
+        answer = io.BytesIO(content)
+        answer.headers = {"Content-Length": str(len(content))}  # type: ignore[attr-defined]
+        return answer
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("AUTODIFF_DATA", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def test_without_a_network_the_message_names_the_subset(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("urllib.request.urlopen", Server({}))
+    with pytest.raises(ConnectionError, match=r"load_subset\(\) gives the 5,000 packaged images"):
+        load_mnist()
+    assert not cache.exists()
+
+
+def test_downloads_are_checked_and_cached(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {
+        "train-images-idx3-ubyte.gz": gzip.compress(idx(IMAGES)),
+        "train-labels-idx1-ubyte.gz": gzip.compress(idx(LABELS)),
+    }
+    first, second = mnist._MIRRORS
+    good = {second + name: content for name, content in files.items()}
+    server = Server(good | {first + "train-images-idx3-ubyte.gz": b"something else"})
+    monkeypatch.setattr("urllib.request.urlopen", server)
+    monkeypatch.setattr(
+        mnist, "_SHA256", {name: hashlib.sha256(c).hexdigest() for name, c in files.items()}
+    )
+    assert load_mnist().labels.tolist() == [7, 0, 9]
+    assert sorted(path.name for path in cache.iterdir()) == sorted(files)
+    asked = len(server.asked)
+    assert load_mnist().count == 3
+    assert len(server.asked) == asked
+
+
+def test_a_download_with_the_wrong_sum_is_not_kept(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = {mirror + "train-images-idx3-ubyte.gz": b"junk" for mirror in mnist._MIRRORS}
+    monkeypatch.setattr("urllib.request.urlopen", Server(answers))
+    with pytest.raises(ConnectionError, match="SHA-256"):
+        load_mnist()
+    assert not cache.exists()
+
+
+def test_the_packaged_subset() -> None:
+    subset = load_subset()
+    assert subset.images.shape == (5000, 784)
+    assert np.bincount(subset.labels).tolist() == [500] * 10
+    assert (subset.images.min(), subset.images.max()) == (0.0, 1.0)
+
+
+def test_the_packaged_subset_is_real_mnist(shared_mnist: Path) -> None:
+    """Every packaged image is one of MNIST's training images, with the same label."""
+    known = load_mnist(shared_mnist)
+    labels = {image.tobytes(): label for image, label in zip(*known, strict=True)}
+    subset = load_subset()
+    assert all(labels[x.tobytes()] == label for x, label in zip(*subset, strict=True))
+
+
+@given(
+    counts=st.lists(st.integers(1, 30), min_size=1, max_size=5),
+    share=st.floats(0.05, 0.95),
+    seed=st.integers(0, 5),
+)
+def test_a_split_loses_nothing_and_keeps_the_classes_in_proportion(
+    counts: list[int], share: float, seed: int
+) -> None:
+    labels = np.repeat(np.arange(len(counts)), counts)
+    dataset = Dataset(np.arange(len(labels), dtype=float)[:, None], labels)
+    if dataset.count < 2:
+        return
+    training, aside = split(dataset, share, seed)
+    seen = np.concatenate([training.images, aside.images])[:, 0]
+    assert sorted(seen) == list(range(dataset.count))
+    for label, count in enumerate(counts):
+        assert abs((aside.labels == label).sum() - count * aside.count / dataset.count) <= 2
+    again = split(dataset, share, seed)
+    np.testing.assert_array_equal(again[1].images, aside.images)
+
+
+@pytest.mark.parametrize("share", [0, 1, -1, 1.5])
+def test_a_share_is_between_0_and_1(share: float) -> None:
+    with pytest.raises(ValueError, match="above 0 and below 1"):
+        split(load_subset(), share)
+
+
+def test_impossible_samples_are_refused() -> None:
+    one = Dataset(np.zeros((1, 4)), np.zeros(1, np.int64))
+    with pytest.raises(ValueError, match="cannot split 1"):
+        split(one)
+    for count in (0, 2):
+        with pytest.raises(ValueError, match=f"cannot take {count} of 1"):
+            one.sample(count)

@@ -1,0 +1,262 @@
+"""The whole table, against mpmath at 50 digits: nothing in it is untested.
+
+A new entry is tested without a new test: its derivatives are compared with numerical derivatives of
+its own value rule, evaluated at 50 digits. What the value rule says is compared with mpmath's own
+functions, by name.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+import pickle
+from decimal import Decimal
+from fractions import Fraction
+
+import mpmath
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from autodiff import primitives
+from autodiff.mathematics import ARRAY, FLOAT, mathematics_of
+from autodiff.primitives import PRIMITIVES, Primitive
+
+ULP = 2.0**-52
+
+OPERATIONS = [p for p in PRIMITIVES.values() if p.arity != 0]
+
+ORACLES = {
+    "add": operator.add,
+    "subtract": operator.sub,
+    "multiply": operator.mul,
+    "divide": mpmath.fdiv,
+    "power": mpmath.power,
+    "negate": mpmath.fneg,
+    "less": operator.lt,
+    "less_equal": operator.le,
+    "greater": operator.gt,
+    "greater_equal": operator.ge,
+    "exp": mpmath.exp,
+    "log": mpmath.log,
+    "sqrt": mpmath.sqrt,
+    "sin": mpmath.sin,
+    "cos": mpmath.cos,
+    "tanh": mpmath.tanh,
+    "sigmoid": lambda a: 1 / (1 + mpmath.exp(-a)),
+    "relu": lambda a: max(a, mpmath.mpf(0)),
+    "abs": mpmath.fabs,
+    "maximum": max,
+    "dot": lambda *wxb: mpmath.fdot(wxb[: len(wxb) // 2], wxb[len(wxb) // 2 : -1]) + wxb[-1],
+    "logsumexp": lambda *a: mpmath.log(mpmath.fsum(map(mpmath.exp, a))),
+}
+
+# Rounded, so that ties, zeros and whole numbers are met often.
+numbers = st.floats(-30, 30, allow_nan=False).map(lambda a: round(a, 4) + 0.0)
+
+
+def points(primitive: Primitive) -> st.SearchStrategy[tuple[float, ...]]:
+    """Operands inside the domain."""
+    count = primitive.arity or 5
+    return st.tuples(*[numbers] * count).filter(lambda a: primitive.domain.contains(*a))
+
+
+def is_corner(name: str, point: tuple[float, ...]) -> bool:
+    """Where the derivative jumps. The corners have a table of their own below."""
+    if name in ("less", "less_equal", "greater", "greater_equal", "maximum"):
+        return point[0] == point[1]
+    return name in ("relu", "abs", "sqrt") and point[0] == 0
+
+
+def numerical_derivatives(primitive: Primitive, point: tuple[float, ...]) -> list[mpmath.mpf]:
+    """Central differences of the value rule with 100 digits, right to about 40."""
+    with mpmath.workdps(100):
+        step = mpmath.mpf(10) ** -30
+
+        def value(slot: int, shift: mpmath.mpf) -> mpmath.mpf:
+            moved = [mpmath.mpf(a) + (shift if i == slot else 0) for i, a in enumerate(point)]
+            return primitive.evaluate(moved)
+
+        return [
+            (value(slot, step) - value(slot, -step)) / (2 * step) for slot in range(len(point))
+        ]
+
+
+def condition(name: str, point: tuple[float, ...]) -> float:
+    """How much a rounded exponent is magnified, in ulps of the result."""
+    if name == "logsumexp":  # exp(a - y)
+        return 4 * max(map(abs, point))
+    if name == "power":  # a ** (b - 1)
+        return abs(point[1] * math.log(point[0]))
+    return 0.0
+
+
+def test_every_operation_has_an_oracle_or_is_new() -> None:
+    assert set(ORACLES) <= set(PRIMITIVES)
+
+
+@pytest.mark.parametrize("primitive", OPERATIONS, ids=str)
+@given(data=st.data())
+def test_value_against_mpmath(primitive: Primitive, data: st.DataObject) -> None:
+    point = data.draw(points(primitive))
+    computed = primitive.evaluate(point)
+    with mpmath.workdps(50):
+        exact = [mpmath.mpf(a) for a in point]
+        expected = ORACLES.get(primitive.name, lambda *a: primitive.evaluate(a))(*exact)
+        # A sum is as exact as its largest term allows.
+        scale = abs(expected)
+        if primitive.name == "dot":
+            scale += sum(abs(a) for a in map(operator.mul, exact, exact[2:4])) + abs(exact[4])
+        if primitive.name == "logsumexp":
+            scale += max(map(abs, exact))
+        assert abs(computed - expected) <= 4 * ULP * scale
+
+
+@pytest.mark.parametrize("primitive", OPERATIONS, ids=str)
+@given(data=st.data())
+def test_derivatives_against_50_digits(primitive: Primitive, data: st.DataObject) -> None:
+    point = data.draw(points(primitive))
+    assume(not is_corner(primitive.name, point))
+    expected = numerical_derivatives(primitive, point)
+    varies = [True] * len(point)
+    _, computed = primitive.linearize(point, varies)
+    assert len(computed) == len(point)
+    slack = 8 + condition(primitive.name, point)
+    for derivative, reference in zip(computed, expected, strict=True):
+        assert abs(derivative - reference) <= slack * ULP * abs(reference) + mpmath.mpf(10) ** -35
+
+    with mpmath.workdps(50):
+        _, precise = primitive.linearize([mpmath.mpf(a) for a in point], varies)
+        for derivative, reference in zip(precise, expected, strict=True):
+            assert abs(derivative - reference) <= mpmath.mpf(10) ** -30 * (1 + abs(reference))
+
+
+@pytest.mark.parametrize("primitive", OPERATIONS, ids=str)
+@given(data=st.data())
+def test_the_same_rule_serves_arrays(primitive: Primitive, data: st.DataObject) -> None:
+    columns = data.draw(st.lists(points(primitive), min_size=1, max_size=4))
+    arrays = [np.array(column) for column in zip(*columns, strict=True)]
+    with np.errstate(all="ignore"):  # where() evaluates both branches of an array
+        values = np.broadcast_to(primitive.value(ARRAY, *arrays), len(columns))
+    for value, point in zip(values, columns, strict=True):
+        assert float(value) == pytest.approx(primitive.evaluate(point), rel=1e-14, abs=1e-14)
+
+
+NAN, INF = math.nan, math.inf
+
+CORNERS = [
+    # name, operands, value, derivatives
+    ("relu", (0.0,), 0.0, (0,)),
+    ("abs", (0.0,), 0.0, (0,)),
+    ("maximum", (2.0, 2.0), 2.0, (0.5, 0.5)),
+    ("maximum", (1.0, 2.0), 2.0, (0, 1)),
+    ("power", (0.0, 0.0), 1.0, (0, 0)),
+    ("power", (5.0, 0.0), 1.0, (0, math.log(5.0))),
+    ("power", (0.0, 1.0), 0.0, (1, 0)),
+    ("power", (0.0, 0.5), 0.0, (INF, 0)),
+    ("power", (-2.0, 3.0), -8.0, (12.0, NAN)),
+    ("sqrt", (0.0,), 0.0, (INF,)),
+    ("tanh", (1000.0,), 1.0, (0.0,)),
+    ("tanh", (-1000.0,), -1.0, (0.0,)),
+    ("sigmoid", (-1000.0,), 0.0, (0.0,)),
+    ("sigmoid", (1000.0,), 1.0, (0.0,)),
+    ("sigmoid", (-40.0,), math.exp(-40.0), (math.exp(-40.0),)),
+    ("sigmoid", (40.0,), 1.0, (math.exp(-40.0),)),
+    ("logsumexp", (1000.0, 1000.0), 1000.0 + math.log(2.0), (0.5, 0.5)),
+    ("logsumexp", (-1000.0, 1000.0), 1000.0, (0.0, 1.0)),
+    ("logsumexp", (-INF, 0.0), 0.0, (0.0, 1.0)),
+    ("logsumexp", (-INF, -INF), -INF, (NAN, NAN)),
+    ("exp", (INF,), INF, (INF,)),
+    ("exp", (-INF,), 0.0, (0.0,)),
+    ("log", (INF,), INF, (0.0,)),
+    ("sin", (INF,), NAN, (NAN,)),
+    ("relu", (NAN,), NAN, (0,)),
+    ("relu", (-INF,), 0.0, (0,)),
+    ("maximum", (NAN, 1.0), NAN, (0.5, 0.5)),
+    ("divide", (1.0, INF), 0.0, (0.0, 0.0)),
+    ("multiply", (0.0, INF), NAN, (INF, 0.0)),
+    ("less", (1.0, 1.0), 0.0, (0, 0)),
+    ("less_equal", (1.0, 1.0), 1.0, (0, 0)),
+]
+
+
+@pytest.mark.parametrize(("name", "operands", "value", "derivatives"), CORNERS)
+def test_corners(
+    name: str, operands: tuple[float, ...], value: float, derivatives: tuple[float, ...]
+) -> None:
+    computed, partials = PRIMITIVES[name].linearize(operands, [True] * len(operands))
+    assert computed == pytest.approx(value, rel=4 * ULP, abs=0, nan_ok=True)
+    assert partials == pytest.approx(derivatives, rel=1e-13, abs=0, nan_ok=True)
+
+
+UNDEFINED = [
+    ("log", (0.0,), ValueError),
+    ("log", (-1.0,), ValueError),
+    ("sqrt", (-1.0,), ValueError),
+    ("divide", (1.0, 0.0), ZeroDivisionError),
+    ("divide", (0.0, 0.0), ZeroDivisionError),
+    ("power", (0.0, -1.0), ZeroDivisionError),
+    ("power", (-8.0, 1 / 3), ValueError),
+    ("power", (10.0, 400.0), OverflowError),
+    ("exp", (1000.0,), OverflowError),
+    ("add", (1.7e308, 1.7e308), OverflowError),
+    ("multiply", (1e200, -1e200), OverflowError),
+    ("subtract", (1.7e308, -1.7e308), OverflowError),
+    ("dot", (1e200, 1e200, 0.0), OverflowError),
+]
+
+
+@pytest.mark.parametrize(("name", "operands", "error"), UNDEFINED)
+def test_finite_operands_never_give_a_silent_infinity(
+    name: str, operands: tuple[float, ...], error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        PRIMITIVES[name].evaluate(operands)
+
+
+def test_exact_carriers_stay_exact() -> None:
+    half, third = Fraction(1, 2), Fraction(1, 3)
+    assert primitives.divide.linearize([half, third], [True, True]) == (
+        Fraction(3, 2),
+        (Fraction(3), Fraction(-9, 2)),
+    )
+    value, derivatives = primitives.power.linearize([half, 3], [True, False])
+    assert (value, derivatives) == (Fraction(1, 8), (Fraction(3, 4), 0))
+    assert primitives.maximum.linearize([half, half], [True, True])[1] == (half, half)
+    assert isinstance(primitives.less.evaluate([half, third]), Fraction)
+
+
+def test_decimal_and_multiprecision_use_their_own_functions() -> None:
+    assert primitives.exp.evaluate([Decimal(1)]) == Decimal(1).exp()
+    assert primitives.log.evaluate([Decimal(2)]) == Decimal(2).ln()
+    with mpmath.workdps(40):
+        assert primitives.sin.evaluate([mpmath.mpf(1)]) == mpmath.sin(1)
+        with pytest.raises(ValueError, match="no real value"):
+            primitives.log.evaluate([mpmath.mpf(-1)])
+
+
+@pytest.mark.parametrize(("name", "operand"), [("exp", Fraction(1)), ("sin", Decimal(1))])
+def test_a_function_without_a_rule_for_a_carrier_says_so(name: str, operand: object) -> None:
+    with pytest.raises(TypeError, match=f"{name} has no"):
+        PRIMITIVES[name].evaluate([operand])
+
+
+def test_mixed_carriers_follow_python() -> None:
+    assert mathematics_of([1.5, Fraction(1, 2)]) is FLOAT
+    with pytest.raises(TypeError, match="unsupported operand"):
+        primitives.add.evaluate([1.5, Decimal(1)])
+
+
+def test_primitives_are_functions_of_plain_numbers() -> None:
+    assert primitives.exp(0) == 1.0
+    assert primitives.maximum(1, 2.5) == 2.5
+    with pytest.raises(TypeError, match="exp takes 1 operand"):
+        primitives.exp(1.0, 2.0)
+    with pytest.raises(TypeError, match="expected a real number"):
+        primitives.exp("1")
+
+
+@pytest.mark.parametrize("primitive", PRIMITIVES.values(), ids=str)
+def test_primitives_pickle_by_name(primitive: Primitive) -> None:
+    assert pickle.loads(pickle.dumps(primitive)) is primitive
