@@ -166,7 +166,7 @@ def _add_training_options(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--epochs", type=int, default=3, help="default: %(default)s")
     command.add_argument(
-        "--seed", type=int, default=0, help="the same seed gives the same run (default: %(default)s)"
+        "--seed", type=int, default=0, help="same seed, same run (default: %(default)s)"
     )
 
 

@@ -32,7 +32,8 @@ def run(folder: Path, *, images: int = 1000, epochs: int = 3, seed: int = 0) -> 
     started = time.perf_counter()
     folder.mkdir(parents=True, exist_ok=True)
     gallery = _Gallery(folder)
-    _show(gallery, "1. f = (x + y) · z", product_of_sum(), "product", ["forward", "backward", "both"])
+    product = "1. f = (x + y) · z, with q = x + y"
+    _show(gallery, product, product_of_sum(), "product", ["forward", "backward", "both"])
     neuron = "2. a sigmoid neuron, f = 1 / (1 + exp(-(w0·x0 + w1·x1 + w2)))"
     _show(gallery, neuron, sigmoid_neuron(), "neuron", ["forward", "backward", "both"])
     grouped = "3. the same neuron, its last four gates grouped into one"
@@ -82,7 +83,7 @@ def _show_reader(gallery: _Gallery, reader: Reader) -> None:
     from viz import plots
 
     model, history, validation = reader
-    shown = validation.take(np.arange(min(40, validation.count)))
+    shown = validation.take(np.arange(min(40, len(validation))))
     try:
         if history.loss:
             gallery.saved.append(plots.plot_training(history, gallery.folder / "training.png"))

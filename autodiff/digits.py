@@ -45,15 +45,15 @@ def learn_to_read(
     if images < 1:
         raise ValueError(f"expected at least one image to train on, got {images}")
     kept, aside = split(dataset, validation=0.1, seed=seed)
-    if images > kept.count:
+    if images > len(kept):
         raise ValueError(
-            f"expected at most {kept.count:,} images to train on (a tenth of {dataset.count:,} is "
+            f"expected at most {len(kept):,} images to train on (a tenth of {len(dataset):,} is "
             f"set aside for validation), got {images:,}"
         )
     training = kept.sample(images, seed)
-    validation = aside.sample(min(aside.count, max(100, images // 5)), seed)
+    validation = aside.sample(min(len(aside), max(100, images // 5)), seed)
     model = MLP(dataset.images.shape[1], [*hidden, 10], seed=seed)
-    print(f"{model}: {training.count:,} images to train on, {validation.count:,} to validate")
+    print(f"{model}: {len(training):,} images to train on, {len(validation):,} to validate")
     history = fit(
         model,
         training,

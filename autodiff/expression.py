@@ -72,8 +72,8 @@ def evaluate(expression: str, variables: Mapping[str, Value]) -> Value:
         has_variable = has_variable or isinstance(node, ast.Name)
     if not has_variable:
         raise ExpressionError(
-            f"expected an expression with at least one variable, got the constant {expression[:60]!r}; "
-            "there is nothing to differentiate by"
+            "expected an expression with at least one variable, got the constant "
+            f"{expression[:60]!r}; there is nothing to differentiate by"
         )
     return results[0]
 

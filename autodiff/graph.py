@@ -172,9 +172,7 @@ class Graph:
         numbers: dict[Value, Number] = {}
         for node, position in self._position.items():
             if not node.parents:
-                numbers[node] = (
-                    self._replicas[position].data if self._replicas else node.data
-                )
+                numbers[node] = self._replicas[position].data if self._replicas else node.data
         for node, number in feed.items():
             if node not in numbers or node.op is primitives.constant:
                 raise KeyError(f"forward() can feed leaves of this graph, and {node!r} is none")
@@ -202,7 +200,7 @@ def _leaves_and_operations(outputs: Sequence[Value]) -> tuple[Value, ...]:
 def _without_constants(
     parents: Sequence[Value], local_derivatives: Sequence[Number]
 ) -> tuple[Number, ...]:
-    """The local derivatives with 0 for every constant: it does not vary, and nothing flows to it."""
+    """The local derivatives, with 0 for every constant: it does not vary."""
     return tuple(
         [
             0 if parent.op is primitives.constant else local

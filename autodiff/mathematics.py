@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 
-
 Number = Any
 """A float, or a carrier that is kept as it is: Fraction, Decimal, mpmath's mpf."""
 
@@ -26,7 +25,7 @@ Thunk = Callable[[], Any]
 
 
 class Mathematics:
-    """What a rule may ask of its carrier. Composite functions are written once, for all carriers."""
+    """What a rule may ask of its carrier. Composite functions are written once, for all."""
 
     carrier: Callable[[Any], Any]
     exp: Callable[[Any], Any]
@@ -40,9 +39,11 @@ class Mathematics:
     """Stands for a derivative that does not exist."""
 
     def is_finite(self, a: Any) -> bool:
+        """Whether a number is neither infinite nor NaN."""
         return math.isfinite(a)
 
     def is_zero(self, a: Any) -> Any:
+        """Whether a number is 0; for an array, where it is."""
         return a == 0
 
     def ratio(self, numerator: int, denominator: int) -> Any:
@@ -60,9 +61,7 @@ class Mathematics:
     def sigmoid(self, a: Any) -> Any:
         """1 / (1 + exp(-a)), written so that no exponent is positive and nothing overflows."""
         shrinking = self.exp(-abs(a))
-        return self.where(
-            a >= 0, lambda: 1 / (1 + shrinking), lambda: shrinking / (1 + shrinking)
-        )
+        return self.where(a >= 0, lambda: 1 / (1 + shrinking), lambda: shrinking / (1 + shrinking))
 
     def logsumexp(self, operands: Iterable[Any]) -> Any:
         """log(sum(exp(a))), shifted by the largest operand so that nothing overflows."""
@@ -90,10 +89,12 @@ class _RationalMathematics(Mathematics):
 
     carrier = Fraction
 
-    def is_finite(self, a: Any) -> bool:
+    def is_finite(self, a: Any) -> bool:  # noqa: ARG002
         return True
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
         raise TypeError(
             f"{name} has no exact rule for Fraction; convert the operand with float(...) first"
         )
@@ -109,6 +110,8 @@ class _DecimalMathematics(Mathematics):
         return Decimal(a).is_finite()
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
         raise TypeError(
             f"{name} has no rule for Decimal; use float(...) or mpmath.mpf(...) for the operand"
         )
@@ -177,7 +180,7 @@ def mathematics_of(operands: Iterable[Number]) -> Mathematics:
 
 
 def as_number(number: object) -> Number:
-    """The number that a graph keeps: float for int, bool and NumPy scalars; exact carriers as they are.
+    """The number that a graph keeps: int, bool and NumPy scalars as float, exact carriers as is.
 
     Raises:
         TypeError: for anything else (str, complex, an array, None), saying what to pass instead.
@@ -208,7 +211,7 @@ def _not_a_number(number: object) -> str:
     if isinstance(number, list | tuple | dict):
         return f"{expected}, got a {kind} of {len(number)}; make one Value per element"
     if is_complex(number):
-        return f"{expected}, got the complex number {number}; use its real and imaginary parts as two Values"
+        return f"{expected}, got the complex {number}; make one Value each of .real and .imag"
     if isinstance(number, str):
         return f"{expected}, got the string {number!r}; convert it with float(...) first"
     return f"{expected}, got {kind} {number!r:.60}"

@@ -10,8 +10,8 @@ from autodiff.value import Value
 class SGD:
     """Stochastic gradient descent with momentum.
 
-    v ← momentum · v + grad, then parameter ← parameter - learning_rate · v. Sutskever et al., On the
-    importance of initialization and momentum in deep learning (2013), in the form that PyTorch uses.
+    v ← momentum · v + grad, then parameter ← parameter - learning_rate · v. Sutskever et al., On
+    the importance of initialization and momentum in deep learning (2013), in PyTorch's form.
 
     Args:
         parameters: leaves to train.

@@ -2,8 +2,8 @@
 
 An entry states mathematics only: the value, and the partial derivative for each operand. The same
 line serves every carrier (see :mod:`autodiff.mathematics`), because it is written in operators and
-in the namespace ``m``. In a derivative, ``y`` is the value of the operation, so that ``exp`` can say
-"my derivative is ``y``". The chain rule is not here; it stands once, in :mod:`autodiff.value`.
+in the namespace ``m``. In a derivative, ``y`` is the value of the operation, so that ``exp`` can
+say "my derivative is ``y``". The chain rule is not here; it stands once, in :mod:`autodiff.value`.
 
 To add an operation, add one entry: it is then a function, a method of ``Value``, a gate in pictures
 and a row of the tests.
@@ -32,7 +32,7 @@ Rule = Callable[..., Any]
 
 
 class Domain(NamedTuple):
-    """Where an operation and its derivatives are defined: in words (none: everywhere), and as a test."""
+    """Where an operation and its derivatives are defined: in words (empty: everywhere), and a test."""
 
     text: str
     contains: Callable[..., bool]
@@ -66,6 +66,7 @@ class Primitive:
     domain: Domain
 
     def __call__(self, *operands: Any) -> Any:
+        """A recorded Value if an operand is one, else a plain number."""
         for operand in operands:
             if hasattr(operand, "__record__"):
                 return operand.__record__(self, operands)
@@ -178,13 +179,14 @@ def named(name: str) -> Primitive:
     return PRIMITIVES[name]
 
 
-def _zero(m: Mathematics, y: Any, *operands: Any) -> int:
+def _zero(*_: Any) -> int:
     return 0
 
 
 # A plain number inside an expression, as the 2 in ``2 * x``. It never varies.
 constant = define("constant", "", lambda m: 0)
 
+# fmt: off
 # ---------------------------------------------------------------------------------- arithmetic
 
 add = define(
@@ -223,7 +225,7 @@ negate = define(
     lambda m, y, a: -1,
 )
 
-# --------------------------------------------- comparisons: 0 or 1, and flat wherever they are smooth
+# ---------------------------------------------- comparisons: 0 or 1, and flat on both sides
 
 less = define("less", "<", lambda m, a, b: a < b, _zero, _zero)
 less_equal = define("less_equal", "≤", lambda m, a, b: a <= b, _zero, _zero)

@@ -72,7 +72,7 @@ def fit(
     try:
         for epoch in range(1, epochs + 1):
             bar = tqdm(
-                total=training.count,
+                total=len(training),
                 desc=f"epoch {epoch}/{epochs}",
                 unit=" images",
                 disable=not progress,
@@ -101,16 +101,14 @@ def predict(model: Module, images: NDArray[np.float64]) -> NDArray[np.int64]:
     return np.array([_largest(model(image)) for image in images.tolist()], dtype=np.int64)
 
 
-def evaluate(
-    model: Module, dataset: Dataset, loss: Loss = cross_entropy
-) -> tuple[float, float]:
+def evaluate(model: Module, dataset: Dataset, loss: Loss = cross_entropy) -> tuple[float, float]:
     """Mean loss, and accuracy from 0 to 1, on labelled images."""
     total, right = 0.0, 0
     for image, label in zip(dataset.images.tolist(), dataset.labels.tolist(), strict=True):
         logits = model(image)
         total += loss(logits, label).data
         right += _largest(logits) == label
-    return total / dataset.count, right / dataset.count
+    return total / len(dataset), right / len(dataset)
 
 
 def _run_epoch(
@@ -123,20 +121,20 @@ def _run_epoch(
     bar: tqdm[Any],
 ) -> tuple[float, float]:
     total, right, seen = 0.0, 0, 0
-    order = generator.permutation(training.count)
+    order = generator.permutation(len(training))
     # Batches of nearly equal size: a last batch of a few images would take as large a step as any.
-    for indices in np.array_split(order, math.ceil(training.count / batch_size)):
+    for indices in np.array_split(order, math.ceil(len(training) / batch_size)):
         batch = training.take(indices)
         optimizer.zero_grad()
         for image, label in zip(batch.images.tolist(), batch.labels.tolist(), strict=True):
             logits = model(image)
             one = loss(logits, label)
-            (one / batch.count).backward()
+            (one / len(batch)).backward()
             total += one.data
             right += _largest(logits) == label
         optimizer.step()
-        seen += batch.count
-        bar.update(batch.count)
+        seen += len(batch)
+        bar.update(len(batch))
         bar.set_postfix({"loss": f"{total / seen:.3f}", "accuracy": f"{right / seen:.1%}"})
     return total / seen, right / seen
 
@@ -155,5 +153,5 @@ def _check(
         if not isinstance(number, int) or number < 1:
             raise ValueError(f"{name} must be a whole number of at least 1, got {number!r}")
     for name, dataset in (("training", training), ("validation", validation)):
-        if dataset is not None and dataset.count == 0:
+        if dataset is not None and len(dataset) == 0:
             raise ValueError(f"there are no {name} images")

@@ -301,7 +301,7 @@ def as_values(numbers: Iterable[Any]) -> list[Value]:
 def _binary(primitive: Primitive, left: Any, right: Any) -> Value:
     """An operator with a Value on at least one side; NotImplemented leaves arrays to NumPy."""
     if isinstance(left, np.ndarray) or isinstance(right, np.ndarray):
-        return NotImplemented
+        return NotImplemented  # type: ignore[no-any-return]
     value = left if type(left) is Value else right
     return _record(primitive, (value._operand(left), value._operand(right)))
 

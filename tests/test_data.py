@@ -105,7 +105,7 @@ def test_mnist_from_a_folder(tmp_path: Path) -> None:
     assert dataset.images.shape == (3, 20)
     assert (dataset.images.min(), dataset.images.max()) == (0.0, 59 / 255)
     assert dataset.labels.tolist() == [7, 0, 9]
-    assert dataset.count == 3
+    assert len(dataset) == 3
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_downloads_are_checked_and_cached(cache: Path, monkeypatch: pytest.Monke
     assert load_mnist().labels.tolist() == [7, 0, 9]
     assert sorted(path.name for path in cache.iterdir()) == sorted(files)
     asked = len(server.asked)
-    assert load_mnist().count == 3
+    assert len(load_mnist()) == 3
     assert len(server.asked) == asked
 
 
@@ -204,9 +204,13 @@ def test_the_packaged_subset() -> None:
 def test_the_packaged_subset_is_real_mnist(shared_mnist: Path) -> None:
     """Every packaged image is one of MNIST's training images, with the same label."""
     known = load_mnist(shared_mnist)
-    labels = {image.tobytes(): label for image, label in zip(*known, strict=True)}
+    labels = {
+        image.tobytes(): label for image, label in zip(known.images, known.labels, strict=True)
+    }
     subset = load_subset()
-    assert all(labels[x.tobytes()] == label for x, label in zip(*subset, strict=True))
+    assert all(
+        labels[x.tobytes()] == label for x, label in zip(subset.images, subset.labels, strict=True)
+    )
 
 
 @given(
@@ -219,13 +223,13 @@ def test_a_split_loses_nothing_and_keeps_the_classes_in_proportion(
 ) -> None:
     labels = np.repeat(np.arange(len(counts)), counts)
     dataset = Dataset(np.arange(len(labels), dtype=float)[:, None], labels)
-    if dataset.count < 2:
+    if len(dataset) < 2:
         return
     training, aside = split(dataset, share, seed)
     seen = np.concatenate([training.images, aside.images])[:, 0]
-    assert sorted(seen) == list(range(dataset.count))
+    assert sorted(seen) == list(range(len(dataset)))
     for label, count in enumerate(counts):
-        assert abs((aside.labels == label).sum() - count * aside.count / dataset.count) <= 2
+        assert abs((aside.labels == label).sum() - count * len(aside) / len(dataset)) <= 2
     again = split(dataset, share, seed)
     np.testing.assert_array_equal(again[1].images, aside.images)
 

@@ -78,9 +78,7 @@ def numerical_derivatives(primitive: Primitive, point: tuple[float, ...]) -> lis
             moved = [mpmath.mpf(a) + (shift if i == slot else 0) for i, a in enumerate(point)]
             return primitive.evaluate(moved)
 
-        return [
-            (value(slot, step) - value(slot, -step)) / (2 * step) for slot in range(len(point))
-        ]
+        return [(value(slot, step) - value(slot, -step)) / (2 * step) for slot in range(len(point))]
 
 
 def condition(name: str, point: tuple[float, ...]) -> float:

@@ -49,7 +49,7 @@ class Program(NamedTuple):
 
 
 def is_tame(name: str, operands: list[Any], result: Any) -> bool:
-    """In the domain, away from kinks, and of moderate size: there the derivative is well defined."""
+    """In the domain, away from kinks, and of moderate size."""
     far = mpmath.mpf("0.01")
     if not mpmath.isfinite(result) or abs(result) > 1000:
         return False

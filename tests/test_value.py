@@ -321,9 +321,7 @@ def test_a_failure_says_where_it_happened() -> None:
     with scope("layer1"), scope("neuron3"), pytest.raises(ValueError, match="math") as failure:
         x.log()
     (note,) = failure.value.__notes__
-    assert note == (
-        "in log(x = -2.0); log(a) is defined for a > 0; in scope 'layer1/neuron3'"
-    )
+    assert note == ("in log(x = -2.0); log(a) is defined for a > 0; in scope 'layer1/neuron3'")
 
 
 @pytest.mark.parametrize(

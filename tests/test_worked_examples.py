@@ -101,7 +101,10 @@ def test_7_one_neuron_three_gradient_steps() -> None:
 
 def test_8_mazurs_network() -> None:
     inputs, targets, rate = (0.05, 0.10), (0.01, 0.99), 0.5
-    w = {i: Value(x, f"w{i}") for i, x in enumerate([0.15, 0.20, 0.25, 0.30, 0.40, 0.45, 0.50, 0.55], 1)}
+    w = {
+        i: Value(x, f"w{i}")
+        for i, x in enumerate([0.15, 0.20, 0.25, 0.30, 0.40, 0.45, 0.50, 0.55], 1)
+    }
     hidden = [sigmoid(dot([w[i], w[i + 1]], inputs, 0.35)) for i in (1, 3)]
     outputs = [sigmoid(dot([w[i], w[i + 1]], hidden, 0.60)) for i in (5, 7)]
     error: Value = sum(0.5 * (t - o) ** 2 for t, o in zip(targets, outputs, strict=True))  # type: ignore[assignment]

@@ -44,8 +44,8 @@ def draw(
         value: a Value, several Values, or a Graph.
         view: ``"both"`` (value above each wire, gradient below), ``"forward"`` (values only),
             ``"backward"`` (arrows turned round; above each wire local derivative × gradient at the
-            operation, below it their product, which is what arrives) or ``"derivatives"`` (above each
-            wire the local derivative alone).
+            operation, below it their product, which is what arrives) or ``"derivatives"`` (above
+            each wire the local derivative alone).
         theme: ``"light"``, ``"dark"`` or a Theme.
         number: a format specification for the numbers.
         limit: refuse to draw more wires than this, which would take long and could not be read.
@@ -112,7 +112,7 @@ class _Drawing:
         self._draw_forks_and_outputs()
         for edge in self.edges:
             self._draw_edge(edge)
-        return self.dot.source
+        return str(self.dot.source)
 
     # ------------------------------------------------------------------------------------ nodes
 
@@ -206,7 +206,7 @@ class _Drawing:
         return " + ".join(parts) if len(parts) <= 4 else f"sum of {len(parts)}"
 
     def _named_value(self, node: Any) -> str:
-        """The value, and the name of what was computed. (A leaf's name stands at its wires' end.)"""
+        """The value, with the name of what was computed; a leaf's name stands at its place."""
         number = self._format(self.graph.value(node))
         return f"{_shortened(node.name)} = {number}" if node.name and node.parents else number
 
@@ -250,7 +250,7 @@ def _shortened(name: str) -> str:
 def _text(text: str, color: str, size: int, *, bold: bool = False) -> str:
     """Text for an HTML-like label: escaped, on one line, and free of what XML does not allow."""
     visible = "".join(" " if _unprintable(character) else character for character in text)
-    content = html.escape(_shortened(visible)) or " "
+    content = html.escape(_shortened(visible)).replace("\\", "\\\\") or " "
     content = f"<B>{content}</B>" if bold else content
     return f'<FONT COLOR="{color}" POINT-SIZE="{size}">{content}</FONT>'
 
@@ -263,4 +263,6 @@ def _table(rows: Sequence[str], line: str = "") -> str:
     """Rows under one another, with a line between them: the wire itself."""
     cells = "<HR/>".join(f"<TR><TD>{row}</TD></TR>" for row in rows)
     color = f' COLOR="{line}"' if line else ""
-    return f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="2"{color}>{cells}</TABLE>'
+    return (
+        f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="2"{color}>{cells}</TABLE>'
+    )

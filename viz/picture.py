@@ -45,7 +45,7 @@ class Picture:
         _write_whole(content, path)
         return path
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         try:
             return {"image/svg+xml": self.render("svg").decode(), "text/plain": repr(self)}
         except RendererNotFoundError as error:
@@ -61,7 +61,8 @@ def _write_whole(content: bytes, path: Path) -> None:
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     except PermissionError:
-        raise PermissionError(f"cannot save {path.name}: no write access to {path.parent}") from None
+        message = f"cannot save {path.name}: no write access to {path.parent}"
+        raise PermissionError(message) from None
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 
-class Dataset(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Dataset:
     """Images and labels that belong together.
 
     Attributes:
@@ -19,9 +20,7 @@ class Dataset(NamedTuple):
     images: NDArray[np.float64]
     labels: NDArray[np.int64]
 
-    @property
-    def count(self) -> int:
-        """How many images there are. (``len()`` of this pair of arrays is 2.)"""
+    def __len__(self) -> int:
         return len(self.labels)
 
     def take(self, indices: NDArray[np.int64]) -> Dataset:
@@ -34,8 +33,8 @@ class Dataset(NamedTuple):
         Raises:
             ValueError: if there are fewer images than that.
         """
-        if not 1 <= count <= self.count:
-            raise ValueError(f"cannot take {count} of {self.count} images")
+        if not 1 <= count <= len(self):
+            raise ValueError(f"cannot take {count} of {len(self)} images")
         return self.take(_balanced_order(self.labels, seed)[:count])
 
 
@@ -48,15 +47,15 @@ def split(dataset: Dataset, validation: float = 0.1, seed: int = 0) -> tuple[Dat
         seed: the same seed gives the same split.
 
     >>> training, aside = split(Dataset(np.zeros((20, 4)), np.arange(20) % 2))
-    >>> training.count, aside.count
+    >>> len(training), len(aside)
     (18, 2)
     """
     if not 0 < validation < 1:
         raise ValueError(f"validation must be a share above 0 and below 1, got {validation}")
-    if dataset.count < 2:
-        raise ValueError(f"cannot split {dataset.count} image(s) in two")
+    if len(dataset) < 2:
+        raise ValueError(f"cannot split {len(dataset)} image(s) in two")
     order = _balanced_order(dataset.labels, seed)
-    aside = min(max(1, round(dataset.count * validation)), dataset.count - 1)
+    aside = min(max(1, round(len(dataset) * validation)), len(dataset) - 1)
     return dataset.take(order[aside:]), dataset.take(order[:aside])
 
 

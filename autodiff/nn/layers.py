@@ -60,6 +60,7 @@ class Neuron(Module):
         self.activation = activation
 
     def __call__(self, inputs: Sequence[Any]) -> Value:
+        """The activation for one list of inputs, Values or numbers."""
         if len(inputs) != len(self.weights):
             raise ValueError(
                 f"this neuron has {len(self.weights)} weights, and got {len(inputs)} inputs"
@@ -91,6 +92,7 @@ class Layer(Module):
                 self.neurons.append(Neuron(weights.tolist(), activation))
 
     def __call__(self, inputs: Sequence[Any]) -> list[Value]:
+        """One activation for each neuron."""
         inputs = as_values(inputs)
         outputs = []
         for i, neuron in enumerate(self.neurons):
@@ -137,6 +139,7 @@ class MLP(Module):
                 self.layers.append(Layer(sizes[i - 1], sizes[i], kind, generator))
 
     def __call__(self, inputs: Sequence[Any]) -> list[Value]:
+        """The logits for one list of inputs."""
         signal = inputs
         for i, layer in enumerate(self.layers, start=1):
             with scope(f"layer{i}"):

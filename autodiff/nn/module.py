@@ -25,6 +25,7 @@ class Module:
             parameter.grad = 0.0
 
     def __call__(self, inputs: Any) -> Any:
+        """What the module makes of its inputs; each kind of module says how."""
         raise NotImplementedError(f"{type(self).__name__} must define __call__(inputs)")
 
 

@@ -1,0 +1,149 @@
+"""The command line, as a subprocess, with good and bad input."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autodiff import Value
+from autodiff.cli import main
+from autodiff.expression import ExpressionError, evaluate
+
+
+def run(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "autodiff", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_draw_prints_a_table_and_writes_a_picture(tmp_path: Path) -> None:
+    done = run("draw", "(x+y)*z", "x=-2", "y=5", "z=-4", "-o", "f.dot", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "name  value  gradient",
+        "x        -2        -4",
+        "y         5        -4",
+        "z        -4         3",
+        "f       -12         1",
+        "wrote f.dot",
+    ]
+    assert (tmp_path / "f.dot").read_text().startswith("digraph")
+
+
+BAD = [
+    (["draw", "(x+y", "x=1"], "'(' was never closed"),
+    (["draw", "x+y", "x=1"], "'y' has no value; add y=NUMBER"),
+    (["draw", "f(x)", "x=1"], "unknown function 'f'; the functions are abs,"),
+    (["draw", "__import__('os')", "x=1"], "unknown function '__import__'"),
+    (["draw", "x.data", "x=1"], "'x.data' is not allowed"),
+    (["draw", "[x]", "x=1"], "'[x]' is not allowed"),
+    (["draw", "x^2", "x=1"], "write a**b"),
+    (["draw", "2*3"], "at least one variable, got the constant"),
+    (["draw", "log(x)", "x=-1"], "log(x = -1.0); log(a) is defined for a > 0"),
+    (["draw", "1/x", "x=0"], "division by zero"),
+    (["draw", "9.0**9.0**9.0*x", "x=1"], "too large for a float"),
+    (["draw", "exp(x,x)", "x=1"], "exp takes 1 operand"),
+    (["draw", "x", "x=one"], "expected a number for x, got 'one'"),
+    (["draw", "x", "x"], "expected NAME=NUMBER"),
+    (["draw", "x", "1=x"], "expected NAME=NUMBER"),
+    (["draw", "x", "x=1", "x=2"], "x was given twice"),
+    (["draw", "x*x", "x=1", "-o", "f.xyz"], "ends in .svg, .png, .pdf or .dot"),
+    (["draw", "x*x", "x=1", "-o", "none/f.dot"], "there is no folder none"),
+    (["train", "--data", "none"], "expected a folder with MNIST's files at none"),
+    (["train", "--images", "0"], "at least one image"),
+    (["train", "--images", "6000"], "expected at most 4,500 images"),
+    (["train", "--images", "10", "--epochs", "0"], "epochs must be"),
+    (["train", "--hidden", "40,x"], "commas between"),
+    (["train", "--hidden", "40,-1"], "commas between"),
+    (["train", "--images", "10", "--learning-rate", "0"], "learning_rate must be positive"),
+    (["train", "--engine", "quantum"], "invalid choice"),
+    (["fly"], "invalid choice"),
+    ([], "required"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "complaint"), BAD, ids=lambda a: " ".join(a)[:30])
+def test_bad_input_is_one_sentence_and_code_2(
+    arguments: list[str],
+    complaint: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    try:
+        code: object = main(arguments)
+    except SystemExit as exit:
+        code = exit.code
+    said = capsys.readouterr().err
+    assert code == 2
+    assert complaint in said
+    assert "Traceback" not in said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_bad_input_as_a_subprocess(tmp_path: Path) -> None:
+    done = run("draw", "x+", "x=1", folder=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("autodiff: error: expected an expression such as (x+y)*z")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_an_expression_may_start_with_a_minus(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["draw", "-x*y", "x=2", "y=3", "-o", str(tmp_path / "f.dot")]) == 0
+    assert "f        -6         1" in capsys.readouterr().out
+
+
+def test_train_measures_validation_accuracy(tmp_path: Path) -> None:
+    done = run(
+        "train", "--engine", "eager", "--hidden", "8", "--epochs", "1", "--images", "60",
+        "--seed", "0", folder=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "60 images to train on, 100 to validate" in done.stdout
+    assert done.stdout.splitlines()[-1].startswith("validation accuracy: ")
+    assert done.stdout.rstrip().endswith(" %")
+
+
+def test_help_names_every_command(tmp_path: Path) -> None:
+    done = run("--help", folder=tmp_path)
+    assert done.returncode == 0
+    assert all(command in done.stdout for command in ("demo", "train", "draw"))
+
+
+# ---------------------------------------------------------------------------------- expressions
+
+
+def test_long_sums_need_no_recursion() -> None:
+    x = Value(1.0)
+    assert evaluate("+".join(["x"] * 2000), {"x": x}).data == 2000.0
+
+
+@pytest.mark.parametrize(
+    "expression", ["(" * 500 + "x" + ")" * 500, "-" * 9000 + "x", "x" * 10_001]
+)
+def test_too_deep_or_too_long_is_refused(expression: str) -> None:
+    with pytest.raises(ExpressionError):
+        evaluate(expression, {"x": Value(1.0)})
+
+
+@given(st.text("xy0123456789.+-*/()<>= ,[]{}:;'\"\\_elogaxpm@!%&|^~#\n\t\0é", max_size=30))
+def test_any_text_is_a_graph_or_one_sentence(text: str) -> None:
+    try:
+        result = evaluate(text, {"x": Value(0.5, "x"), "y": Value(-1.5, "y")})
+    except (ExpressionError, ValueError, ArithmeticError) as error:
+        assert "\n" not in str(error)
+    else:
+        assert isinstance(result, Value)

@@ -1,0 +1,233 @@
+"""Layers, losses, the optimizer, and learning from real digits."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from autodiff import Value, training
+from autodiff.data import Dataset, load_mnist, load_subset, split
+from autodiff.nn import MLP, Layer, Module, Neuron, cross_entropy
+from autodiff.nn.layers import initial_deviation
+from autodiff.optim import SGD
+from autodiff.training import evaluate, fit, predict
+
+
+@pytest.fixture(scope="module")
+def digits() -> tuple[Dataset, Dataset]:
+    """200 images to train on, and 50 others."""
+    kept, aside = split(load_subset())
+    return kept.sample(200), aside.sample(50)
+
+
+def numpy_forward(model: MLP, x: np.ndarray) -> np.ndarray:
+    """The network again, as matrix products."""
+    for layer in model.layers:
+        weights = np.array([[w.data for w in neuron.weights] for neuron in layer.neurons])
+        x = weights @ x + np.array([neuron.bias.data for neuron in layer.neurons])
+        x = np.maximum(x, 0) if layer.neurons[0].activation == "relu" else x
+    return x
+
+
+def test_an_mlp_is_matrix_products() -> None:
+    model = MLP(5, [7, 6, 3], seed=3)
+    x = np.random.default_rng(0).normal(size=5)
+    assert [logit.data for logit in model(x.tolist())] == pytest.approx(numpy_forward(model, x))
+
+
+def test_gradients_of_an_mlp_are_those_of_numpy() -> None:
+    """One hidden layer, with the gradient written by hand: dL/dz = p - onehot, and so on back."""
+    model = MLP(4, [5, 3], seed=1)
+    x = np.random.default_rng(2).normal(size=4)
+    cross_entropy(model(x.tolist()), 1).backward()
+    first, second = (
+        np.array([[w.data for w in neuron.weights] for neuron in layer.neurons])
+        for layer in model.layers
+    )
+    hidden = np.maximum(first @ x, 0)
+    z = np.exp(second @ hidden)
+    dz = z / z.sum() - np.eye(3)[1]
+    dh = second.T @ dz * (hidden > 0)
+    for layer, expected, bias in zip(
+        model.layers, [np.outer(dh, x), np.outer(dz, hidden)], [dh, dz], strict=True
+    ):
+        gradient = [[w.grad for w in neuron.weights] for neuron in layer.neurons]
+        np.testing.assert_allclose(gradient, expected, rtol=1e-12, atol=1e-15)
+        np.testing.assert_allclose([n.bias.grad for n in layer.neurons], bias, rtol=1e-12)
+
+
+def test_parameters_have_names_and_scopes() -> None:
+    model = MLP(784, [40, 40, 10])
+    assert len(model.parameters()) == 784 * 40 + 40 + 40 * 40 + 40 + 40 * 10 + 10
+    weight = model.layers[1].neurons[3].weights[7]
+    assert (weight.name, weight.scope) == ("w7", "layer2/neuron3")
+    assert model(np.zeros(784).tolist())[0].scope == "layer3/neuron0"
+    assert repr(model) == "MLP(784-40-40-10, 33,450 parameters)"
+
+
+def test_initial_weights_have_the_published_deviation() -> None:
+    generator = np.random.default_rng(0)
+    for activation, deviation in (("relu", math.sqrt(2 / 400)), ("tanh", math.sqrt(2 / 500))):
+        layer = Layer(400, 100, activation, generator)
+        weights = [w.data for neuron in layer.neurons for w in neuron.weights]
+        # 40,000 draws: the deviation is known to 1 part in 280; five times that is allowed.
+        assert np.std(weights) == pytest.approx(deviation, rel=5 / math.sqrt(2 * 40_000))
+        assert initial_deviation(activation, 400, 100) == deviation
+        assert all(neuron.bias.data == 0 for neuron in layer.neurons)
+
+
+def test_the_same_seed_gives_the_same_network() -> None:
+    first, again, other = (
+        [p.data for p in MLP(3, [4, 2], seed=seed).parameters()] for seed in (7, 7, 8)
+    )
+    assert first == again != other
+
+
+def test_a_parameter_that_appears_twice_is_given_once() -> None:
+    class Shared(Module):
+        def __init__(self) -> None:
+            self.first = Neuron([1.0, 2.0])
+            self.again = {"same": [self.first], "own": Value(1.0)}
+
+    shared = Shared()
+    assert len(shared.parameters()) == 4
+    shared.again["own"].grad = 5.0  # type: ignore[union-attr]
+    shared.zero_grad()
+    assert [p.grad for p in shared.parameters()] == [0.0] * 4
+    with pytest.raises(NotImplementedError, match="Shared must define __call__"):
+        shared([1.0])
+
+
+@pytest.mark.parametrize(
+    ("make", "complaint"),
+    [
+        (lambda: MLP(0, [3]), "positive whole numbers"),
+        (lambda: MLP(3, []), "at least one layer"),
+        (lambda: MLP(3, [4, 2.5]), "positive whole numbers"),
+        (lambda: MLP(3, [4, 2], activation="step"), "unknown activation 'step'"),
+        (lambda: MLP(3, [2])([1.0, 2.0]), "3 weights, and got 2 inputs"),
+        (lambda: cross_entropy([1.0, 2.0], 2), "one of 0 ... 1, got 2"),
+        (lambda: cross_entropy([1.0, 2.0], -1), "one of 0 ... 1, got -1"),
+        (lambda: SGD([], learning_rate=0), "learning_rate must be positive"),
+        (lambda: SGD([], momentum=1), "momentum must be"),
+    ],
+)
+def test_wrong_arguments_are_refused(make: Any, complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        make()
+
+
+def test_sgd_with_momentum_follows_its_formula() -> None:
+    x = Value(1.0)
+    optimizer = SGD([x], learning_rate=0.5, momentum=0.25)
+    velocity, expected = 0.0, 1.0
+    for gradient in (2.0, -1.0, 0.5):
+        x.grad = gradient
+        optimizer.step()
+        velocity = 0.25 * velocity + gradient
+        expected -= 0.5 * velocity
+        assert x.data == expected
+    optimizer.zero_grad()
+    assert x.grad == 0.0
+
+
+# ------------------------------------------------------------------------------------- learning
+
+
+def test_training_lowers_the_loss_and_is_the_same_run_for_run(
+    digits: tuple[Dataset, Dataset],
+) -> None:
+    runs = []
+    for _ in range(2):
+        model = MLP(784, [12, 10], seed=4)
+        history = fit(model, *digits, epochs=3, seed=5, progress=False)
+        runs.append((history, [p.data for p in model.parameters()]))
+    (history, _), _ = runs
+    assert runs[0] == runs[1]
+    assert history.loss[2] < history.loss[1] < history.loss[0]
+    assert len(history.validation_loss) == len(history.validation_accuracy) == 3
+    assert not history.interrupted
+
+
+def test_evaluate_and_predict_agree(digits: tuple[Dataset, Dataset]) -> None:
+    model = MLP(784, [10], seed=0)
+    mean_loss, accuracy = evaluate(model, digits[1])
+    logits = np.array([numpy_forward(model, x) for x in digits[1].images])
+    losses = np.log(np.exp(logits).sum(1)) - logits[np.arange(50), digits[1].labels]
+    assert mean_loss == pytest.approx(losses.mean())
+    predicted = predict(model, digits[1].images)
+    assert predicted.tolist() == logits.argmax(1).tolist()
+    assert accuracy == (predicted == digits[1].labels).mean()
+
+
+def test_gradient_steps_are_those_of_the_mean_over_the_batch() -> None:
+    """One batch, by hand: softmax regression."""
+    generator = np.random.default_rng(0)
+    batch = Dataset(generator.normal(size=(6, 3)), np.arange(6) % 2)
+    model = MLP(3, [2], seed=0)
+    w = np.array([[w.data for w in neuron.weights] for neuron in model.layers[0].neurons])
+    exponentials = np.exp(batch.images @ w.T)
+    p = exponentials / exponentials.sum(1, keepdims=True)
+    expected = w - 0.3 * (p - np.eye(2)[batch.labels]).T @ batch.images / 6
+    optimizer = SGD(model.parameters(), learning_rate=0.3)
+    fit(model, batch, epochs=1, batch_size=6, optimizer=optimizer, progress=False)
+    trained = [[w.data for w in neuron.weights] for neuron in model.layers[0].neurons]
+    np.testing.assert_allclose(trained, expected, rtol=1e-12)
+
+
+def test_control_c_keeps_what_was_learned(
+    digits: tuple[Dataset, Dataset], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = 0
+
+    def impatient(*arguments: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            raise KeyboardInterrupt
+        return evaluate(*arguments)
+
+    monkeypatch.setattr(training, "evaluate", impatient)
+    model = MLP(784, [10], seed=0)
+    before = [p.data for p in model.parameters()]
+    history = fit(model, *digits, epochs=5, progress=False)
+    assert history.interrupted
+    assert len(history.loss) == len(history.validation_loss) == 1
+    assert [p.data for p in model.parameters()] != before
+    assert all(p.grad == 0.0 for p in model.parameters())
+
+
+def test_progress_is_shown_with_loss_and_accuracy(
+    digits: tuple[Dataset, Dataset], capsys: pytest.CaptureFixture[str]
+) -> None:
+    fit(MLP(784, [10]), *digits, epochs=1)
+    shown = capsys.readouterr().err
+    assert "epoch 1/1" in shown
+    assert "loss=" in shown
+    assert "validation accuracy=" in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ({"epochs": 0}, "epochs must be a whole number of at least 1, got 0"),
+        ({"batch_size": 2.5}, "batch_size must be a whole number"),
+        ({"engine": "quantum"}, 'engine must be "eager"'),
+        ({"validation": Dataset(np.zeros((0, 784)), np.zeros(0, np.int64))}, "no validation"),
+    ],
+)
+def test_fit_checks_its_arguments(
+    digits: tuple[Dataset, Dataset], arguments: dict[str, Any], complaint: str
+) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        fit(MLP(784, [10]), digits[0], **arguments)
+
+
+def test_learning_from_images_in_a_folder(shared_mnist: Any) -> None:
+    """Real files in the original format; chance would be 10 %."""
+    training_set, validation = split(load_mnist(shared_mnist).sample(400))
+    history = fit(MLP(784, [20, 10]), training_set, validation, epochs=3, progress=False)
+    assert history.validation_accuracy[-1] > 0.5
