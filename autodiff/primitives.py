@@ -32,7 +32,7 @@ Rule = Callable[..., Any]
 
 
 class Domain(NamedTuple):
-    """Where an operation and its derivatives are defined: in words (empty: everywhere), and a test."""
+    """Where an operation and its derivatives are defined: in words and as a test."""
 
     text: str
     contains: Callable[..., bool]

@@ -1,0 +1,50 @@
+# Everything here works on a fresh machine with Python (3.11 or newer) and make.
+# The first run makes .venv; later runs use it again.
+
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
+	then echo $$python; break; fi; done)
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: help demo test lint bench readme-pictures clean
+
+help: ## say what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1|\2/' | \
+		while IFS='|' read -r name text; do printf '  %-22s %s\n' "$$name" "$$text"; done
+
+demo: $(VENV)/.with-pictures ## the worked examples, then a network that learns to read digits
+	$(BIN)/python -m autodiff demo --output demo
+
+test: $(VENV)/.with-test ## run every test
+	$(BIN)/python -m pytest -n auto
+
+lint: $(VENV)/.with-test ## check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.with-bench ## measure speed beside micrograd
+	$(BIN)/python -m benchmarks eager
+
+readme-pictures: $(VENV)/.with-pictures ## draw the pictures of the README again
+	$(BIN)/python -m docs.readme_pictures
+
+clean: ## remove what the commands above made
+	rm -rf $(VENV) demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# One stamp per set of extras: it is made again when pyproject.toml changes.
+$(VENV)/.with-%: pyproject.toml | $(VENV)/.made
+	@echo "installing into $(VENV), with what '$*' needs (once)"
+	@$(INSTALL) --editable '.[$*]'
+	@touch $@
+
+$(VENV)/.made:
+	@if [ -z "$(PYTHON)" ]; then \
+		echo "make: autodiff-viz needs Python 3.11 or newer, and found none;" \
+			"install one, or name it: make PYTHON=/path/to/python3.12" >&2; exit 1; fi
+	@echo "making $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+		echo "make: could not make $(VENV); on Debian: apt install python3-venv" >&2; exit 1; }
+	@touch $@
