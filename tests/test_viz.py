@@ -213,7 +213,7 @@ def no_renderer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @pytest.mark.usefixtures("no_renderer")
 def test_without_graphviz_there_is_one_sentence_and_the_dot_text(tmp_path: Path) -> None:
     picture = viz.draw(product_of_sum()["f"])
-    with pytest.raises(viz.RendererNotFoundError, match="pip install 'autodiff-viz") as failure:
+    with pytest.raises(viz.RendererNotFoundError, match="pip install pygraphviz") as failure:
         picture.save(tmp_path / "f.svg")
     assert "\n" not in str(failure.value)
     assert not (tmp_path / "f.svg").exists()

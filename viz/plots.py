@@ -102,9 +102,7 @@ def _figure(width: float, height: float) -> Figure:
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        raise ImportError(
-            "plots need matplotlib; run: pip install 'autodiff-viz[pictures]'"
-        ) from None
+        raise ImportError("plots need matplotlib; run: pip install matplotlib") from None
     return Figure(figsize=(width, height), layout="constrained")
 
 

@@ -30,8 +30,8 @@ class RendererNotFoundError(RuntimeError):
     def __init__(self) -> None:
         super().__init__(
             "drawing needs Graphviz, and neither the dot program nor pygraphviz is installed; "
-            "run: pip install 'autodiff-viz[pictures]' (or: apt install graphviz, or: brew install "
-            "graphviz); the picture's DOT text is there without it, as .dot and by save('NAME.dot')"
+            "run: pip install pygraphviz (it brings Graphviz along; or: apt install graphviz, or: "
+            "brew install graphviz); the DOT text is there without it, as .dot or save('NAME.dot')"
         )
 
 
