@@ -10,17 +10,32 @@
 
 from autodiff.functions import (
     abs,
+    acos,
+    asin,
+    atan,
+    atan2,
     cos,
+    cosh,
     dot,
+    erf,
     exp,
+    expm1,
+    fsum,
+    hypot,
     log,
+    log1p,
     logsumexp,
     maximum,
+    minimum,
     relu,
     sigmoid,
     sin,
+    sinh,
+    softplus,
     sqrt,
+    tan,
     tanh,
+    where,
 )
 from autodiff.graph import Edge, Graph
 from autodiff.value import Value, scope
@@ -28,6 +43,7 @@ from autodiff.value import Value, scope
 __version__ = "0.1.0"
 
 __all__ = [
-    "Edge", "Graph", "Value", "abs", "cos", "dot", "exp", "log", "logsumexp", "maximum", "relu",
-    "scope", "sigmoid", "sin", "sqrt", "tanh",
+    "Edge", "Graph", "Value", "abs", "acos", "asin", "atan", "atan2", "cos", "cosh", "dot", "erf",
+    "exp", "expm1", "fsum", "hypot", "log", "log1p", "logsumexp", "maximum", "minimum", "relu",
+    "scope", "sigmoid", "sin", "sinh", "softplus", "sqrt", "tan", "tanh", "where",
 ]  # fmt: skip

@@ -36,7 +36,7 @@ _COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
 }
 _WITHOUT_A_NAME_HERE = {
     "constant", "add", "subtract", "multiply", "divide", "power", "negate",
-    "less", "less_equal", "greater", "greater_equal", "dot",
+    "less", "less_equal", "greater", "greater_equal", "dot", "fsum",
 }  # fmt: skip
 _FUNCTIONS: dict[str, Primitive] = {
     name: primitive for name, primitive in PRIMITIVES.items() if name not in _WITHOUT_A_NAME_HERE

@@ -9,11 +9,37 @@ from collections.abc import Iterable
 from typing import Any
 
 from autodiff import primitives
-from autodiff.primitives import abs, cos, exp, log, maximum, relu, sigmoid, sin, sqrt, tanh
+from autodiff.primitives import (
+    abs,
+    acos,
+    asin,
+    atan,
+    atan2,
+    cos,
+    cosh,
+    erf,
+    exp,
+    expm1,
+    hypot,
+    log,
+    log1p,
+    maximum,
+    minimum,
+    relu,
+    sigmoid,
+    sin,
+    sinh,
+    softplus,
+    sqrt,
+    tan,
+    tanh,
+    where,
+)
 
 __all__ = [
-    "abs", "cos", "dot", "exp", "log", "logsumexp", "maximum", "relu", "sigmoid", "sin", "sqrt",
-    "tanh",
+    "abs", "acos", "asin", "atan", "atan2", "cos", "cosh", "dot", "erf", "exp", "expm1", "fsum",
+    "hypot", "log", "log1p", "logsumexp", "maximum", "minimum", "relu", "sigmoid", "sin", "sinh",
+    "softplus", "sqrt", "tan", "tanh", "where",
 ]  # fmt: skip
 
 
@@ -37,6 +63,16 @@ def dot(weights: Iterable[Any], inputs: Iterable[Any], bias: Any = 0) -> Any:
             f"and {len(inputs)} inputs"
         )
     return primitives.dot(*weights, *inputs, bias)
+
+
+def fsum(operands: Iterable[Any]) -> Any:
+    """The sum of any number of terms as one gate, rounded once (Shewchuk 1997, as math.fsum).
+
+    >>> fsum([1e100, 1.0, -1e100])
+    1.0
+    """
+    operands = tuple(operands)
+    return primitives.fsum(*operands) if operands else 0.0
 
 
 def logsumexp(operands: Iterable[Any]) -> Any:

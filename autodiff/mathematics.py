@@ -28,12 +28,25 @@ class Mathematics:
     """What a rule may ask of its carrier. Composite functions are written once, for all."""
 
     carrier: Callable[[Any], Any]
+    pi: Any
     exp: Callable[[Any], Any]
+    expm1: Callable[[Any], Any]
     log: Callable[[Any], Any]
+    log1p: Callable[[Any], Any]
     sqrt: Callable[[Any], Any]
     sin: Callable[[Any], Any]
     cos: Callable[[Any], Any]
+    tan: Callable[[Any], Any]
+    asin: Callable[[Any], Any]
+    acos: Callable[[Any], Any]
+    atan: Callable[[Any], Any]
+    atan2: Callable[[Any, Any], Any]
+    sinh: Callable[[Any], Any]
+    cosh: Callable[[Any], Any]
     tanh: Callable[[Any], Any]
+    erf: Callable[[Any], Any]
+    hypot: Callable[[Any, Any], Any]
+    fsum: Callable[[Iterable[Any]], Any]
 
     undefined: Any = math.nan
     """Stands for a derivative that does not exist."""
@@ -58,6 +71,16 @@ class Mathematics:
         """The larger of two; NaN where either is NaN."""
         return self.where(a >= b, lambda: a, lambda: self.where(b > a, lambda: b, lambda: a + b))
 
+    def share(self, wins: Any, loses: Any) -> Any:
+        """1 for the operand that wins, 0 for the one that loses, one half each in a tie."""
+        return self.where(
+            wins, lambda: 1, lambda: self.where(loses, lambda: 0, lambda: self.ratio(1, 2))
+        )
+
+    def softplus(self, a: Any) -> Any:
+        """log(1 + exp(a)), written so that nothing overflows or is lost."""
+        return self.maximum(a, 0) + self.log1p(self.exp(-abs(a)))
+
     def sigmoid(self, a: Any) -> Any:
         """1 / (1 + exp(-a)), written so that no exponent is positive and nothing overflows."""
         shrinking = self.exp(-abs(a))
@@ -76,18 +99,32 @@ class Mathematics:
 
 class _FloatMathematics(Mathematics):
     carrier = float
+    pi = math.pi
     exp = staticmethod(math.exp)
+    expm1 = staticmethod(math.expm1)
     log = staticmethod(math.log)
+    log1p = staticmethod(math.log1p)
     sqrt = staticmethod(math.sqrt)
     sin = staticmethod(math.sin)
     cos = staticmethod(math.cos)
+    tan = staticmethod(math.tan)
+    asin = staticmethod(math.asin)
+    acos = staticmethod(math.acos)
+    atan = staticmethod(math.atan)
+    atan2 = staticmethod(math.atan2)
+    sinh = staticmethod(math.sinh)
+    cosh = staticmethod(math.cosh)
     tanh = staticmethod(math.tanh)
+    erf = staticmethod(math.erf)
+    hypot = staticmethod(math.hypot)
+    fsum = staticmethod(math.fsum)
 
 
 class _RationalMathematics(Mathematics):
     """Exact arithmetic. A function whose values are irrational has no rule here."""
 
     carrier = Fraction
+    fsum = staticmethod(sum)
 
     def is_finite(self, a: Any) -> bool:  # noqa: ARG002
         return True
@@ -105,6 +142,7 @@ class _DecimalMathematics(Mathematics):
     exp = staticmethod(Decimal.exp)
     log = staticmethod(Decimal.ln)
     sqrt = staticmethod(Decimal.sqrt)
+    fsum = staticmethod(sum)
 
     def is_finite(self, a: Any) -> bool:
         return Decimal(a).is_finite()
@@ -121,12 +159,31 @@ class _ArrayMathematics(Mathematics):
     """NumPy arrays, element by element, following IEEE 754: overflow is inf, 0/0 is NaN."""
 
     carrier = staticmethod(np.asarray)
+    pi = np.pi
     exp = staticmethod(np.exp)
+    expm1 = staticmethod(np.expm1)
     log = staticmethod(np.log)
+    log1p = staticmethod(np.log1p)
     sqrt = staticmethod(np.sqrt)
     sin = staticmethod(np.sin)
     cos = staticmethod(np.cos)
+    tan = staticmethod(np.tan)
+    asin = staticmethod(np.arcsin)
+    acos = staticmethod(np.arccos)
+    atan = staticmethod(np.arctan)
+    atan2 = staticmethod(np.arctan2)
+    sinh = staticmethod(np.sinh)
+    cosh = staticmethod(np.cosh)
     tanh = staticmethod(np.tanh)
+    hypot = staticmethod(np.hypot)
+
+    def erf(self, a: Any) -> Any:
+        """NumPy has none of its own."""
+        return np.vectorize(math.erf, otypes=[float])(a)
+
+    def fsum(self, operands: Iterable[Any]) -> Any:
+        """Each element's sum over the operands, rounded once."""
+        return np.vectorize(lambda *terms: math.fsum(terms), otypes=[float])(*operands)
 
     def where(self, condition: Any, if_true: Thunk, if_false: Thunk) -> Any:
         return np.where(condition, if_true(), if_false())

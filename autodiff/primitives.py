@@ -98,15 +98,26 @@ class Primitive:
         """
         m = mathematics_of(operands)
         y = self._value(m, operands)
+        try:
+            return y, tuple(self.partial_derivatives(m, y, operands, varies))
+        except (ArithmeticError, ValueError):
+            with np.errstate(all="ignore"):
+                limits = self.partial_derivatives(
+                    ARRAY, np.float64(y), [np.float64(a) for a in operands], varies
+                )
+            return y, tuple([m.carrier(float(limit)) for limit in limits])
+
+    def partial_derivatives(
+        self, m: Mathematics, y: Any, operands: Sequence[Any], varies: Sequence[bool]
+    ) -> Sequence[Any]:
+        """The rules of the table, applied in one namespace: ∂y/∂operand, or 0 for a constant."""
         if self.arity is None:
             (all_at_once,) = self.derivatives
-            return y, tuple(self._differentiate(all_at_once, m, y, operands))
-        return y, tuple(
-            [
-                self._differentiate(rule, m, y, operands) if varying else 0
-                for rule, varying in zip(self.derivatives, varies, strict=True)
-            ]
-        )
+            return all_at_once(m, y, *operands)  # type: ignore[no-any-return]
+        return [
+            rule(m, y, *operands) if varying else 0
+            for rule, varying in zip(self.derivatives, varies, strict=True)
+        ]
 
     def _value(self, m: Mathematics, operands: Sequence[Number]) -> Number:
         try:
@@ -116,7 +127,8 @@ class Primitive:
                 if isinstance(error, OverflowError):
                     raise self._overflow() from None
                 raise
-            y = self._ieee(self.value, m, operands)
+            with np.errstate(all="ignore"):
+                y = m.carrier(float(self.value(ARRAY, *[np.float64(a) for a in operands])))
         if type(y) is float and y - y == 0.0:
             return y
         if is_complex(y):
@@ -129,22 +141,6 @@ class Primitive:
 
     def _overflow(self) -> OverflowError:
         return OverflowError(f"the result of {self.name} is too large for a float")
-
-    @classmethod
-    def _differentiate(
-        cls, rule: Rule, m: Mathematics, y: Number, operands: Sequence[Number]
-    ) -> Any:
-        try:
-            return rule(m, y, *operands)
-        except (ArithmeticError, ValueError):
-            return cls._ieee(rule, m, (y, *operands))
-
-    @staticmethod
-    def _ieee(rule: Rule, m: Mathematics, arguments: Sequence[Number]) -> Any:
-        """What IEEE 754 makes of it, where Python's own arithmetic raises."""
-        with np.errstate(all="ignore"):
-            result = np.asarray(rule(ARRAY, *[np.float64(a) for a in arguments])).tolist()
-        return result if isinstance(result, list) else m.carrier(result)
 
     def __repr__(self) -> str:
         return f"<primitive {self.name}>"
@@ -248,6 +244,15 @@ sqrt = define(
     lambda m, y, a: 1 / (2 * y),
     domain=Domain("a ≥ 0", lambda a: a >= 0),
 )
+log1p = define(
+    "log1p", "ln(1+a)", lambda m, a: m.log1p(a),
+    lambda m, y, a: 1 / (1 + a),
+    domain=Domain("a > -1", lambda a: a > -1),
+)
+expm1 = define(
+    "expm1", "eᵃ−1", lambda m, a: m.expm1(a),
+    lambda m, y, a: m.exp(a),
+)
 sin = define(
     "sin", "sin", lambda m, a: m.sin(a),
     lambda m, y, a: m.cos(a),
@@ -255,6 +260,39 @@ sin = define(
 cos = define(
     "cos", "cos", lambda m, a: m.cos(a),
     lambda m, y, a: -m.sin(a),
+)
+tan = define(
+    "tan", "tan", lambda m, a: m.tan(a),
+    lambda m, y, a: 1 + y * y,
+)
+# 1 - a² loses digits near ±1; (1 - a)(1 + a) loses none.
+asin = define(
+    "asin", "asin", lambda m, a: m.asin(a),
+    lambda m, y, a: 1 / m.sqrt((1 - a) * (1 + a)),
+    domain=Domain("-1 ≤ a ≤ 1", lambda a: -1 <= a <= 1),
+)
+acos = define(
+    "acos", "acos", lambda m, a: m.acos(a),
+    lambda m, y, a: -1 / m.sqrt((1 - a) * (1 + a)),
+    domain=Domain("-1 ≤ a ≤ 1", lambda a: -1 <= a <= 1),
+)
+atan = define(
+    "atan", "atan", lambda m, a: m.atan(a),
+    lambda m, y, a: 1 / (1 + a * a),
+)
+# The angle of the point (b, a). Divided twice by the radius, because its square may overflow.
+atan2 = define(
+    "atan2", "atan2", lambda m, a, b: m.atan2(a, b),
+    lambda m, y, a, b: b / m.hypot(a, b) / m.hypot(a, b),
+    lambda m, y, a, b: -a / m.hypot(a, b) / m.hypot(a, b),
+)
+sinh = define(
+    "sinh", "sinh", lambda m, a: m.sinh(a),
+    lambda m, y, a: m.cosh(a),
+)
+cosh = define(
+    "cosh", "cosh", lambda m, a: m.cosh(a),
+    lambda m, y, a: m.sinh(a),
 )
 # 1 - tanh² loses every digit where tanh is nearly 1; the equal 4 σ(2a) σ(-2a) loses none.
 tanh = define(
@@ -266,6 +304,22 @@ sigmoid = define(
     "sigmoid", "σ", lambda m, a: m.sigmoid(a),
     lambda m, y, a: y * m.sigmoid(-a),
 )
+softplus = define(
+    "softplus", "softplus", lambda m, a: m.softplus(a),
+    lambda m, y, a: m.sigmoid(a),
+)
+erf = define(
+    "erf", "erf", lambda m, a: m.erf(a),
+    lambda m, y, a: 2 / m.sqrt(m.pi) * m.exp(-a * a),
+)
+hypot = define(
+    "hypot", "√(a²+b²)", lambda m, a, b: m.hypot(a, b),
+    lambda m, y, a, b: m.where(m.is_zero(y), lambda: 0, lambda: a / y),
+    lambda m, y, a, b: m.where(m.is_zero(y), lambda: 0, lambda: b / y),
+)
+
+# --------------------------------------------------------------------------------- branches
+
 relu = define(
     "relu", "ReLU", lambda m, a: m.maximum(a, 0),
     lambda m, y, a: m.where(a > 0, lambda: 1, lambda: 0),
@@ -274,14 +328,23 @@ abs = define(
     "abs", "|a|", lambda m, a: builtins.abs(a),
     lambda m, y, a: m.where(a > 0, lambda: 1, lambda: m.where(a < 0, lambda: -1, lambda: 0)),
 )
+# A tie is shared: half the gradient for each. The same rule for both operands, seen from each.
 maximum = define(
     "maximum", "max", lambda m, a, b: m.maximum(a, b),
-    lambda m, y, a, b: m.where(
-        a > b, lambda: 1, lambda: m.where(a < b, lambda: 0, lambda: m.ratio(1, 2))
-    ),
-    lambda m, y, a, b: m.where(
-        b > a, lambda: 1, lambda: m.where(b < a, lambda: 0, lambda: m.ratio(1, 2))
-    ),
+    lambda m, y, a, b: m.share(a > b, a < b),
+    lambda m, y, a, b: m.share(b > a, b < a),
+)
+minimum = define(
+    "minimum", "min", lambda m, a, b: -m.maximum(-a, -b),
+    lambda m, y, a, b: m.share(a < b, a > b),
+    lambda m, y, a, b: m.share(b < a, b > a),
+)
+# The public where is strict: both a and b are computed, and must be in their domains.
+where = define(
+    "where", "where", lambda m, c, a, b: m.where(c, lambda: a, lambda: b),
+    _zero,
+    lambda m, y, c, a, b: m.where(c, lambda: 1, lambda: 0),
+    lambda m, y, c, a, b: m.where(c, lambda: 0, lambda: 1),
 )
 
 # ------------------------------------------------------- any number of operands, as one gate
@@ -290,6 +353,12 @@ maximum = define(
 dot = define(
     "dot", "Σ", lambda m, *wxb: sum(map(times, wxb, wxb[len(wxb) // 2 : -1]), wxb[-1]),
     lambda m, y, *wxb: wxb[len(wxb) // 2 : -1] + wxb[: len(wxb) // 2] + (1,),
+    variadic=True,
+)
+# The sum rounded once, whatever the order of its terms.
+fsum = define(
+    "fsum", "Σ", lambda m, *a: m.fsum(a),
+    lambda m, y, *a: (1,) * len(a),
     variadic=True,
 )
 # The derivatives are the softmax of the operands.

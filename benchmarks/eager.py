@@ -1,8 +1,8 @@
 """Eager build and backward per node, beside micrograd: same graphs, same run, interleaved medians.
 
-Three shapes, each of + and × alone: a multilayer perceptron without activations, a deep chain, and a
-wide sum. Both sides build a fresh graph and run backward in every repetition, with Python's garbage
-collector as it is by default. Memory is what a built graph holds, by tracemalloc.
+Three shapes, each of + and × alone: a multilayer perceptron without activations, a deep chain,
+and a wide sum. Both sides build a fresh graph and run backward in every repetition, with Python's
+garbage collector as it is by default. Memory is what a built graph holds, by tracemalloc.
 """
 
 from __future__ import annotations

@@ -49,6 +49,21 @@ ORACLES = {
     "abs": mpmath.fabs,
     "maximum": max,
     "dot": lambda *wxb: mpmath.fdot(wxb[: len(wxb) // 2], wxb[len(wxb) // 2 : -1]) + wxb[-1],
+    "log1p": mpmath.log1p,
+    "expm1": mpmath.expm1,
+    "tan": mpmath.tan,
+    "asin": mpmath.asin,
+    "acos": mpmath.acos,
+    "atan": mpmath.atan,
+    "atan2": mpmath.atan2,
+    "sinh": mpmath.sinh,
+    "cosh": mpmath.cosh,
+    "softplus": lambda a: mpmath.log1p(mpmath.exp(a)),
+    "erf": mpmath.erf,
+    "hypot": mpmath.hypot,
+    "minimum": min,
+    "where": lambda c, a, b: a if c else b,
+    "fsum": lambda *a: mpmath.fsum(a),
     "logsumexp": lambda *a: mpmath.log(mpmath.fsum(map(mpmath.exp, a))),
 }
 
@@ -64,9 +79,13 @@ def points(primitive: Primitive) -> st.SearchStrategy[tuple[float, ...]]:
 
 def is_corner(name: str, point: tuple[float, ...]) -> bool:
     """Where the derivative jumps. The corners have a table of their own below."""
-    if name in ("less", "less_equal", "greater", "greater_equal", "maximum"):
+    if name in ("less", "less_equal", "greater", "greater_equal", "maximum", "minimum"):
         return point[0] == point[1]
-    return name in ("relu", "abs", "sqrt") and point[0] == 0
+    if name in ("asin", "acos"):
+        return abs(point[0]) == 1
+    if name in ("hypot", "atan2"):  # and the cut of the angle, along the negative half-line
+        return point[0] == 0
+    return name in ("relu", "abs", "sqrt", "where") and point[0] == 0
 
 
 def numerical_derivatives(primitive: Primitive, point: tuple[float, ...]) -> list[mpmath.mpf]:
@@ -87,6 +106,10 @@ def condition(name: str, point: tuple[float, ...]) -> float:
         return 4 * max(map(abs, point))
     if name == "power":  # a ** (b - 1)
         return abs(point[1] * math.log(point[0]))
+    if name == "erf":  # exp(-a²)
+        return point[0] ** 2
+    if name == "tan":  # 1 + y²
+        return 8.0
     return 0.0
 
 
@@ -173,6 +196,24 @@ CORNERS = [
     ("relu", (-INF,), 0.0, (0,)),
     ("maximum", (NAN, 1.0), NAN, (0.5, 0.5)),
     ("divide", (1.0, INF), 0.0, (0.0, 0.0)),
+    ("where", (1.0, 2.0, 3.0), 2.0, (0, 1, 0)),
+    ("where", (0.0, 2.0, 3.0), 3.0, (0, 0, 1)),
+    ("minimum", (2.0, 2.0), 2.0, (0.5, 0.5)),
+    ("minimum", (1.0, 2.0), 1.0, (1, 0)),
+    ("asin", (1.0,), math.pi / 2, (INF,)),
+    ("acos", (-1.0,), math.pi, (-INF,)),
+    ("hypot", (0.0, 0.0), 0.0, (0, 0)),
+    ("hypot", (3e200, 4e200), 5e200, (0.6, 0.8)),
+    ("atan2", (0.0, 0.0), 0.0, (NAN, NAN)),
+    ("atan2", (1e200, 1e200), math.pi / 4, (5e-201, -5e-201)),
+    ("atan2", (0.0, -1.0), math.pi, (-1.0, 0.0)),
+    ("atan", (1e200,), math.pi / 2, (0.0,)),
+    ("softplus", (1000.0,), 1000.0, (1.0,)),
+    ("softplus", (-40.0,), math.exp(-40.0), (math.exp(-40.0),)),
+    ("expm1", (1e-20,), 1e-20, (1.0,)),
+    ("expm1", (-50.0,), -1.0, (math.exp(-50.0),)),
+    ("log1p", (1e-20,), 1e-20, (1.0,)),
+    ("fsum", (1e100, 1.0, -1e100), 1.0, (1, 1, 1)),
     ("multiply", (0.0, INF), NAN, (INF, 0.0)),
     ("less", (1.0, 1.0), 0.0, (0, 0)),
     ("less_equal", (1.0, 1.0), 1.0, (0, 0)),
@@ -192,6 +233,14 @@ UNDEFINED = [
     ("log", (0.0,), ValueError),
     ("log", (-1.0,), ValueError),
     ("sqrt", (-1.0,), ValueError),
+    ("log1p", (-1.0,), ValueError),
+    ("asin", (1.5,), ValueError),
+    ("acos", (-1.5,), ValueError),
+    ("sinh", (1000.0,), OverflowError),
+    ("cosh", (1000.0,), OverflowError),
+    ("expm1", (1000.0,), OverflowError),
+    ("hypot", (1.5e308, 1.5e308), OverflowError),
+    ("fsum", (1.5e308, 1.5e308), OverflowError),
     ("divide", (1.0, 0.0), ZeroDivisionError),
     ("divide", (0.0, 0.0), ZeroDivisionError),
     ("power", (0.0, -1.0), ZeroDivisionError),

@@ -85,9 +85,11 @@ def test_functions_work_on_numbers_and_values(name: str) -> None:
     function = getattr(ad, name)
     if name == "dot":
         plain, recorded = function([2.0], [3.0], 1.0), function([Value(2.0)], [3.0], 1.0)
-    elif name == "logsumexp":
+    elif name in ("logsumexp", "fsum"):
         plain, recorded = function([2.0, 3.0]), function([Value(2.0), 3.0])
-    elif name == "maximum":
+    elif name == "where":
+        plain, recorded = function(True, 2.0, 0.5), function(True, Value(2.0), 0.5)
+    elif PRIMITIVES[name].arity == 2:
         plain, recorded = function(2.0, 0.5), function(Value(2.0), 0.5)
     else:
         plain, recorded = function(0.5), function(Value(0.5))
@@ -100,7 +102,7 @@ def test_functions_work_on_numbers_and_values(name: str) -> None:
 @pytest.mark.parametrize("primitive", [p for p in PRIMITIVES.values() if p.arity], ids=str)
 def test_every_operation_is_a_method_too(primitive: primitives.Primitive) -> None:
     assert primitive.arity
-    operands = [Value(0.5), Value(0.25)][: primitive.arity]
+    operands = [Value(0.5), Value(0.25), Value(2.0)][: primitive.arity]
     method = getattr(operands[0], primitive.name)(*operands[1:])
     assert method.op is primitive
     assert method.data == primitive(*operands).data
