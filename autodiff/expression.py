@@ -35,7 +35,7 @@ _COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.GtE: operator.ge,
 }
 _WITHOUT_A_NAME_HERE = {
-    "constant", "add", "subtract", "multiply", "divide", "power", "negate",
+    "constant", "add", "subtract", "multiply", "divide", "power", "negate", "identity",
     "less", "less_equal", "greater", "greater_equal", "dot", "fsum",
 }  # fmt: skip
 _FUNCTIONS: dict[str, Primitive] = {

@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from autodiff import primitives
+from autodiff.adjoint import Adjoint, backpropagate, topological_order
 from autodiff.mathematics import Number, as_number
-from autodiff.value import Value, backpropagate, linearize, topological_order
+from autodiff.value import Value, linearize
 
 
 class Edge(NamedTuple):
@@ -31,18 +32,16 @@ class Edge(NamedTuple):
     grad: Number
 
 
-class _Replica:
+class _Replica(Adjoint):
     """The numbers that a Graph holds for one node, linked like the nodes themselves."""
 
-    __slots__ = ("data", "grad", "local_derivatives", "parents")
+    __slots__ = ("data",)
 
     def __init__(
-        self, data: Number, parents: tuple[_Replica, ...], local_derivatives: tuple[Number, ...]
+        self, data: Number, parents: Sequence[_Replica], local_derivatives: Sequence[Number]
     ) -> None:
+        super().__init__(parents, local_derivatives)
         self.data = data
-        self.grad: Number = 0
-        self.parents = parents
-        self.local_derivatives = local_derivatives
 
 
 class Graph:
@@ -152,7 +151,7 @@ class Graph:
             replica.grad = type(replica.data)(0)
         for output in self.outputs:
             self._replicas[self._find(output)].grad += 1
-        backpropagate(self._replicas)
+        backpropagate(reversed(self._replicas))
         self._is_differentiated = True
         return {leaf: self.gradient(leaf) for leaf in self.leaves}
 
@@ -181,7 +180,7 @@ class Graph:
 
     def _replay(self, node: Value, replicas: list[_Replica]) -> _Replica:
         assert node.op is not None
-        parents = tuple([replicas[self._position[parent]] for parent in node.parents])
+        parents = [replicas[self._position[parent]] for parent in node.parents]
         operands = [parent.data for parent in parents]
         y, local_derivatives = linearize(node.op, node.parents, operands, node.scope)
         return _Replica(y, parents, _without_constants(node.parents, local_derivatives))

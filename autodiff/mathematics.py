@@ -25,7 +25,7 @@ Thunk = Callable[[], Any]
 
 
 class Mathematics:
-    """What a rule may ask of its carrier. Composite functions are written once, for all."""
+    """What a rule may ask of its carrier."""
 
     carrier: Callable[[Any], Any]
     pi: Any
@@ -47,6 +47,10 @@ class Mathematics:
     erf: Callable[[Any], Any]
     hypot: Callable[[Any, Any], Any]
     fsum: Callable[[Iterable[Any]], Any]
+    maximum: Callable[[Any, Any], Any]
+    sigmoid: Callable[[Any], Any]
+    softplus: Callable[[Any], Any]
+    logsumexp: Callable[[Iterable[Any]], Any]
 
     undefined: Any = math.nan
     """Stands for a derivative that does not exist."""
@@ -67,15 +71,19 @@ class Mathematics:
         """The value of one of two thunks: the branch that is not taken is never evaluated."""
         return if_true() if condition else if_false()
 
-    def maximum(self, a: Any, b: Any) -> Any:
-        """The larger of two; NaN where either is NaN."""
-        return self.where(a >= b, lambda: a, lambda: self.where(b > a, lambda: b, lambda: a + b))
-
     def share(self, wins: Any, loses: Any) -> Any:
         """1 for the operand that wins, 0 for the one that loses, one half each in a tie."""
         return self.where(
             wins, lambda: 1, lambda: self.where(loses, lambda: 0, lambda: self.ratio(1, 2))
         )
+
+
+class _NumberMathematics(Mathematics):
+    """What is composed of the above, written once for all kinds of numbers."""
+
+    def maximum(self, a: Any, b: Any) -> Any:
+        """The larger of two; NaN where either is NaN."""
+        return self.where(a >= b, lambda: a, lambda: self.where(b > a, lambda: b, lambda: a + b))
 
     def softplus(self, a: Any) -> Any:
         """log(1 + exp(a)), written so that nothing overflows or is lost."""
@@ -97,7 +105,7 @@ class Mathematics:
         )
 
 
-class _FloatMathematics(Mathematics):
+class _FloatMathematics(_NumberMathematics):
     carrier = float
     pi = math.pi
     exp = staticmethod(math.exp)
@@ -120,7 +128,7 @@ class _FloatMathematics(Mathematics):
     fsum = staticmethod(math.fsum)
 
 
-class _RationalMathematics(Mathematics):
+class _RationalMathematics(_NumberMathematics):
     """Exact arithmetic. A function whose values are irrational has no rule here."""
 
     carrier = Fraction
@@ -137,7 +145,7 @@ class _RationalMathematics(Mathematics):
         )
 
 
-class _DecimalMathematics(Mathematics):
+class _DecimalMathematics(_NumberMathematics):
     carrier = Decimal
     exp = staticmethod(Decimal.exp)
     log = staticmethod(Decimal.ln)
@@ -155,7 +163,7 @@ class _DecimalMathematics(Mathematics):
         )
 
 
-class _ArrayMathematics(Mathematics):
+class _ArrayMathematics(_NumberMathematics):
     """NumPy arrays, element by element, following IEEE 754: overflow is inf, 0/0 is NaN."""
 
     carrier = staticmethod(np.asarray)
@@ -189,7 +197,7 @@ class _ArrayMathematics(Mathematics):
         return np.where(condition, if_true(), if_false())
 
 
-class _MultiprecisionMathematics(Mathematics):
+class _MultiprecisionMathematics(_NumberMathematics):
     """mpmath's numbers, at the precision of the context that they come from."""
 
     def __init__(self, carrier: Callable[[Any], Any], context: Any) -> None:

@@ -216,6 +216,11 @@ power = define(
     ),
     domain=Domain("a > 0, or b a whole number (and a ≠ 0 where b < 0)", lambda a, b: a > 0),
 )
+# A value under another name: a transform sees its argument through it.
+identity = define(
+    "identity", "=", lambda m, a: a,
+    lambda m, y, a: 1,
+)
 negate = define(
     "negate", "×−1", lambda m, a: -a,
     lambda m, y, a: -1,

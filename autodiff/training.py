@@ -14,7 +14,7 @@ from tqdm import tqdm
 from autodiff.data import Dataset
 from autodiff.nn import Module, cross_entropy
 from autodiff.optim import SGD
-from autodiff.value import Value
+from autodiff.value import Value, no_grad
 
 Loss = Callable[[Sequence[Any], int], Value]
 
@@ -98,15 +98,17 @@ def fit(
 
 def predict(model: Module, images: NDArray[np.float64]) -> NDArray[np.int64]:
     """The most likely class of each image, shape (count,), for images of shape (count, pixels)."""
-    return np.array([_largest(model(image)) for image in images.tolist()], dtype=np.int64)
+    with no_grad():
+        return np.array([_largest(model(image)) for image in images.tolist()], dtype=np.int64)
 
 
 def evaluate(model: Module, dataset: Dataset, loss: Loss = cross_entropy) -> tuple[float, float]:
     """Mean loss, and accuracy from 0 to 1, on labelled images."""
     total, right = 0.0, 0
     for image, label in zip(dataset.images.tolist(), dataset.labels.tolist(), strict=True):
-        logits = model(image)
-        total += loss(logits, label).data
+        with no_grad():
+            logits = model(image)
+            total += loss(logits, label).data
         right += _largest(logits) == label
     return total / len(dataset), right / len(dataset)
 

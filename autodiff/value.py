@@ -1,27 +1,37 @@
 """Value: a number that remembers the operation and the operands that it came from.
 
 From that one record everything else follows. ``backward()`` is a topological sort and the chain
-rule, and the chain rule stands exactly once, in :func:`backpropagate`.
+rule, which stand in :mod:`autodiff.adjoint`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
 from autodiff import primitives
-from autodiff.mathematics import Number, as_number
+from autodiff.adjoint import ONE, ZERO, backpropagate, gradients, topological_order
+from autodiff.mathematics import Mathematics, Number, as_number, mathematics_of
 from autodiff.primitives import PRIMITIVES, Primitive
 
-_scope: ContextVar[str] = ContextVar("scope", default="")
+_context: ContextVar[tuple[str, bool]] = ContextVar("recording", default=("", True))
+"""The current scope, and whether operations are recorded."""
 
 
 @contextmanager
-def scope(name: str) -> Iterator[None]:
+def _recording(scope: str, records: bool) -> Iterator[None]:
+    token = _context.set((scope, records))
+    try:
+        yield
+    finally:
+        _context.reset(token)
+
+
+def scope(name: str) -> AbstractContextManager[None]:
     """Nodes made inside remember ``name``; scopes nest, as ``"layer1/neuron3"``.
 
     >>> with scope("layer1"), scope("neuron3"):
@@ -30,12 +40,20 @@ def scope(name: str) -> Iterator[None]:
     """
     if not isinstance(name, str) or not name:
         raise TypeError(f"scope() expected a name, a non-empty string, got {name!r}")
-    outer = _scope.get()
-    token = _scope.set(f"{outer}/{name}" if outer else name)
-    try:
-        yield
-    finally:
-        _scope.reset(token)
+    outer, records = _context.get()
+    return _recording(f"{outer}/{name}" if outer else name, records)
+
+
+def no_grad() -> AbstractContextManager[None]:
+    """Operations inside compute values but record nothing: their results are constants.
+
+    >>> x = Value(3.0)
+    >>> with no_grad():
+    ...     y = x * x
+    >>> y.data, y.parents
+    (9.0, ())
+    """
+    return _recording(_context.get()[0], False)
 
 
 class Value:
@@ -88,7 +106,7 @@ class Value:
         self.parents = ()
         self.local_derivatives = ()
         self.name = name
-        self.scope = _scope.get()
+        self.scope = _context.get()[0]
 
     # ------------------------------------------------------------------------------ the number
 
@@ -110,13 +128,37 @@ class Value:
         """The plain number, cut off from the graph; the same as ``.data``."""
         return self._data
 
+    def detach(self) -> Value:
+        """The same number as a constant: gradients do not flow through it.
+
+        >>> x = Value(3.0)
+        >>> (x * x.detach()).backward()
+        >>> x.grad
+        3.0
+        """
+        return _constant(self._data)
+
     # ------------------------------------------------------------------------------- backward
 
-    def backward(self) -> None:
+    def backward(self, create_graph: bool = False) -> None:
         """Add ∂(this)/∂(leaf) to the ``grad`` of every leaf below, in time linear in the graph.
+
+        The derivatives are those recorded together with the values, even if a leaf's data was
+        changed since.
+
+        Args:
+            create_graph: make gradients Values, so that they can be differentiated again.
 
         Raises:
             ValueError: if this is a constant: then there is nothing to differentiate by.
+            RuntimeError: with ``create_graph``, if a leaf's data was changed since.
+
+        >>> x = Value(2.0)
+        >>> (x**3).backward(create_graph=True)
+        >>> slope, x.grad = x.grad, 0.0
+        >>> slope.backward()
+        >>> slope.data, x.grad
+        (12.0, 12.0)
         """
         if self.op is primitives.constant:
             raise ValueError(
@@ -124,11 +166,22 @@ class Value:
                 f"and this is the constant {self._data}"
             )
         order = topological_order([self])
+        if create_graph:
+            self._backward_as_graph(order)
+            return
         zero = _zero_like(self._data)
         for node in order:
             node.grad = zero
         self.grad += 1
-        backpropagate(order)
+        backpropagate(reversed(order))
+
+    def _backward_as_graph(self, order: Sequence[Value]) -> None:
+        leaves = [parent for node in order for parent in node.parents if parent.op is None]
+        inputs = list(dict.fromkeys(leaves or [self]))
+        found = gradients(inputs, [self], [ONE], derivatives_as_values)
+        for node, gradient in found.items():
+            value = neutral_as_value(gradient, node)
+            node.grad = node.grad + value if node.op is None and bool(node.grad) else value
 
     # ------------------------------------------------------------------------------ operators
 
@@ -297,7 +350,9 @@ def _node(
     node.parents = parents
     node.local_derivatives = local_derivatives
     node.name = ""
-    node.scope = _scope.get()
+    node.scope, records = _context.get()
+    if not records and parents:
+        node.op, node.parents, node.local_derivatives = primitives.constant, (), ()
     return node
 
 
@@ -312,9 +367,12 @@ def as_values(numbers: Iterable[Any]) -> list[Value]:
     return [n if type(n) is Value else _constant(as_number(n)) for n in numbers]
 
 
+_LEFT_TO_THEM = (np.ndarray, type(ZERO))
+
+
 def _binary(primitive: Primitive, left: Any, right: Any) -> Value:
-    """An operator with a Value on at least one side; NotImplemented leaves arrays to NumPy."""
-    if isinstance(left, np.ndarray) or isinstance(right, np.ndarray):
+    """An operator with a Value on at least one side; arrays work element by element, by NumPy."""
+    if isinstance(left, _LEFT_TO_THEM) or isinstance(right, _LEFT_TO_THEM):
         return NotImplemented  # type: ignore[no-any-return]
     value = left if type(left) is Value else right
     return _record(primitive, (value._operand(left), value._operand(right)))
@@ -323,7 +381,7 @@ def _binary(primitive: Primitive, left: Any, right: Any) -> Value:
 def _record(primitive: Primitive, parents: tuple[Value, ...]) -> Value:
     """The primitive at these operands, with its value and its local derivatives."""
     operands = [parent._data for parent in parents]
-    y, local_derivatives = linearize(primitive, parents, operands, _scope.get())
+    y, local_derivatives = linearize(primitive, parents, operands, _context.get()[0])
     return _node(y, primitive, parents, local_derivatives)
 
 
@@ -364,57 +422,54 @@ def _zero_like(number: Number) -> Number:
     return 0.0 if type(number) is float else type(number)(0)
 
 
-# ---------------------------------------------------------------------- the two algorithms
+# --------------------------------------------------------------- derivatives that are graphs
 
 
-def topological_order(roots: Sequence[Value]) -> list[Value]:
-    """The operations below the roots, each once, operands before what is computed from them.
+class _ValueMathematics(Mathematics):
+    """The namespace in which a rule's result is a graph: its functions are those of the table."""
 
-    Leaves are not listed: they have no operands, so that any place would do. The order is that of
-    a depth-first search in postorder, first operand first (Cormen et al., Introduction to
-    Algorithms, "Topological sort"), and so depends on the structure of the graph alone. Linear in
-    nodes and edges, and without recursion: depth does not matter.
+    def __init__(self, numbers: Mathematics) -> None:
+        self._numbers = numbers
+        self.ratio = numbers.ratio  # type: ignore[method-assign]
 
-    >>> x = Value(2.0)
-    >>> [node.op.name for node in topological_order([(x * x + 1).log()])]
-    ['multiply', 'add', 'log']
+    def is_zero(self, a: Value) -> bool:
+        return bool(a._data == 0)
+
+    def __getattr__(self, name: str) -> Any:
+        return self._numbers.pi if name == "pi" else PRIMITIVES[name]
+
+
+def derivatives_as_values(node: Value) -> Sequence[Any]:
+    """The local derivatives of an operation as graphs over its operands, by the same rules.
+
+    Raises:
+        RuntimeError: if the operands' data has changed since the operation was recorded.
+        ValueError, ZeroDivisionError, OverflowError: where a derivative is infinite or undefined,
+            so that there is nothing to differentiate further.
     """
-    order: list[Value] = []
-    seen: set[Value] = set()
-    stack: list[tuple[Value, bool]] = [(root, False) for root in reversed(roots) if root.parents]
-    while stack:
-        node, operands_are_done = stack.pop()
-        if operands_are_done:
-            order.append(node)
-        elif node not in seen:
-            seen.add(node)
-            stack.append((node, True))
-            stack += [
-                (parent, False)
-                for parent in reversed(node.parents)
-                if parent.parents and parent not in seen
-            ]
-    return order
+    assert node.op is not None
+    operands = [parent._data for parent in node.parents]
+    if not _same(node.op.evaluate(operands), node._data):
+        raise RuntimeError(
+            f"a leaf's data was changed after {node.op}(...) was computed from it; "
+            "compute the value again before asking for derivatives that are graphs"
+        )
+    varies = [parent.op is not primitives.constant for parent in node.parents]
+    m = _ValueMathematics(mathematics_of(operands))
+    try:
+        return node.op.partial_derivatives(m, node, node.parents, varies)
+    except (ArithmeticError, ValueError) as error:
+        error.add_note(f"in the derivative of {node.op}({', '.join(map(str, operands[:4]))})")
+        raise
 
 
-class Adjoint(Protocol):
-    """What the chain rule asks of a node: operands, one local derivative each, and a gradient."""
-
-    grad: Any
-
-    @property
-    def parents(self) -> Sequence[Adjoint]: ...
-    @property
-    def local_derivatives(self) -> Sequence[Any]: ...
+def neutral_as_value(gradient: Any, like: Value) -> Value:
+    """A gradient as a Value, also where the chain rule found a plain 0 or 1."""
+    if isinstance(gradient, Value):
+        return gradient
+    number = gradient.number if gradient in (ZERO, ONE) else gradient
+    return _constant(type(like._data)(number))
 
 
-def backpropagate(order: Sequence[Adjoint]) -> None:
-    """The chain rule: each node hands ``local derivative · its own gradient`` to each operand.
-
-    Reverse accumulation (Griewank and Walther, Evaluating Derivatives, 2nd ed., chapter 3). In
-    reverse topological order a node's gradient is complete before it is handed on.
-    """
-    for node in reversed(order):
-        gradient = node.grad
-        for parent, local in zip(node.parents, node.local_derivatives):  # noqa: B905 (speed)
-            parent.grad += local * gradient
+def _same(a: Number, b: Number) -> bool:
+    return bool(a == b or (a != a and b != b))

@@ -34,6 +34,7 @@ ORACLES = {
     "divide": mpmath.fdiv,
     "power": mpmath.power,
     "negate": mpmath.fneg,
+    "identity": lambda a: a,
     "less": operator.lt,
     "less_equal": operator.le,
     "greater": operator.gt,
