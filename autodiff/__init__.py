@@ -38,12 +38,14 @@ from autodiff.functions import (
     where,
 )
 from autodiff.graph import Edge, Graph
-from autodiff.value import Value, scope
+from autodiff.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+from autodiff.value import Value, no_grad, scope
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Edge", "Graph", "Value", "abs", "acos", "asin", "atan", "atan2", "cos", "cosh", "dot", "erf",
-    "exp", "expm1", "fsum", "hypot", "log", "log1p", "logsumexp", "maximum", "minimum", "relu",
-    "scope", "sigmoid", "sin", "sinh", "softplus", "sqrt", "tan", "tanh", "where",
+    "exp", "expm1", "fsum", "grad", "hessian", "hvp", "hypot", "jacobian", "jvp", "log", "log1p",
+    "logsumexp", "maximum", "minimum", "no_grad", "relu", "scope", "sigmoid", "sin", "sinh",
+    "softplus", "sqrt", "tan", "tanh", "value_and_grad", "vjp", "where",
 ]  # fmt: skip

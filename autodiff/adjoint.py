@@ -77,7 +77,9 @@ class _Neutral:
         self.number = number
 
     def __add__(self, other: Any) -> Any:
-        return other if self is ZERO else NotImplemented
+        if self is ZERO:
+            return other
+        return other + 1 if other is not ONE else 2
 
     def __mul__(self, other: Any) -> Any:
         return other if self is ONE else self

@@ -208,11 +208,15 @@ divide = define(
 )
 power = define(
     "power", "aᵇ", lambda m, a, b: a**b,
-    lambda m, y, a, b: m.where(m.is_zero(b), lambda: 0, lambda: b * a ** (b - 1)),
+    lambda m, y, a, b: m.where(
+        m.is_zero(a) & m.is_zero(b), lambda: 0, lambda: b * a ** (b - 1)
+    ),
     lambda m, y, a, b: m.where(
         a > 0,
         lambda: y * m.log(a),
-        lambda: m.where(m.is_zero(a), lambda: 0, lambda: m.undefined),
+        lambda: m.where(
+            m.is_zero(a), lambda: m.where(b > 0, lambda: 0, lambda: m.undefined), lambda: m.undefined
+        ),
     ),
     domain=Domain("a > 0, or b a whole number (and a ≠ 0 where b < 0)", lambda a, b: a > 0),
 )

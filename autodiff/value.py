@@ -18,6 +18,8 @@ from autodiff.adjoint import ONE, ZERO, backpropagate, gradients, topological_or
 from autodiff.mathematics import Mathematics, Number, as_number, mathematics_of
 from autodiff.primitives import PRIMITIVES, Primitive
 
+_CONSTANT = primitives.constant
+
 _context: ContextVar[tuple[str, bool]] = ContextVar("recording", default=("", True))
 """The current scope, and whether operations are recorded."""
 
@@ -54,6 +56,11 @@ def no_grad() -> AbstractContextManager[None]:
     (9.0, ())
     """
     return _recording(_context.get()[0], False)
+
+
+def recording() -> AbstractContextManager[None]:
+    """Operations inside are recorded, even within :func:`no_grad`."""
+    return _recording(_context.get()[0], True)
 
 
 class Value:
@@ -160,7 +167,7 @@ class Value:
         >>> slope.data, x.grad
         (12.0, 12.0)
         """
-        if self.op is primitives.constant:
+        if self.op is _CONSTANT:
             raise ValueError(
                 "backward() needs a value computed from at least one Value(...) leaf, "
                 f"and this is the constant {self._data}"
@@ -181,7 +188,8 @@ class Value:
         found = gradients(inputs, [self], [ONE], derivatives_as_values)
         for node, gradient in found.items():
             value = neutral_as_value(gradient, node)
-            node.grad = node.grad + value if node.op is None and bool(node.grad) else value
+            is_fresh = bool(node.parents) or (type(node.grad) is not Value and not node.grad)
+            node.grad = value if is_fresh else node.grad + value
 
     # ------------------------------------------------------------------------------ operators
 
@@ -204,14 +212,14 @@ class Value:
     def __add__(self, other: Any) -> Value:
         # + and × are written out here because networks are made of them. A test holds
         # them to the table.
-        if type(other) is Value:
+        if type(other) is Value and (self.op is not _CONSTANT or other.op is not _CONSTANT):
             y = self._data + other._data
             if y - y == 0:
                 return _node(y, primitives.add, (self, other), (1, 1))
         return _binary(primitives.add, self, other)
 
     def __mul__(self, other: Any) -> Value:
-        if type(other) is Value:
+        if type(other) is Value and (self.op is not _CONSTANT or other.op is not _CONSTANT):
             a, b = self._data, other._data
             y = a * b
             if y - y == 0:
@@ -352,12 +360,12 @@ def _node(
     node.name = ""
     node.scope, records = _context.get()
     if not records and parents:
-        node.op, node.parents, node.local_derivatives = primitives.constant, (), ()
+        node.op, node.parents, node.local_derivatives = _CONSTANT, (), ()
     return node
 
 
 def _constant(number: Number) -> Value:
-    node = _node(number, primitives.constant, (), ())
+    node = _node(number, _CONSTANT, (), ())
     node.grad = _zero_like(number)
     return node
 
@@ -367,21 +375,31 @@ def as_values(numbers: Iterable[Any]) -> list[Value]:
     return [n if type(n) is Value else _constant(as_number(n)) for n in numbers]
 
 
-_LEFT_TO_THEM = (np.ndarray, type(ZERO))
+_OTHERS_DECIDE = (np.ndarray, type(ZERO))
 
 
 def _binary(primitive: Primitive, left: Any, right: Any) -> Value:
     """An operator with a Value on at least one side; arrays work element by element, by NumPy."""
-    if isinstance(left, _LEFT_TO_THEM) or isinstance(right, _LEFT_TO_THEM):
+    if isinstance(left, _OTHERS_DECIDE) or isinstance(right, _OTHERS_DECIDE):
         return NotImplemented  # type: ignore[no-any-return]
     value = left if type(left) is Value else right
     return _record(primitive, (value._operand(left), value._operand(right)))
 
 
 def _record(primitive: Primitive, parents: tuple[Value, ...]) -> Value:
-    """The primitive at these operands, with its value and its local derivatives."""
+    """The primitive at these operands, with its value and its local derivatives.
+
+    What is computed from constants alone is a constant, and so is everything within no_grad().
+    """
     operands = [parent._data for parent in parents]
-    y, local_derivatives = linearize(primitive, parents, operands, _context.get()[0])
+    scope, records = _context.get()
+    if not records or (parents[0].op is _CONSTANT and all(p.op is _CONSTANT for p in parents)):
+        try:
+            return _constant(primitive.evaluate(operands))
+        except _FAILURES as error:
+            _explain(error, primitive, parents, operands, scope)
+            raise
+    y, local_derivatives = linearize(primitive, parents, operands, scope)
     return _node(y, primitive, parents, local_derivatives)
 
 
@@ -392,29 +410,35 @@ def linearize(
 
     A failure carries a note that says where in the graph it happened.
     """
+    varies = [parent.op is not _CONSTANT for parent in parents] if primitive.arity else ()
     try:
-        varies = (
-            [parent.op is not primitives.constant for parent in parents] if primitive.arity else ()
-        )
         return primitive.linearize(operands, varies)
-    except (ArithmeticError, ValueError, TypeError) as error:
-        note = _where_it_happened(primitive, parents, operands)
-        if isinstance(error, ValueError | ZeroDivisionError) and primitive.domain.text:
-            letters = ", ".join("ab"[: len(parents)])
-            note += f"; {primitive.name}({letters}) is defined for {primitive.domain.text}"
-        error.add_note(f"{note}; in scope {scope!r}" if scope else note)
+    except _FAILURES as error:
+        _explain(error, primitive, parents, operands, scope)
         raise
 
 
-def _where_it_happened(
-    primitive: Primitive, parents: Sequence[Value], operands: Sequence[Number]
-) -> str:
+_FAILURES = (ArithmeticError, ValueError, TypeError)
+
+
+def _explain(
+    error: Exception,
+    primitive: Primitive,
+    parents: Sequence[Value],
+    operands: Sequence[Number],
+    scope: str,
+) -> None:
+    """Add a note on where it happened: the operation, its operands and their names, the scope."""
     named = [
         f"{parent.name} = {operand}" if parent.name else str(operand)
         for parent, operand in zip(parents[:4], operands[:4], strict=True)
     ]
     shown = ", ".join(named) + (f", ... {len(parents)} operands" if len(parents) > 4 else "")
-    return f"in {primitive.name}({shown})"
+    note = f"in {primitive.name}({shown})"
+    if isinstance(error, ValueError | ZeroDivisionError) and primitive.domain.text:
+        letters = ", ".join("ab"[: len(parents)])
+        note += f"; {primitive.name}({letters}) is defined for {primitive.domain.text}"
+    error.add_note(f"{note}; in scope {scope!r}" if scope else note)
 
 
 def _zero_like(number: Number) -> Number:
@@ -454,7 +478,7 @@ def derivatives_as_values(node: Value) -> Sequence[Any]:
             f"a leaf's data was changed after {node.op}(...) was computed from it; "
             "compute the value again before asking for derivatives that are graphs"
         )
-    varies = [parent.op is not primitives.constant for parent in node.parents]
+    varies = [parent.op is not _CONSTANT for parent in node.parents]
     m = _ValueMathematics(mathematics_of(operands))
     try:
         return node.op.partial_derivatives(m, node, node.parents, varies)

@@ -1,0 +1,58 @@
+"""Structures of numbers: lists, tuples, dicts and arrays, taken apart and put together again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+Rebuild = Callable[[Sequence[Any]], Any]
+
+
+def flatten(structure: Any) -> tuple[list[Any], Rebuild]:
+    """The scalars in a structure, and a function that puts others in their places.
+
+    A list stays a list, a tuple (named or not) a tuple, a dict a dict in the order of its keys; an
+    array gives its elements in row-major order and is rebuilt as an array of the same shape.
+    Anything else is one scalar.
+
+    >>> scalars, rebuild = flatten({"w": [1.0, 2.0], "b": 3.0})
+    >>> scalars, rebuild([10, 20, 30])
+    ([1.0, 2.0, 3.0], {'w': [10, 20], 'b': 30})
+    """
+    if isinstance(structure, np.ndarray):
+        shape = structure.shape
+        return structure.ravel().tolist(), lambda scalars: as_array(scalars, shape)
+    if isinstance(structure, dict):
+        keys = list(structure)
+        scalars, rebuild = flatten(list(structure.values()))
+        return scalars, lambda others: dict(zip(keys, rebuild(others), strict=True))
+    if isinstance(structure, list | tuple):
+        return _flatten_sequence(structure)
+    return [structure], lambda scalars: scalars[0]
+
+
+def _flatten_sequence(structure: Sequence[Any]) -> tuple[list[Any], Rebuild]:
+    parts = [flatten(element) for element in structure]
+    ends = np.cumsum([len(scalars) for scalars, _ in parts]).tolist()
+    kind: Any = type(structure)
+
+    def rebuild(scalars: Sequence[Any]) -> Any:
+        elements = [
+            rebuild_part(scalars[end - len(part) : end])
+            for (part, rebuild_part), end in zip(parts, ends, strict=True)
+        ]
+        return kind(*elements) if hasattr(kind, "_fields") else kind(elements)
+
+    return [scalar for scalars, _ in parts for scalar in scalars], rebuild
+
+
+def as_array(scalars: Sequence[Any], shape: tuple[int, ...]) -> np.ndarray:
+    """An array of floats if that is what they are, else of objects; arrays in it add dimensions."""
+    if scalars and all(isinstance(scalar, np.ndarray) for scalar in scalars):
+        return np.stack(scalars).reshape(shape + scalars[0].shape)
+    kind = float if all(type(scalar) is float for scalar in scalars) else object
+    array = np.empty(len(scalars), kind)
+    array[:] = scalars
+    return array.reshape(shape)

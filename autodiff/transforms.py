@@ -1,0 +1,240 @@
+"""Transforms: functions of numbers in, functions that compute derivatives out.
+
+A function may take numbers, lists, tuples, dicts and NumPy arrays of numbers; it is called with
+Values in their places, and derivatives come back in the same structure. Plain numbers in, plain
+numbers out; inside another transform, or given Values, the derivatives are Values, so that
+transforms nest. Every call sees its arguments through nodes of its own, which is why nested
+transforms never confuse theirs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, NamedTuple
+
+from autodiff import primitives
+from autodiff.adjoint import ONE, gradients, tangents
+from autodiff.structure import Rebuild, flatten
+from autodiff.value import Value, as_values, derivatives_as_values, neutral_as_value, recording
+
+Function = Callable[..., Any]
+ArgumentNumbers = int | Sequence[int]
+
+_inside_a_transform: ContextVar[bool] = ContextVar("inside_a_transform", default=False)
+
+
+def grad(function: Function, argnums: ArgumentNumbers = 0) -> Function:
+    """The gradient of a function with one scalar result.
+
+    Args:
+        function: called with Values in place of the numbers.
+        argnums: which positional argument to differentiate by; a sequence gives a tuple.
+
+    >>> grad(lambda x: x**3)(2.0)
+    12.0
+    >>> grad(grad(lambda x: x**3))(2.0)
+    12.0
+    >>> grad(lambda p: p["a"] * p["b"][0])({"a": 2.0, "b": [3.0, 4.0]})
+    {'a': 3.0, 'b': [2.0, 0.0]}
+    """
+    both = value_and_grad(function, argnums)
+    return _named("grad", function, lambda *arguments, **options: both(*arguments, **options)[1])
+
+
+def value_and_grad(function: Function, argnums: ArgumentNumbers = 0) -> Function:
+    """The result of a function together with its gradient; see :func:`grad`.
+
+    >>> value_and_grad(lambda x, y: x * y, argnums=(0, 1))(2.0, 5.0)
+    (10.0, (5.0, 2.0))
+    """
+
+    def transformed(*arguments: Any, **options: Any) -> tuple[Any, Any]:
+        call = _call(function, arguments, options, argnums)
+        output = call.only_output()
+        return call.plain(output), call.rebuild_inputs(call.gradient([output], [ONE]))
+
+    return _named("value_and_grad", function, transformed)
+
+
+def jacobian(function: Function, argnums: ArgumentNumbers = 0) -> Function:
+    """All partial derivatives of a function with any structure of results.
+
+    The result has the structure of the function's results, with the structure of the arguments in
+    place of each scalar; for arrays, shape (*results, *arguments). One reverse pass per result.
+
+    >>> jacobian(lambda x: [x[0] * x[1], x[0] ** 2])([3.0, 4.0])
+    [[4.0, 3.0], [6.0, 0.0]]
+    """
+
+    def transformed(*arguments: Any, **options: Any) -> Any:
+        call = _call(function, arguments, options, argnums)
+        rows = [call.rebuild_inputs(call.gradient([y], [ONE])) for y in call.outputs]
+        return call.rebuild_outputs(rows)
+
+    return _named("jacobian", function, transformed)
+
+
+def hessian(function: Function, argnums: ArgumentNumbers = 0) -> Function:
+    """All second partial derivatives of a function with one scalar result.
+
+    >>> hessian(lambda x: x[0] ** 2 * x[1])([3.0, 4.0])
+    [[8.0, 6.0], [6.0, 0.0]]
+    """
+    return _named("hessian", function, jacobian(grad(function, argnums), argnums))
+
+
+def jvp(function: Function, primals: Sequence[Any], directions: Sequence[Any]) -> tuple[Any, Any]:
+    """Jacobian-vector product, in forward mode: how the results move with the arguments.
+
+    Args:
+        function: of ``len(primals)`` positional arguments.
+        primals: a tuple or list of arguments, the point.
+        directions: for each argument its direction, in the same structure.
+
+    Returns:
+        The results, and their derivative along the directions, in the same structure.
+
+    >>> jvp(lambda x, y: x * y, (2.0, 5.0), (1.0, 0.0))
+    (10.0, 5.0)
+    """
+    call = _call(function, tuple(primals), {}, range(len(primals)))
+    seeds = _matching(directions, primals, "a direction for each number of the primals")
+    moved = tangents(call.inputs, call.outputs, seeds, call.derivatives_of)
+    derivatives = [call.finish(t, y) for t, y in zip(moved, call.outputs, strict=True)]
+    return call.results(), call.rebuild_outputs(derivatives)
+
+
+def vjp(function: Function, *primals: Any) -> tuple[Any, Function]:
+    """Vector-Jacobian product, in reverse mode.
+
+    Returns:
+        The results, and a function that takes one number for each scalar of the results, in their
+        structure, and returns a tuple with one gradient for each argument.
+
+    >>> results, pull_back = vjp(lambda x, y: [x * y, x + y], 2.0, 5.0)
+    >>> results, pull_back([1.0, 10.0])
+    ([10.0, 7.0], (15.0, 12.0))
+    """
+    call = _call(function, primals, {}, range(len(primals)))
+
+    def pull_back(weights: Any) -> Any:
+        seeds = _matching(weights, call.results(), "a weight for each number of the results")
+        return call.rebuild_inputs(call.gradient(call.outputs, seeds))
+
+    return call.results(), pull_back
+
+
+def hvp(function: Function, primals: Sequence[Any], directions: Sequence[Any]) -> Any:
+    """Hessian-vector product, forward over reverse: two passes, however many arguments there are.
+
+    Pearlmutter, Fast exact multiplication by the Hessian (1994). Arguments as in :func:`jvp`; the
+    result has the structure of the first argument if there is one, else of all of them.
+
+    >>> hvp(lambda x: x[0] ** 2 * x[1], ([3.0, 4.0],), ([1.0, 0.0],))
+    [8.0, 6.0]
+    """
+    argnums = 0 if len(primals) == 1 else range(len(primals))
+    return jvp(grad(function, argnums), primals, directions)[1]
+
+
+# ------------------------------------------------------------------------------------ one call
+
+
+class _Call(NamedTuple):
+    """One traced call of a function: its inputs and outputs as Values, and how to put them back."""
+
+    inputs: list[Value]
+    outputs: list[Value]
+    rebuild_inputs: Rebuild
+    rebuild_outputs: Rebuild
+    as_graph: bool
+
+    def derivatives_of(self, node: Value) -> Sequence[Any]:
+        return derivatives_as_values(node) if self.as_graph else node.local_derivatives
+
+    def gradient(self, outputs: list[Value], seeds: Sequence[Any]) -> list[Any]:
+        found = gradients(self.inputs, outputs, seeds, self.derivatives_of)
+        return [self.finish(found[node], node) for node in self.inputs]
+
+    def finish(self, derivative: Any, like: Value) -> Any:
+        return self.plain(neutral_as_value(derivative, like))
+
+    def plain(self, value: Value) -> Any:
+        return value if self.as_graph else value.data
+
+    def results(self) -> Any:
+        return self.rebuild_outputs([self.plain(output) for output in self.outputs])
+
+    def only_output(self) -> Value:
+        if len(self.outputs) != 1:
+            raise TypeError(
+                f"expected a function with one scalar result, got {len(self.outputs)} of them; "
+                "use jacobian(...) for several"
+            )
+        return self.outputs[0]
+
+
+def _call(
+    function: Function, arguments: Sequence[Any], options: dict[str, Any], argnums: ArgumentNumbers
+) -> _Call:
+    chosen = _chosen(argnums, len(arguments))
+    scalars, rebuild = flatten([arguments[i] for i in chosen])
+    inputs = [_seen(scalar) for scalar in scalars]
+    nested = _inside_a_transform.get() or any(isinstance(scalar, Value) for scalar in scalars)
+    replaced = list(arguments)
+    for i, argument in zip(chosen, rebuild(inputs), strict=True):
+        replaced[i] = argument
+    with _transform():
+        outputs, rebuild_outputs = flatten(function(*replaced, **options))
+    single = isinstance(argnums, int)
+    return _Call(
+        inputs,
+        as_values(outputs),
+        (lambda scalars: rebuild(scalars)[0])
+        if single
+        else (lambda scalars: tuple(rebuild(scalars))),
+        rebuild_outputs,
+        nested,
+    )
+
+
+def _seen(scalar: Any) -> Value:
+    """A node of this call's own, through which the function sees an argument."""
+    return primitives.identity(scalar) if isinstance(scalar, Value) else Value(scalar)
+
+
+@contextmanager
+def _transform() -> Iterator[None]:
+    token = _inside_a_transform.set(True)
+    try:
+        with recording():
+            yield
+    finally:
+        _inside_a_transform.reset(token)
+
+
+def _chosen(argnums: ArgumentNumbers, count: int) -> list[int]:
+    numbers = [argnums] if isinstance(argnums, int) else list(argnums)
+    for number in numbers:
+        if not isinstance(number, int) or not -count <= number < count:
+            raise ValueError(
+                f"argnums names argument {number!r}, but the function was called with {count} "
+                "positional argument(s)"
+            )
+    return [number % count for number in numbers]
+
+
+def _matching(given: Any, wanted: Any, what: str) -> list[Any]:
+    scalars = flatten(given)[0]
+    expected = len(flatten(wanted)[0])
+    if len(scalars) != expected:
+        raise ValueError(f"expected {what}, {expected} in all, got {len(scalars)}")
+    return [s if isinstance(s, Value) else as_values([s])[0].data for s in scalars]
+
+
+def _named(transform: str, function: Function, transformed: Function) -> Function:
+    name = getattr(function, "__name__", "function")
+    transformed.__name__ = transformed.__qualname__ = f"{transform}({name})"
+    return transformed

@@ -1,0 +1,263 @@
+"""Transforms: structures, orders, nesting, and agreement with each other and with mpmath."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+import mpmath
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from test_primitives import INF, OPERATIONS, condition, is_corner, points
+
+import autodiff as ad
+from autodiff import (
+    Value,
+    grad,
+    hessian,
+    hvp,
+    jacobian,
+    jvp,
+    no_grad,
+    primitives,
+    value_and_grad,
+    vjp,
+)
+from autodiff.primitives import PRIMITIVES
+from test_random_graphs import DIGITS, MEANING, Program, programs
+
+
+class Point(NamedTuple):
+    x: float
+    y: float
+
+
+STRUCTURES: list[tuple[Callable[[Any], Any], Any, Any]] = [
+    (lambda p: p * p, 3.0, 6.0),
+    (lambda p: p[0] * p[1], [3.0, 4.0], [4.0, 3.0]),
+    (lambda p: p[0] * p[1], (3.0, 4.0), (4.0, 3.0)),
+    (lambda p: p.x * p.y, Point(3.0, 4.0), Point(4.0, 3.0)),
+    (lambda p: p["a"] * p["b"][0], {"a": 3.0, "b": [4.0, 5.0]}, {"a": 4.0, "b": [3.0, 0.0]}),
+    (lambda p: p[0][0] * p[1], [[3], 4], [[4.0], 3.0]),
+    (lambda p: 7.0, [1.0, 2.0], [0.0, 0.0]),
+    (lambda p: p[1], [1.0, 2.0], [0.0, 1.0]),
+]
+
+
+@pytest.mark.parametrize(("function", "point", "gradient"), STRUCTURES)
+def test_structure_in_is_structure_out(
+    function: Callable[[Any], Any], point: Any, gradient: Any
+) -> None:
+    computed = grad(function)(point)
+    assert computed == gradient
+    assert type(computed) is type(gradient)
+    assert value_and_grad(function)(point)[1] == gradient
+
+
+def test_arrays_arrive_as_arrays_of_values() -> None:
+    seen: list[Any] = []
+
+    def function(w: Any, x: Any) -> Any:
+        seen.append(w)
+        return (w @ x + 1.0).sum() + w[0, 0] ** 2
+
+    w, x = np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([5.0, 6.0])
+    dw, dx = grad(function, argnums=(0, 1))(w, x)
+    assert seen[0].shape == (2, 2)
+    assert seen[0].dtype == object
+    np.testing.assert_array_equal(dw, [[7.0, 6.0], [5.0, 6.0]])
+    np.testing.assert_array_equal(dx, [4.0, 6.0])
+    assert dw.dtype == dx.dtype == float
+
+
+def test_jacobian_shapes() -> None:
+    a = np.array([[2.0, 1.0, 0.0], [1.0, 3.0, 5.0]])
+    x = np.array([1.0, 2.0, 3.0])
+    np.testing.assert_array_equal(jacobian(lambda x: a @ x)(x), a)
+    assert jacobian(lambda x: np.outer(x, x))(x).shape == (3, 3, 3)
+    by_name = jacobian(lambda x, y: {"sum": x + y, "product": x * y}, argnums=(0, 1))(2.0, 3.0)
+    assert by_name == {"sum": (1.0, 1.0), "product": (3.0, 2.0)}
+    np.testing.assert_array_equal(hessian(lambda x: x @ x)(x), 2 * np.eye(3))
+    assert hessian(lambda p: p["a"] ** 2 * p["b"])({"a": 3.0, "b": 5.0}) == {
+        "a": {"a": 10.0, "b": 6.0},
+        "b": {"a": 6.0, "b": 0.0},
+    }
+
+
+def test_transforms_never_touch_grad_and_ignore_no_grad() -> None:
+    w = Value(3.0)
+    assert grad(lambda x: x * w)(2.0) == 3.0
+    assert (w.grad, w.data) == (0.0, 3.0)
+    with no_grad():
+        assert grad(lambda x: x * x)(2.0) == 4.0
+
+
+def test_keyword_arguments_are_passed_on() -> None:
+    assert grad(lambda x, scale: scale * x)(2.0, scale=5.0) == 5.0
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "complaint"),
+    [
+        (lambda: grad(lambda x: [x, x])(1.0), TypeError, "one scalar result, got 2"),
+        (lambda: grad(lambda x: x, argnums=1)(1.0), ValueError, "argnums names argument 1"),
+        (lambda: grad(lambda x: x)("1"), TypeError, "the string '1'"),
+        (lambda: grad(lambda x: None)(1.0), TypeError, "got NoneType"),
+        (lambda: jvp(lambda x: x[0], ([1.0, 2.0],), ([1.0],)), ValueError, "2 in all, got 1"),
+        (lambda: vjp(lambda x: [x, x], 1.0)[1](1.0), ValueError, "2 in all, got 1"),
+    ],
+)
+def test_wrong_calls_say_what_was_expected(
+    call: Callable[[], Any], error: type[Exception], complaint: str
+) -> None:
+    with pytest.raises(error, match=complaint):
+        call()
+
+
+# ------------------------------------------------------------------------------------- nesting
+
+
+def test_nested_transforms_do_not_confuse_their_perturbations() -> None:
+    """Siskind and Pearlmutter, Nesting forward-mode AD in a functional framework (2008)."""
+    assert grad(lambda x: x * grad(lambda y: x + y)(1.0))(1.0) == 1.0
+    assert grad(lambda x: x * grad(lambda y: x * y)(1.0))(2.0) == 4.0
+    assert grad(lambda x: jvp(lambda y: x * y, (1.0,), (1.0,))[1] * x)(3.0) == 6.0
+    assert jvp(lambda x: x * jvp(lambda y: x * y, (2.0,), (1.0,))[1], (3.0,), (1.0,))[1] == 6.0
+    # The same value as argument and from outside: only the argument counts.
+    assert grad(lambda x: grad(lambda a: a * x)(x))(5.0) == 1.0
+    assert grad(lambda x: grad(lambda y: y**2 * x)(x))(3.0) == 12.0
+
+
+def test_values_in_values_out() -> None:
+    x = Value(3.0)
+    slope = grad(lambda a: a**3 * x)(x)
+    assert isinstance(slope, Value)
+    slope.backward()
+    assert (slope.data, x.grad) == (81.0, 81.0)
+
+
+def test_orders_up_to_five() -> None:
+    function: Any = lambda x: x**5  # noqa: E731
+    for expected in (80.0, 160.0, 240.0, 240.0, 120.0):
+        function = grad(function)
+        assert function(2.0) == expected
+
+
+def test_create_graph_accumulates_and_refuses_stale_values() -> None:
+    x = Value(2.0)
+    y = x * x * x
+    y.backward(create_graph=True)
+    y.backward(create_graph=True)
+    assert x.grad.data == 24.0
+    x.data = 3.0
+    with pytest.raises(RuntimeError, match="leaf's data was changed"):
+        y.backward(create_graph=True)
+
+
+def test_an_infinite_derivative_is_not_differentiated_further() -> None:
+    assert grad(ad.sqrt)(0.0) == INF
+    with pytest.raises(ZeroDivisionError) as failure:
+        grad(grad(ad.sqrt))(0.0)
+    assert "in the derivative of sqrt(0.0)" in failure.value.__notes__
+
+
+def test_exact_second_derivatives_over_fractions() -> None:
+    def function(p: list[Any]) -> Any:
+        return p[0] ** 3 * p[1] / (1 + p[1])
+
+    a, b = Fraction(2, 3), Fraction(1, 5)
+    ((aa, ab), (ba, bb)) = hessian(function)([a, b])
+    assert aa == 6 * a * b / (1 + b)
+    assert ab == ba == 3 * a**2 / (1 + b) ** 2
+    assert bb == -2 * a**3 / (1 + b) ** 3
+
+
+# ---------------------------------------------------------------------------- second derivatives
+
+
+@pytest.mark.parametrize("primitive", OPERATIONS, ids=str)
+@given(data=st.data())
+def test_second_derivatives_of_the_table(
+    primitive: primitives.Primitive, data: st.DataObject
+) -> None:
+    """∂²y/∂a∂b from the rules applied to Values, against differences of the rules at 100 digits."""
+    point = data.draw(points(primitive))
+    assume(not is_corner(primitive.name, point))
+    count = len(point)
+    with mpmath.workdps(100):
+        step = mpmath.mpf(10) ** -30
+        exact = [mpmath.mpf(a) for a in point]
+
+        def slopes(slot: int, shift: Any) -> list[Any]:
+            moved = [a + (shift if i == slot else 0) for i, a in enumerate(exact)]
+            return list(primitive.linearize(moved, [True] * count)[1])
+
+        expected = [
+            [(p - m) / (2 * step) for p, m in zip(slopes(i, step), slopes(i, -step), strict=True)]
+            for i in range(count)
+        ]
+        computed = hessian(lambda p: primitive(*p))(exact)
+        for row, reference in zip(computed, expected, strict=True):
+            for a, b in zip(row, reference, strict=True):
+                assert abs(a - b) <= mpmath.mpf(10) ** -25 * (1 + abs(b))
+    in_floats = hessian(lambda p: primitive(*p))(list(point))
+    largest = 1 + max(abs(b) for row in expected for b in row)
+    slack = 64 * (1 + condition(primitive.name, point))
+    for row, reference in zip(in_floats, expected, strict=True):
+        for a, b in zip(row, reference, strict=True):
+            assert abs(a - b) <= slack * 2.0**-52 * largest
+
+
+def as_function(program: Program) -> Callable[[list[Any]], Any]:
+    return lambda leaves: program.run(leaves, PRIMITIVES.__getitem__)
+
+
+@given(programs(most_steps=10))
+def test_hessians_of_random_graphs(program: Program) -> None:
+    with mpmath.workdps(DIGITS):
+        step = mpmath.mpf(10) ** -12
+        exact = [mpmath.mpf(leaf) for leaf in program.leaves]
+        computed = hessian(as_function(program))(exact)
+
+        def value(i: int, a: Any, j: int, b: Any) -> Any:
+            moved = list(exact)
+            moved[i] += a
+            moved[j] += b
+            return program.run(moved, MEANING.__getitem__)
+
+        for i in range(len(exact)):
+            for j in range(len(exact)):
+                corners = [
+                    value(i, a, j, b) * (1 if a == b else -1)
+                    for a in (step, -step)
+                    for b in (step, -step)
+                ]
+                expected = sum(corners) / (4 * step**2)
+                assert abs(computed[i][j] - expected) <= mpmath.mpf(10) ** -8 * (1 + abs(expected))
+
+
+@given(programs(), st.data())
+def test_forward_and_reverse_mode_agree(program: Program, data: st.DataObject) -> None:
+    count = len(program.leaves)
+    direction = [data.draw(st.integers(-3, 3)) / 2 for _ in range(count)]
+    with mpmath.workdps(DIGITS):
+        point = [mpmath.mpf(leaf) for leaf in program.leaves]
+        function = as_function(program)
+        value, gradient = value_and_grad(function)(point)
+        along = sum(g * d for g, d in zip(gradient, direction, strict=True))
+        forward = jvp(function, (point,), ([mpmath.mpf(d) for d in direction],))
+        tiny = mpmath.mpf(10) ** -40
+        assert forward[0] == value
+        assert abs(forward[1] - along) <= tiny * (1 + abs(along))
+        (pulled,) = vjp(function, point)[1](mpmath.mpf(2))
+        assert all(
+            abs(p - 2 * g) <= tiny * (1 + abs(g)) for p, g in zip(pulled, gradient, strict=True)
+        )
+        product = hvp(function, (point,), ([mpmath.mpf(d) for d in direction],))
+        rows = hessian(function)(point)
+        for row, entry in zip(rows, product, strict=True):
+            expected = sum(h * d for h, d in zip(row, direction, strict=True))
+            assert abs(entry - expected) <= tiny * (1 + abs(expected))
