@@ -63,6 +63,10 @@ class Mathematics:
         """Whether a number is 0; for an array, where it is."""
         return a == 0
 
+    def is_positive(self, a: Any) -> Any:
+        """Whether a number is above 0; for an array, where it is."""
+        return a > 0
+
     def ratio(self, numerator: int, denominator: int) -> Any:
         """A quotient of two ints, as exact as the carrier can hold it."""
         return self.carrier(numerator) / denominator

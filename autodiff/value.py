@@ -6,10 +6,11 @@ rule, which stand in :mod:`autodiff.adjoint`.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import numpy as np
 
@@ -134,6 +135,48 @@ class Value:
     def item(self) -> Number:
         """The plain number, cut off from the graph; the same as ``.data``."""
         return self._data
+
+    # ----------------------------------------------------------------------------- NumPy, copies
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        """np.exp(v), np.add(v, 1), np.float64(2) * v: recorded, like the table's own functions."""
+        primitive = _UFUNCS.get(ufunc.__name__)
+        if primitive is None or method != "__call__" or options:
+            raise TypeError(
+                f"np.{ufunc.__name__} has no rule for Values in this form; the functions are those "
+                "of autodiff, and v.data is the plain number"
+            )
+        if any(isinstance(operand, np.ndarray) for operand in inputs):
+            arrays = [np.array(operand, object) for operand in inputs]
+            return np.frompyfunc(primitive, len(inputs), 1)(*arrays)
+        return primitive(*inputs)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Value:
+        """A graph of its own, with everything below; iterative, so that depth does not matter."""
+        for node in [*_leaves([self]), *topological_order([self])]:
+            if id(node) not in memo:
+                twin = object.__new__(Value)
+                memo[id(node)] = twin
+                parents = tuple([memo[id(parent)] for parent in node.parents])
+                twin.__setstate__(node._state(parents))
+        return cast(Value, memo[id(self)])
+
+    def __reduce_ex__(self, protocol: object) -> tuple[Any, ...]:
+        """Pickle what is below first, operands before operations, so that nothing nests deeply."""
+        if _pickling.below or not self.parents:
+            return object.__new__, (Value,), self._state(self.parents)
+        return _last_of, (_Below(self), self._state(self.parents))
+
+    def _state(self, parents: tuple[Value, ...]) -> tuple[Any, ...]:
+        return (
+            self._data, self.grad, self.op, parents, self.local_derivatives, self.name, self.scope,
+        )  # fmt: skip
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        (
+            self._data, self.grad, self.op, self.parents, self.local_derivatives, self.name,
+            self.scope,
+        ) = state  # fmt: skip
 
     def detach(self) -> Value:
         """The same number as a constant: gradients do not flow through it.
@@ -446,6 +489,61 @@ def _zero_like(number: Number) -> Number:
     return 0.0 if type(number) is float else type(number)(0)
 
 
+# NumPy's names for the operations of the table, where they differ.
+_NUMPY_NAMES = {
+    "subtract": "subtract", "negative": "negate", "absolute": "abs", "fabs": "abs",
+    "positive": "identity", "true_divide": "divide", "float_power": "power",
+    "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arctan2": "atan2",
+}  # fmt: skip
+_UFUNCS = PRIMITIVES | {theirs: PRIMITIVES[ours] for theirs, ours in _NUMPY_NAMES.items()}
+for _theirs, _ours in _NUMPY_NAMES.items():  # np.arcsin of an array of Values asks for v.arcsin()
+    if not hasattr(Value, _theirs):
+        setattr(Value, _theirs, getattr(Value, _ours))
+
+
+# ------------------------------------------------------------------------------------- pickling
+
+
+class _Pickling(threading.local):
+    """Whether this thread is pickling what is below a node, in an order in which nothing nests."""
+
+    below = False
+
+
+_pickling = _Pickling()
+
+
+class _Below:
+    """Stands for the list of all nodes below one, in topological order, while it is pickled."""
+
+    def __init__(self, root: Value) -> None:
+        self.root = root
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return list, (), None, self._nodes()
+
+    def _nodes(self) -> Iterator[Value]:
+        _pickling.below = True
+        try:
+            yield from _leaves([self.root])
+            yield from topological_order([self.root])[:-1]
+        finally:
+            _pickling.below = False
+
+
+def _last_of(_: list[Value], state: tuple[Any, ...]) -> Value:
+    node = object.__new__(Value)
+    node.__setstate__(state)
+    return node
+
+
+def _leaves(roots: Sequence[Value]) -> list[Value]:
+    """The nodes without operands, constants among them, in the order of their first use."""
+    operations = topological_order(roots)
+    used = [p for node in operations for p in node.parents if not p.parents]
+    return list(dict.fromkeys([*used, *(root for root in roots if not root.parents)]))
+
+
 # --------------------------------------------------------------- derivatives that are graphs
 
 
@@ -458,6 +556,9 @@ class _ValueMathematics(Mathematics):
 
     def is_zero(self, a: Value) -> bool:
         return bool(a._data == 0)
+
+    def is_positive(self, a: Value) -> bool:
+        return bool(a._data > 0)
 
     def __getattr__(self, name: str) -> Any:
         return self._numbers.pi if name == "pi" else PRIMITIVES[name]
