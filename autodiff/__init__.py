@@ -8,6 +8,7 @@
 0.8
 """
 
+from autodiff.checking import check_gradient
 from autodiff.functions import (
     abs,
     acos,
@@ -44,8 +45,8 @@ from autodiff.value import Value, no_grad, scope
 __version__ = "0.1.0"
 
 __all__ = [
-    "Edge", "Graph", "Value", "abs", "acos", "asin", "atan", "atan2", "cos", "cosh", "dot", "erf",
-    "exp", "expm1", "fsum", "grad", "hessian", "hvp", "hypot", "jacobian", "jvp", "log", "log1p",
-    "logsumexp", "maximum", "minimum", "no_grad", "relu", "scope", "sigmoid", "sin", "sinh",
-    "softplus", "sqrt", "tan", "tanh", "value_and_grad", "vjp", "where",
+    "Edge", "Graph", "Value", "abs", "acos", "asin", "atan", "atan2", "check_gradient", "cos",
+    "cosh", "dot", "erf", "exp", "expm1", "fsum", "grad", "hessian", "hvp", "hypot", "jacobian",
+    "jvp", "log", "log1p", "logsumexp", "maximum", "minimum", "no_grad", "relu", "scope", "sigmoid",
+    "sin", "sinh", "softplus", "sqrt", "tan", "tanh", "value_and_grad", "vjp", "where",
 ]  # fmt: skip

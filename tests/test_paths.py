@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 
 from autodiff import Graph, Value, sin
-from autodiff.primitives import PRIMITIVES
-from test_random_graphs import Program, programs, size_of_gradient
+from autodiff.testing import Example, expressions_at_points
+from test_random_graphs import size_of_gradient
 
 
 def test_the_product_rule_is_two_paths() -> None:
@@ -80,10 +80,10 @@ def test_the_path_from_a_node_to_itself_is_empty() -> None:
     assert (path.edges, path.product) == ((), 1)
 
 
-@given(programs())
-def test_path_sums_equal_gradients(program: Program) -> None:
-    leaves = [Value(leaf) for leaf in program.leaves]
-    root = program.run(leaves, PRIMITIVES.__getitem__)
+@given(expressions_at_points())
+def test_path_sums_equal_gradients(example: Example) -> None:
+    leaves = [Value(leaf) for leaf in example.point]
+    root = example.expression(leaves)
     graph = Graph(root)
     for leaf in graph.leaves:
         slack = 1e-13 * (1 + size_of_gradient(graph, leaf))

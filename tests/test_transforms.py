@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from test_primitives import INF, OPERATIONS, condition, is_corner, points
+from test_primitives import INF, OPERATIONS, ORACLES, condition, is_corner, points
 
 import autodiff as ad
 from autodiff import (
@@ -26,8 +26,8 @@ from autodiff import (
     value_and_grad,
     vjp,
 )
-from autodiff.primitives import PRIMITIVES
-from test_random_graphs import DIGITS, MEANING, Program, programs
+from autodiff.testing import Example, expressions_at_points
+from test_random_graphs import DIGITS
 
 
 class Point(NamedTuple):
@@ -211,22 +211,22 @@ def test_second_derivatives_of_the_table(
             assert abs(a - b) <= slack * 2.0**-52 * largest
 
 
-def as_function(program: Program) -> Callable[[list[Any]], Any]:
-    return lambda leaves: program.run(leaves, PRIMITIVES.__getitem__)
+def as_function(example: Example) -> Callable[[list[Any]], Any]:
+    return lambda leaves: example.expression(leaves)
 
 
-@given(programs(most_steps=10))
-def test_hessians_of_random_graphs(program: Program) -> None:
+@given(expressions_at_points(max_steps=10))
+def test_hessians_of_random_graphs(example: Example) -> None:
     with mpmath.workdps(DIGITS):
         step = mpmath.mpf(10) ** -12
-        exact = [mpmath.mpf(leaf) for leaf in program.leaves]
-        computed = hessian(as_function(program))(exact)
+        exact = [mpmath.mpf(leaf) for leaf in example.point]
+        computed = hessian(as_function(example))(exact)
 
         def value(i: int, a: Any, j: int, b: Any) -> Any:
             moved = list(exact)
             moved[i] += a
             moved[j] += b
-            return program.run(moved, MEANING.__getitem__)
+            return example.expression(moved, ORACLES)
 
         for i in range(len(exact)):
             for j in range(len(exact)):
@@ -239,13 +239,13 @@ def test_hessians_of_random_graphs(program: Program) -> None:
                 assert abs(computed[i][j] - expected) <= mpmath.mpf(10) ** -8 * (1 + abs(expected))
 
 
-@given(programs(), st.data())
-def test_forward_and_reverse_mode_agree(program: Program, data: st.DataObject) -> None:
-    count = len(program.leaves)
+@given(expressions_at_points(), st.data())
+def test_forward_and_reverse_mode_agree(example: Example, data: st.DataObject) -> None:
+    count = len(example.point)
     direction = [data.draw(st.integers(-3, 3)) / 2 for _ in range(count)]
     with mpmath.workdps(DIGITS):
-        point = [mpmath.mpf(leaf) for leaf in program.leaves]
-        function = as_function(program)
+        point = [mpmath.mpf(leaf) for leaf in example.point]
+        function = as_function(example)
         value, gradient = value_and_grad(function)(point)
         along = sum(g * d for g, d in zip(gradient, direction, strict=True))
         forward = jvp(function, (point,), ([mpmath.mpf(d) for d in direction],))

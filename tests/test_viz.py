@@ -19,10 +19,9 @@ from hypothesis import strategies as st
 
 import viz
 from autodiff import Graph, Value, dot, exp, sigmoid
-from autodiff.primitives import PRIMITIVES
+from autodiff.testing import Example, expressions_at_points
 from autodiff.training import History
 from autodiff.worked_examples import product_of_sum, sigmoid_neuron
-from test_random_graphs import Program, programs
 from viz import plots, render
 
 pygraphviz = pytest.importorskip("pygraphviz", reason="parsing pictures back needs pygraphviz")
@@ -94,11 +93,11 @@ def is_constant(node: Value) -> bool:
 
 
 @pytest.mark.parametrize("view", viz.draw.__globals__["VIEWS"])
-@given(program=programs(most_steps=12))
+@given(example=expressions_at_points(max_steps=12))
 @settings(max_examples=60)
-def test_every_edge_is_there_with_its_numbers(view: str, program: Program) -> None:
-    leaves = [Value(leaf, f"x{i}") for i, leaf in enumerate(program.leaves)]
-    assert_complete(Graph(program.run(leaves, PRIMITIVES.__getitem__)), view)
+def test_every_edge_is_there_with_its_numbers(view: str, example: Example) -> None:
+    leaves = [Value(leaf, f"x{i}") for i, leaf in enumerate(example.point)]
+    assert_complete(Graph(example.expression(leaves)), view)
 
 
 @pytest.mark.parametrize("view", ["both", "forward", "backward", "derivatives"])

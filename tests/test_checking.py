@@ -1,0 +1,106 @@
+"""check_gradient and the strategies: they find what is wrong, and say what it is."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import find, given, settings
+from hypothesis import strategies as st
+
+from autodiff import Value, check_gradient, exp, relu, sigmoid, sin
+from autodiff.checking import GradientError, numerical_derivative
+from autodiff.testing import Example, Expression, expressions_at_points
+
+
+@given(st.floats(-3, 3))
+def test_numerical_derivatives_are_as_good_as_they_say(x: float) -> None:
+    for function, slope in ((math.sin, math.cos), (math.exp, math.exp), (math.tanh, None)):
+        found = numerical_derivative(function, x)
+        expected = slope(x) if slope else 1 / math.cosh(x) ** 2
+        assert abs(found.value - expected) <= max(10 * found.error, 1e-12 * (1 + abs(expected)))
+        assert found.error < 1e-6
+
+
+def test_right_gradients_pass_in_every_structure() -> None:
+    check_gradient(lambda x: x**3, 2.0, order=2)
+    check_gradient(lambda x, y: sin(x * y) + x, 0.5, 2.0, order=2)
+    check_gradient(lambda p: p["a"] * exp(p["b"][0]), {"a": 2.0, "b": [0.3, 1.0]}, order=2)
+    check_gradient(lambda w, x: sigmoid((w @ x).sum()), np.eye(2), np.array([0.1, -0.2]))
+    check_gradient(lambda x: 3.0, 1.0)
+    check_gradient(lambda x: x.log(), 0.001)
+
+
+def test_functions_of_floats_are_checked_against_a_hand_written_gradient() -> None:
+    check_gradient(lambda x: math.exp(2 * x), 0.5, gradient=lambda x: 2 * math.exp(2 * x))
+    with pytest.raises(GradientError, match=r"argument 0: expected a derivative of 5\.436563"):
+        check_gradient(lambda x: math.exp(2 * x), 0.5, gradient=lambda x: math.exp(2 * x))
+
+
+@pytest.mark.parametrize(
+    ("function", "gradient", "point", "complaint"),
+    [
+        (lambda x, y: x * y, lambda x, y: (y, 2 * x), (3.0, 5.0),
+         "argument 1: expected a derivative of 3, got 6, which is 3 off"),
+        (lambda p: p[0] * p[1], lambda p: [p[1], 0.0], ([3.0, 5.0],),
+         "argument 0, number 1 of 2: expected a derivative of 3, got 0"),
+        (lambda x, y: x * y, lambda x, y: x, (3.0, 5.0), "expected 2 derivatives, got 1"),
+        (relu, lambda x: 0.0, (0.0,), "not smooth enough"),
+        (math.sqrt, lambda x: 1.0, (0.0,), "no value on both sides"),
+    ],
+)  # fmt: skip
+def test_wrong_gradients_are_named(
+    function: Any, gradient: Any, point: tuple[Any, ...], complaint: str
+) -> None:
+    with pytest.raises(GradientError, match=complaint):
+        check_gradient(function, *point, gradient=gradient)
+
+
+def test_a_wrong_second_derivative_is_found() -> None:
+    class Careless:
+        """Right to first order; its gradient forgets that it depends on x."""
+
+        def __call__(self, x: Any) -> Any:
+            return 3 * (x.detach() if isinstance(x, Value) else x) ** 2
+
+    check_gradient(lambda x: x**3, 2.0, gradient=Careless())
+    with pytest.raises(GradientError, match="expected a second derivative of 12, got 0"):
+        check_gradient(lambda x: x**3, 2.0, order=2, gradient=Careless())
+    with pytest.raises(ValueError, match="order must be 1 or 2"):
+        check_gradient(lambda x: x**3, 2.0, order=3)
+
+
+@settings(max_examples=50)
+@given(expressions_at_points(max_steps=8))
+def test_random_expressions_pass(example: Example) -> None:
+    try:
+        check_gradient(example.expression, example.point, tolerance=1e-5)
+    except GradientError as error:  # a kink or an edge may still be nearer than the first step
+        if "not smooth enough" not in str(error):
+            raise
+
+
+def test_failures_shrink_to_readable_expressions() -> None:
+    """The smallest expression that uses tanh and a product."""
+    example = find(
+        expressions_at_points(),
+        lambda e: {"tanh", "multiply"} <= {name for name, _ in e.expression.steps},
+        settings=settings(database=None, max_examples=2000),
+    )
+    lines = str(example.expression).splitlines()
+    assert len(lines) == 2
+    assert sum("tanh(" in line for line in lines) == 1
+    assert sum(" * " in line for line in lines) == 1
+
+
+def test_expressions_run_on_anything() -> None:
+    expression = Expression(2, (("multiply", (0, 1)), ("add", (2, 0))))
+    assert str(expression) == "t1 = x0 * x1\nt2 = t1 + x0"
+    assert expression([2.0, 3.0]) == 8.0
+    result = expression([Value(2.0), Value(3.0)])
+    result.backward()
+    assert (result.data, result.parents[1].grad) == (8.0, 4.0)
+    words = {"multiply": "({}·{})".format, "add": "({}+{})".format}
+    assert expression(["a", "b"], words) == "((a·b)+a)"
