@@ -43,17 +43,26 @@ def topological_order(roots: Sequence[N], until: Collection[N] = ()) -> list[N]:
     """
     order: list[N] = []
     seen = set(until)
-    stack: list[N | None] = [root for root in reversed(roots) if root.parents]
-    while stack:
-        node = stack.pop()
-        if node is None:  # below this mark stands a node whose operands are all done
-            order.append(stack.pop())  # type: ignore[arg-type]
-        elif node not in seen:
-            seen.add(node)
-            stack += (node, None)
-            stack += [
-                parent for parent in reversed(node.parents) if parent.parents and parent not in seen
-            ]
+    for root in roots:
+        if root in seen or not root.parents:
+            continue
+        seen.add(root)
+        node, operands = root, iter(root.parents)
+        suspended: list[Any] = []  # a node and its operands still to be visited, in turn
+        while True:
+            for parent in operands:
+                if parent.parents and parent not in seen:
+                    seen.add(parent)
+                    suspended.append(node)
+                    suspended.append(operands)
+                    node, operands = parent, iter(parent.parents)
+                    break
+            else:  # all operands of this node are done
+                order.append(node)
+                if not suspended:
+                    break
+                operands = suspended.pop()
+                node = suspended.pop()
     return order
 
 

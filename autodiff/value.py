@@ -19,10 +19,14 @@ from autodiff.adjoint import ONE, ZERO, backpropagate, gradients, topological_or
 from autodiff.mathematics import Mathematics, Number, as_number, mathematics_of
 from autodiff.primitives import PRIMITIVES, Primitive
 
-_CONSTANT = primitives.constant
+_CONSTANT, _ADD, _MULTIPLY = primitives.constant, primitives.add, primitives.multiply
+_ONES, _FLOAT_ONES = (1, 1), (1.0, 1.0)  # exact for exact numbers, fast for floats
 
 _context: ContextVar[tuple[str, bool]] = ContextVar("recording", default=("", True))
 """The current scope, and whether operations are recorded."""
+
+_recording_now = _context.get
+_new = object.__new__
 
 
 @contextmanager
@@ -43,7 +47,7 @@ def scope(name: str) -> AbstractContextManager[None]:
     """
     if not isinstance(name, str) or not name:
         raise TypeError(f"scope() expected a name, a non-empty string, got {name!r}")
-    outer, records = _context.get()
+    outer, records = _recording_now()
     return _recording(f"{outer}/{name}" if outer else name, records)
 
 
@@ -56,12 +60,12 @@ def no_grad() -> AbstractContextManager[None]:
     >>> y.data, y.parents
     (9.0, ())
     """
-    return _recording(_context.get()[0], False)
+    return _recording(_recording_now()[0], False)
 
 
 def recording() -> AbstractContextManager[None]:
     """Operations inside are recorded, even within :func:`no_grad`."""
-    return _recording(_context.get()[0], True)
+    return _recording(_recording_now()[0], True)
 
 
 class Value:
@@ -114,7 +118,7 @@ class Value:
         self.parents = ()
         self.local_derivatives = ()
         self.name = name
-        self.scope = _context.get()[0]
+        self.scope = _recording_now()[0]
 
     # ------------------------------------------------------------------------------ the number
 
@@ -155,7 +159,7 @@ class Value:
         """A graph of its own, with everything below; iterative, so that depth does not matter."""
         for node in [*_leaves([self]), *topological_order([self])]:
             if id(node) not in memo:
-                twin = object.__new__(Value)
+                twin = _new(Value)
                 memo[id(node)] = twin
                 parents = tuple([memo[id(parent)] for parent in node.parents])
                 twin.__setstate__(node._state(parents))
@@ -164,7 +168,7 @@ class Value:
     def __reduce_ex__(self, protocol: object) -> tuple[Any, ...]:
         """Pickle what is below first, operands before operations, so that nothing nests deeply."""
         if _pickling.below or not self.parents:
-            return object.__new__, (Value,), self._state(self.parents)
+            return _new, (Value,), self._state(self.parents)
         return _last_of, (_Below(self), self._state(self.parents))
 
     def _state(self, parents: tuple[Value, ...]) -> tuple[Any, ...]:
@@ -252,22 +256,39 @@ class Value:
             number = type(self._data)(operand)
         return _constant(number)
 
+    # + and × are written out here, because networks are made of them and a call costs a third of
+    # their time. A test holds them to the table.
+
     def __add__(self, other: Any) -> Value:
-        # + and × are written out here because networks are made of them. A test holds
-        # them to the table.
         if type(other) is Value and (self.op is not _CONSTANT or other.op is not _CONSTANT):
             y = self._data + other._data
-            if y - y == 0:
-                return _node(y, primitives.add, (self, other), (1, 1))
-        return _binary(primitives.add, self, other)
+            node = _new(Value)
+            node.scope, records = _recording_now()
+            if records and y - y == 0:
+                node._data = y
+                node.grad = 0.0
+                node.op = _ADD
+                node.parents = (self, other)
+                node.local_derivatives = _FLOAT_ONES if type(y) is float else _ONES
+                node.name = ""
+                return node
+        return _binary(_ADD, self, other)
 
     def __mul__(self, other: Any) -> Value:
         if type(other) is Value and (self.op is not _CONSTANT or other.op is not _CONSTANT):
             a, b = self._data, other._data
             y = a * b
-            if y - y == 0:
-                return _node(y, primitives.multiply, (self, other), (b, a))
-        return _binary(primitives.multiply, self, other)
+            node = _new(Value)
+            node.scope, records = _recording_now()
+            if records and y - y == 0:
+                node._data = y
+                node.grad = 0.0
+                node.op = _MULTIPLY
+                node.parents = (self, other)
+                node.local_derivatives = (b, a)
+                node.name = ""
+                return node
+        return _binary(_MULTIPLY, self, other)
 
     def __radd__(self, other: Any) -> Value:
         return _binary(primitives.add, other, self)
@@ -394,16 +415,14 @@ def _node(
     parents: tuple[Value, ...],
     local_derivatives: tuple[Number, ...],
 ) -> Value:
-    node = object.__new__(Value)
+    node = _new(Value)
     node._data = data
     node.grad = 0.0
     node.op = op
     node.parents = parents
     node.local_derivatives = local_derivatives
     node.name = ""
-    node.scope, records = _context.get()
-    if not records and parents:
-        node.op, node.parents, node.local_derivatives = _CONSTANT, (), ()
+    node.scope = _recording_now()[0]
     return node
 
 
@@ -435,7 +454,7 @@ def _record(primitive: Primitive, parents: tuple[Value, ...]) -> Value:
     What is computed from constants alone is a constant, and so is everything within no_grad().
     """
     operands = [parent._data for parent in parents]
-    scope, records = _context.get()
+    scope, records = _recording_now()
     if not records or (parents[0].op is _CONSTANT and all(p.op is _CONSTANT for p in parents)):
         try:
             return _constant(primitive.evaluate(operands))
@@ -532,7 +551,7 @@ class _Below:
 
 
 def _last_of(_: list[Value], state: tuple[Any, ...]) -> Value:
-    node = object.__new__(Value)
+    node = _new(Value)
     node.__setstate__(state)
     return node
 
