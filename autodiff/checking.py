@@ -29,8 +29,8 @@ def numerical_derivative(function: Callable[[float], float], at: float) -> Diffe
     """Central differences with ever smaller steps, extrapolated to step zero.
 
     Ridders, Accurate computation of F'(x) and F'(x)F''(x) (1982): Neville's tableau on the squares
-    of the steps; the error is estimated by how much neighbouring entries differ, and the
-    extrapolation stops when rounding takes over.
+    of the steps; the error of an entry is estimated by how much its neighbours differ from it, and
+    the entry with the least is the answer.
 
     Raises:
         GradientError: if the function has no value on both sides of the point, however near.
@@ -52,8 +52,6 @@ def numerical_derivative(function: Callable[[float], float], at: float) -> Diffe
             if error <= best.error:
                 best = Difference(row[j + 1], error)
         tableau.append(row)
-        if column and abs(row[-1] - tableau[-2][-1]) >= 2 * best.error:
-            break
         step /= _SHRINK
     return Difference(best.value, max(best.error, _kink(function, at, step)))
 
