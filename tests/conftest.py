@@ -23,3 +23,11 @@ def shared_mnist() -> Path:
     if not folder.is_dir():
         pytest.skip(f"needs the 10,000 MNIST images in {folder.name}, which are not here")
     return folder
+
+
+@pytest.fixture(scope="session")
+def shared_adbench() -> Path:
+    folder = SHARED / "adbench"
+    if not folder.is_dir():
+        pytest.skip(f"needs ADBench's data sets in {folder.name}, which are not here")
+    return folder
