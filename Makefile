@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test lint bench readme-pictures clean
+.PHONY: help demo test thorough peers lint bench readme-pictures clean
 
 help: ## say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1|\2/' | \
@@ -19,6 +19,12 @@ demo: $(VENV)/.with-pictures ## the worked examples, then a network that learns 
 
 test: $(VENV)/.with-test ## run every test
 	$(BIN)/python -m pytest -n auto
+
+thorough: $(VENV)/.with-test ## the random tests with many more and larger examples (an hour)
+	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -n auto -m 'not peers'
+
+peers: $(VENV)/.with-peers ## compare with PyTorch, JAX and autograd (installs them, about 3 GB)
+	$(BIN)/python -m pytest -m peers
 
 lint: $(VENV)/.with-test ## check style and types
 	$(BIN)/ruff check .

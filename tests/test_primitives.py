@@ -12,6 +12,7 @@ import operator
 import pickle
 from decimal import Decimal
 from fractions import Fraction
+from pathlib import Path
 
 import mpmath
 import numpy as np
@@ -211,6 +212,7 @@ CORNERS = [
     ("atan", (1e200,), math.pi / 2, (0.0,)),
     ("softplus", (1000.0,), 1000.0, (1.0,)),
     ("softplus", (-40.0,), math.exp(-40.0), (math.exp(-40.0),)),
+    ("softplus", (21.0,), 21.0 + math.exp(-21.0), (1 / (1 + math.exp(-21.0)),)),
     ("expm1", (1e-20,), 1e-20, (1.0,)),
     ("expm1", (-50.0,), -1.0, (math.exp(-50.0),)),
     ("log1p", (1e-20,), 1e-20, (1.0,)),
@@ -228,6 +230,20 @@ def test_corners(
     computed, partials = PRIMITIVES[name].linearize(operands, [True] * len(operands))
     assert computed == pytest.approx(value, rel=4 * ULP, abs=0, nan_ok=True)
     assert partials == pytest.approx(derivatives, rel=1e-13, abs=0, nan_ok=True)
+
+
+def test_the_corner_table_in_the_docs_states_these_corners() -> None:
+    page = (Path(__file__).resolve().parents[1] / "docs" / "corners.md").read_text()
+    rows = [line.split(" | ")[:3] for line in page.splitlines() if line.startswith("| `")]
+    shown = [
+        [
+            f"| `{name}({', '.join(f'{a:.4g}'.replace('e+', 'e') for a in operands)})`",
+            f"{value:.4g}".replace("e+", "e"),
+            ", ".join(f"{d:.4g}".replace("e+", "e") for d in derivatives),
+        ]
+        for name, operands, value, derivatives in CORNERS
+    ]
+    assert rows == shown
 
 
 UNDEFINED = [

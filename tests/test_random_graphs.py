@@ -7,10 +7,10 @@ from typing import Any
 import mpmath
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from test_primitives import ORACLES
 
 from autodiff import Graph, Value
 from autodiff.testing import Example, expressions_at_points
+from test_primitives import ORACLES
 
 DIGITS = 60
 

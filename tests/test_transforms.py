@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from test_primitives import INF, OPERATIONS, ORACLES, condition, is_corner, points
 
 import autodiff as ad
 from autodiff import (
@@ -27,6 +26,7 @@ from autodiff import (
     vjp,
 )
 from autodiff.testing import Example, expressions_at_points
+from test_primitives import INF, OPERATIONS, ORACLES, condition, is_corner, points
 from test_random_graphs import DIGITS
 
 

@@ -1,0 +1,1 @@
+"""What makes the pages and pictures in this folder."""
