@@ -6,13 +6,23 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 # On a build server the same examples every time; elsewhere new ones at each run.
 SAME_EXAMPLES = bool(os.environ.get("CI"))
 settings.register_profile("default", max_examples=200, deadline=None, derandomize=SAME_EXAMPLES)
 settings.register_profile("quick", max_examples=30, deadline=None)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+settings.register_profile(
+    "thorough", max_examples=10_000, deadline=None, suppress_health_check=list(HealthCheck)
+)
+PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "default")
+settings.load_profile(PROFILE)
+
+THOROUGH = PROFILE == "thorough"
+MOST_STEPS = 200 if THOROUGH else 25
+"""Operations in a random expression, where first derivatives are compared."""
+DEEP = 1_000_000 if THOROUGH else 100_000
+"""Nodes of the graphs that show that depth does not matter."""
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

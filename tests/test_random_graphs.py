@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from autodiff import Graph, Value
 from autodiff.testing import Example, expressions_at_points
+from conftest import MOST_STEPS
 from test_primitives import ORACLES
 
 DIGITS = 60
@@ -37,7 +38,7 @@ def size_of_gradient(graph: Graph, leaf: Value) -> Any:
     return sizes[leaf]
 
 
-@given(expressions_at_points())
+@given(expressions_at_points(max_steps=MOST_STEPS))
 def test_gradients_at_high_precision(example: Example) -> None:
     """With mpmath's numbers in the graph, nothing is left but the error of the difference."""
     with mpmath.workdps(DIGITS):
@@ -50,7 +51,7 @@ def test_gradients_at_high_precision(example: Example) -> None:
             assert abs(leaf.grad - expected) <= mpmath.mpf(10) ** -20 * (1 + size)
 
 
-@given(expressions_at_points())
+@given(expressions_at_points(max_steps=MOST_STEPS))
 def test_gradients_in_floats(example: Example) -> None:
     leaves = [Value(leaf) for leaf in example.point]
     root = example.expression(leaves)
@@ -65,7 +66,7 @@ def test_gradients_in_floats(example: Example) -> None:
         assert abs(leaf.grad - expected) <= 1e-9 * (1 + size)
 
 
-@given(expressions_at_points())
+@given(expressions_at_points(max_steps=MOST_STEPS))
 def test_a_graph_finds_what_backward_finds(example: Example) -> None:
     leaves = [Value(leaf) for leaf in example.point]
     root = example.expression(leaves)
@@ -75,7 +76,7 @@ def test_a_graph_finds_what_backward_finds(example: Example) -> None:
     assert graph.backward() == {leaf: leaf.grad for leaf in graph.leaves}
 
 
-@given(expressions_at_points(), st.data())
+@given(expressions_at_points(max_steps=MOST_STEPS), st.data())
 def test_replay_is_building_anew(example: Example, data: st.DataObject) -> None:
     leaves = [Value(leaf) for leaf in example.point]
     graph = Graph(example.expression(leaves))
