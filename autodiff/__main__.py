@@ -2,6 +2,9 @@
 
 import sys
 
-from autodiff.cli import main
+try:
+    from autodiff.cli import main
+except KeyboardInterrupt:
+    sys.exit(130)
 
 sys.exit(main())

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import io
+import math
 import sys
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,7 +22,11 @@ from autodiff.value import Value
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0, or 2 with one sentence on what was wrong."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    options = _parser().parse_args(_protect_leading_minus(given))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that cannot show × gets a ?
+            stream.reconfigure(errors="replace")
+    parser = _parser()
+    options = parser.parse_args(_protect_leading_minus(given))
     try:
         options.run(options)
     except KeyboardInterrupt:
@@ -37,10 +44,10 @@ def _sentence(error: Exception) -> str:
 
 def _protect_leading_minus(arguments: list[str]) -> list[str]:
     """Let ``draw "-x*y"`` through: argparse takes what holds a space for an argument, no option."""
-    if len(arguments) > 1 and arguments[0] == "draw":
-        first = arguments[1]
-        if first.startswith("-") and not first.startswith("--") and first not in ("-o", "-h"):
-            return ["draw", f" {first}", *arguments[2:]]
+    if len(arguments) > 1 and arguments[0] == "draw" and arguments[1].startswith("-"):
+        option = arguments[1].partition("=")[0]
+        if option not in ("-h", "--help", "-o", "--output", "--view", "--theme"):
+            return ["draw", f" {arguments[1]}", *arguments[2:]]
     return arguments
 
 
@@ -74,19 +81,20 @@ def _draw(options: argparse.Namespace) -> None:
         result.name = "f" if "f" not in variables else "result"
     picture = viz.draw(result, options.view, theme=options.theme)
     graph = Graph(result)
-    print(table(graph, dict.fromkeys([*variables.values(), result])))
     try:
-        print(f"wrote {picture.save(options.output)}")
+        path = picture.save(options.output)
     except viz.RendererNotFoundError:
         print(picture.dot)
         raise
+    print(table(graph, dict.fromkeys([*variables.values(), result])))
+    print(f"wrote {path}")
 
 
 def _named_numbers(pairs: Sequence[str]) -> list[tuple[str, float]]:
     found: dict[str, float] = {}
     for pair in pairs:
         name, separator, text = pair.partition("=")
-        name = name.strip()
+        name = unicodedata.normalize("NFKC", name.strip())  # as Python itself reads names
         if not separator or not name.isidentifier():
             raise ValueError(f"expected NAME=NUMBER, such as x=-2, got {pair!r}")
         if name in found:
@@ -95,6 +103,8 @@ def _named_numbers(pairs: Sequence[str]) -> list[tuple[str, float]]:
             found[name] = float(text)
         except ValueError:
             raise ValueError(f"expected a number for {name}, got {text!r}") from None
+        if math.isinf(found[name]) and "inf" not in text.lower():
+            raise ValueError(f"the number for {name} is too large for a float: {text[:40]}")
     return list(found.items())
 
 
@@ -130,7 +140,7 @@ def _parser() -> argparse.ArgumentParser:
         help="neurons in each hidden layer (default: 40,40)",
     )  # fmt: skip
     _add_training_options(command)
-    command.add_argument("--batch-size", type=int, default=16, help="default: %(default)s")
+    command.add_argument("--batch-size", type=_count, default=16, help="default: %(default)s")
     command.add_argument("--learning-rate", type=float, default=0.02, help="default: %(default)s")
     command.add_argument("--momentum", type=float, default=0.9, help="default: %(default)s")
     command.add_argument(
@@ -162,12 +172,24 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_training_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--images", type=int, default=1000, help="how many to train on (default: %(default)s)"
+        "--images", type=_count, default=1000, help="how many to train on (default: %(default)s)"
     )
-    command.add_argument("--epochs", type=int, default=3, help="default: %(default)s")
+    command.add_argument("--epochs", type=_count, default=3, help="default: %(default)s")
     command.add_argument(
-        "--seed", type=int, default=0, help="same seed, same run (default: %(default)s)"
+        "--seed", type=_seed, default=0, help="same seed, same run (default: %(default)s)"
     )
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, got {text!r}")
+    return int(text)
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 0, got {text!r}")
+    return int(text)
 
 
 def _widths(text: str) -> list[int]:

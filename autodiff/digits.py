@@ -21,6 +21,8 @@ class Reader(NamedTuple):
 
 def load(data: str) -> Dataset:
     """Training images by name: ``"subset"``, ``"mnist"``, or a folder with IDX files."""
+    if not data:
+        raise ValueError("expected subset, mnist or a folder for the data, got an empty name")
     if data == "subset":
         return load_subset()
     return load_mnist(None if data == "mnist" else data)
@@ -53,6 +55,7 @@ def learn_to_read(
     training = kept.sample(images, seed)
     validation = aside.sample(min(len(aside), max(100, images // 5)), seed)
     model = MLP(dataset.images.shape[1], [*hidden, 10], seed=seed)
+    optimizer = SGD(model.parameters(), learning_rate, momentum)
     print(f"{model}: {len(training):,} images to train on, {len(validation):,} to validate")
     history = fit(
         model,
@@ -60,7 +63,7 @@ def learn_to_read(
         validation,
         epochs=epochs,
         batch_size=batch_size,
-        optimizer=SGD(model.parameters(), learning_rate, momentum),
+        optimizer=optimizer,
         seed=seed,
         engine=engine,
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import operator
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast
 
@@ -86,14 +87,16 @@ def _parse(expression: str) -> ast.expr:
     try:
         return ast.parse(expression, mode="eval").body
     except SyntaxError as error:
+        if "integer string conversion" in error.msg:
+            raise ExpressionError("a number in the expression is too long") from None
         where = f" at character {error.offset}" if error.offset else ""
         raise ExpressionError(
             f"expected an expression such as (x+y)*z, got {expression[:60]!r}: {error.msg}{where}"
         ) from None
     except (MemoryError, RecursionError):
         raise ExpressionError("the expression is nested too deeply to be parsed") from None
-    except ValueError as error:
-        raise ExpressionError(f"the expression cannot be parsed: {error}") from None
+    except ValueError:
+        raise ExpressionError("the expression cannot be parsed: it holds a NUL byte") from None
 
 
 def _postorder(root: ast.expr, expression: str) -> Iterator[tuple[ast.expr, int]]:
@@ -122,7 +125,9 @@ def _operands(node: ast.expr, expression: str) -> list[ast.expr]:
             return node.args
         case ast.Name():
             return []
-        case ast.Constant(value=number) if type(number) in (int, float):
+        case ast.Constant(value=int() | float() as number) if type(number) is not bool:
+            if number > sys.float_info.max:
+                raise ExpressionError("a number in the expression is too large for a float")
             return []
         case ast.BinOp(op=ast.BitXor()):
             raise ExpressionError("^ is not a power here; write a**b")

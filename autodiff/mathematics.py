@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from numbers import Complex, Real
@@ -51,9 +51,12 @@ class Mathematics:
     sigmoid: Callable[[Any], Any]
     softplus: Callable[[Any], Any]
     logsumexp: Callable[[Iterable[Any]], Any]
+    softmax: Callable[[Iterable[Any]], Sequence[Any]]
 
-    undefined: Any = math.nan
-    """Stands for a derivative that does not exist."""
+    @property
+    def undefined(self) -> Any:
+        """Stands for a derivative that does not exist."""
+        return self.carrier("nan")
 
     def is_finite(self, a: Any) -> bool:
         """Whether a number is neither infinite nor NaN."""
@@ -108,6 +111,14 @@ class _NumberMathematics(Mathematics):
             lambda: peak,
         )
 
+    def softmax(self, operands: Iterable[Any]) -> Sequence[Any]:
+        """exp(a) / sum(exp(a)), shifted by the largest operand."""
+        operands = tuple(operands)
+        peak = functools.reduce(self.maximum, operands)
+        shares = [self.exp(a - peak) for a in operands]
+        total = sum(shares)
+        return [share / total for share in shares]
+
 
 class _FloatMathematics(_NumberMathematics):
     carrier = float
@@ -136,6 +147,11 @@ class _RationalMathematics(_NumberMathematics):
     """Exact arithmetic. A function whose values are irrational has no rule here."""
 
     carrier = Fraction
+
+    @property
+    def undefined(self) -> Any:
+        raise TypeError("Fraction has no NaN for a derivative that does not exist")
+
     fsum = staticmethod(sum)
 
     def is_finite(self, a: Any) -> bool:  # noqa: ARG002
@@ -171,6 +187,7 @@ class _ArrayMathematics(_NumberMathematics):
     """NumPy arrays, element by element, following IEEE 754: overflow is inf, 0/0 is NaN."""
 
     carrier = staticmethod(np.asarray)
+    undefined = math.nan
     pi = np.pi
     exp = staticmethod(np.exp)
     expm1 = staticmethod(np.expm1)
@@ -248,6 +265,9 @@ def mathematics_of(operands: Iterable[Number]) -> Mathematics:
     return known
 
 
+_PLAIN = (int, float, np.bool, np.integer, np.floating)
+
+
 def as_number(number: object) -> Number:
     """The number that a graph keeps: int, bool and NumPy scalars as float, exact carriers as is.
 
@@ -257,11 +277,38 @@ def as_number(number: object) -> Number:
     >>> as_number(3), as_number(Fraction(1, 3))
     (3.0, Fraction(1, 3))
     """
-    if type(number) is float or isinstance(number, Fraction | Decimal) or is_multiprecision(number):
+    if type(number) in (float, Fraction, Decimal):
         return number
-    if isinstance(number, int | float | np.bool | np.integer | np.floating):
-        return float(number)
+    if isinstance(number, Fraction | Decimal):
+        return Fraction(number) if isinstance(number, Fraction) else Decimal(number)
+    if is_multiprecision(number):
+        is_constant = isinstance(number, number.context.constant)  # type: ignore[attr-defined]
+        return +number if is_constant else number  # type: ignore[operator]
+    if isinstance(number, _PLAIN) and not isinstance(number, np.timedelta64):
+        try:
+            return float(number)
+        except OverflowError:
+            digits = len(f"{abs(number):x}") * 1.2
+            raise OverflowError(
+                f"an integer of about {digits:.0f} digits is too large for a float"
+            ) from None
     raise TypeError(_not_a_number(number))
+
+
+def format_number(number: Number, specification: str) -> str:
+    """A number of any carrier as text; some of them know no format specifications.
+
+    >>> format_number(Fraction(1, 3), ".3g")
+    '0.333'
+    """
+    try:
+        return format(number, specification)
+    except (TypeError, ValueError):
+        pass
+    try:
+        return format(float(number), specification)
+    except OverflowError:
+        return str(number)
 
 
 def is_complex(number: object) -> bool:

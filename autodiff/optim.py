@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 from autodiff.value import Value
@@ -29,11 +30,11 @@ class SGD:
     def __init__(
         self, parameters: Iterable[Value], learning_rate: float = 0.1, momentum: float = 0.0
     ) -> None:
-        if not learning_rate > 0:
-            raise ValueError(f"learning_rate must be positive, got {learning_rate}")
+        if not 0 < learning_rate < math.inf:
+            raise ValueError(f"learning_rate must be positive and finite, got {learning_rate}")
         if not 0 <= momentum < 1:
             raise ValueError(f"momentum must be at least 0 and below 1, got {momentum}")
-        self.parameters = list(parameters)
+        self.parameters = list(dict.fromkeys(parameters))
         self.learning_rate = learning_rate
         self.momentum = momentum
         self._velocities = [0.0] * len(self.parameters)
@@ -42,10 +43,11 @@ class SGD:
         """Move every parameter against its gradient."""
         rate, momentum, velocities = self.learning_rate, self.momentum, self._velocities
         for i, parameter in enumerate(self.parameters):
-            velocities[i] = momentum * velocities[i] + parameter.grad
+            gradient = parameter.grad
+            velocities[i] = momentum * velocities[i] + gradient if momentum else gradient
             parameter.data -= rate * velocities[i]
 
     def zero_grad(self) -> None:
         """Set every gradient back to zero, since gradients add up over backward()."""
         for parameter in self.parameters:
-            parameter.grad = 0.0
+            parameter.zero_grad()

@@ -12,6 +12,7 @@ and a row of the tests.
 from __future__ import annotations
 
 import builtins
+import decimal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import mul as times
@@ -21,6 +22,7 @@ import numpy as np
 
 from autodiff.mathematics import (
     ARRAY,
+    RATIONAL,
     Mathematics,
     Number,
     as_number,
@@ -68,13 +70,15 @@ class Primitive:
     def __call__(self, *operands: Any) -> Any:
         """A recorded Value if an operand is one, else a plain number."""
         for operand in operands:
-            if hasattr(operand, "__record__"):
-                return operand.__record__(self, operands)
+            if hasattr(operand, "_apply"):
+                return operand._apply(self, operands)
         self.check_arity(operands)
         return self.evaluate([as_number(operand) for operand in operands])
 
     def check_arity(self, operands: Sequence[object]) -> None:
         """Raise TypeError unless the number of operands is right."""
+        if not operands:
+            raise TypeError(f"{self.name} needs at least one operand, got none")
         if self.arity is not None and len(operands) != self.arity:
             raise TypeError(f"{self.name} takes {self.arity} operand(s), got {len(operands)}")
 
@@ -124,23 +128,32 @@ class Primitive:
             y = self.value(m, *operands)
         except (ArithmeticError, ValueError) as error:
             if builtins.all(m.is_finite(operand) for operand in operands):
-                if isinstance(error, OverflowError):
-                    raise self._overflow() from None
-                raise
+                raise self._in_pythons_own_class(error) from None
             with np.errstate(all="ignore"):
                 y = m.carrier(float(self.value(ARRAY, *[np.float64(a) for a in operands])))
         if type(y) is float and y - y == 0.0:
             return y
         if is_complex(y):
             raise ValueError(f"{self.name} has no real value here")
+        if m is RATIONAL and isinstance(y, float):
+            raise TypeError(f"{self.name} has no exact value over Fraction here")
         if isinstance(y, int):  # a comparison, or a rule that answers with a plain 0 or 1
             y = m.carrier(y)
         if not m.is_finite(y) and builtins.all(m.is_finite(operand) for operand in operands):
-            raise self._overflow()
+            inside = self.domain.contains(*operands)
+            raise self._overflow() if inside else ValueError("math domain error")
         return y
 
+    def _in_pythons_own_class(self, error: Exception) -> Exception:
+        """Decimal has classes of its own, and some libraries an empty message."""
+        if isinstance(error, OverflowError | decimal.Overflow):
+            return self._overflow()
+        if isinstance(error, ZeroDivisionError):
+            return ZeroDivisionError(f"{self.name} by zero")
+        return ValueError("math domain error") if isinstance(error, ArithmeticError) else error
+
     def _overflow(self) -> OverflowError:
-        return OverflowError(f"the result of {self.name} is too large for a float")
+        return OverflowError(f"the result of {self.name} is too large")
 
     def __repr__(self) -> str:
         return f"<primitive {self.name}>"
@@ -248,7 +261,7 @@ log = define(
     domain=Domain("a > 0", lambda a: a > 0),
 )
 sqrt = define(
-    "sqrt", "√", lambda m, a: m.sqrt(a),
+    "sqrt", "√", lambda m, a: m.sqrt(a + 0),  # -0.0 as 0.0, whose slope is +inf
     lambda m, y, a: 1 / (2 * y),
     domain=Domain("a ≥ 0", lambda a: a >= 0),
 )
@@ -293,6 +306,7 @@ atan2 = define(
     "atan2", "atan2", lambda m, a, b: m.atan2(a, b),
     lambda m, y, a, b: b / m.hypot(a, b) / m.hypot(a, b),
     lambda m, y, a, b: -a / m.hypot(a, b) / m.hypot(a, b),
+    domain=Domain("a ≠ 0 or b > 0; elsewhere the angle jumps", lambda a, b: a != 0 or b > 0),
 )
 sinh = define(
     "sinh", "sinh", lambda m, a: m.sinh(a),
@@ -369,9 +383,9 @@ fsum = define(
     lambda m, y, *a: (1,) * len(a),
     variadic=True,
 )
-# The derivatives are the softmax of the operands.
+# The derivatives are the softmax of the operands, which does not need the rounded value.
 logsumexp = define(
     "logsumexp", "ln Σ eˣ", lambda m, *a: m.logsumexp(a),
-    lambda m, y, *a: tuple(m.exp(each - y) for each in a),
+    lambda m, y, *a: m.softmax(a),
     variadic=True,
 )

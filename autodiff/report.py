@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from autodiff.graph import Graph
+from autodiff.mathematics import format_number
 from autodiff.value import Value
 
 
@@ -22,7 +23,7 @@ def table(graph: Graph, values: Iterable[Value]) -> str:
             number, gradient = graph.value(value), graph.gradient(value)
         else:
             number, gradient = value.data, 0.0
-        rows.append((value.name, f"{number:.6g}", f"{gradient:.6g}"))
+        rows.append((value.name, format_number(number, ".6g"), format_number(gradient, ".6g")))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
         f"{name:<{widths[0]}}  {number:>{widths[1]}}  {gradient:>{widths[2]}}"

@@ -16,7 +16,13 @@ import numpy as np
 
 from autodiff import primitives
 from autodiff.adjoint import ONE, ZERO, backpropagate, gradients, topological_order
-from autodiff.mathematics import Mathematics, Number, as_number, mathematics_of
+from autodiff.mathematics import (
+    Mathematics,
+    Number,
+    as_number,
+    format_number,
+    mathematics_of,
+)
 from autodiff.primitives import PRIMITIVES, Primitive
 
 _CONSTANT, _ADD, _MULTIPLY = primitives.constant, primitives.add, primitives.multiply
@@ -107,6 +113,9 @@ class Value:
     name: str
     scope: str
 
+    def __init_subclass__(cls) -> NoReturn:
+        raise TypeError("Value is not made for subclassing; hold Values in a class of your own")
+
     def __init__(self, data: Number, name: str = "") -> None:
         if isinstance(data, Value):
             raise TypeError("expected a number, got a Value; pass its .data for a new leaf")
@@ -124,7 +133,11 @@ class Value:
 
     @property
     def data(self) -> Number:
-        """The number that this value holds."""
+        """The number that this value holds.
+
+        Setting a leaf's data does not change what was computed from it: that keeps the numbers
+        and derivatives recorded with it. Compute again, or replay it with a Graph.
+        """
         return self._data
 
     @data.setter
@@ -134,7 +147,13 @@ class Value:
                 f"only a leaf's data can be set, and this one was computed by {self.op}; "
                 "set the leaves and compute again, or use Graph(...).forward({leaf: number})"
             )
-        self._data = as_number(data)
+        before, self._data = self._data, as_number(data)
+        if type(before) is not type(self._data) and not self.grad:
+            self.zero_grad()
+
+    def zero_grad(self) -> None:
+        """Set the gradient back to zero, since gradients add up over backward()."""
+        self.grad = _zero_like(self._data)
 
     def item(self) -> Number:
         """The plain number, cut off from the graph; the same as ``.data``."""
@@ -240,7 +259,7 @@ class Value:
 
     # ------------------------------------------------------------------------------ operators
 
-    def __record__(self, primitive: Primitive, operands: tuple[Any, ...]) -> Value:
+    def _apply(self, primitive: Primitive, operands: tuple[Any, ...]) -> Value:
         """A new node: the primitive applied to operands, of which at least one is a Value."""
         primitive.check_arity(operands)
         if set(map(type, operands)) != {Value}:
@@ -251,20 +270,23 @@ class Value:
         """A Value as it is; a plain number as a constant, an int in this value's carrier."""
         if type(operand) is Value:
             return operand
-        number = as_number(operand)
-        if isinstance(operand, int) and type(self._data) is not float:
-            number = type(self._data)(operand)
-        return _constant(number)
+        if isinstance(operand, int | np.integer) and type(self._data) is not float:
+            return _constant(type(self._data)(int(operand)))
+        return _constant(as_number(operand))
 
     # + and × are written out here, because networks are made of them and a call costs a third of
     # their time. A test holds them to the table.
 
     def __add__(self, other: Any) -> Value:
         if type(other) is Value and (self.op is not _CONSTANT or other.op is not _CONSTANT):
-            y = self._data + other._data
+            try:
+                y = self._data + other._data
+                is_finite = y - y == 0
+            except (ArithmeticError, TypeError):  # the general way says what went wrong
+                is_finite = False
             node = _new(Value)
             node.scope, records = _recording_now()
-            if records and y - y == 0:
+            if records and is_finite:
                 node._data = y
                 node.grad = 0.0
                 node.op = _ADD
@@ -277,10 +299,14 @@ class Value:
     def __mul__(self, other: Any) -> Value:
         if type(other) is Value and (self.op is not _CONSTANT or other.op is not _CONSTANT):
             a, b = self._data, other._data
-            y = a * b
+            try:
+                y = a * b
+                is_finite = y - y == 0
+            except (ArithmeticError, TypeError):
+                is_finite = False
             node = _new(Value)
             node.scope, records = _recording_now()
-            if records and y - y == 0:
+            if records and is_finite:
                 node._data = y
                 node.grad = 0.0
                 node.op = _MULTIPLY
@@ -358,7 +384,7 @@ class Value:
         )
 
     def __format__(self, specification: str) -> str:
-        return format(self._data, specification) if specification else repr(self)
+        return format_number(self._data, specification) if specification else repr(self)
 
     def __repr__(self) -> str:
         name = f", name={self.name!r}" if self.name else ""
@@ -394,7 +420,7 @@ class Value:
 
 def _method(primitive: Primitive) -> Callable[..., Value]:
     def method(self: Value, *others: Any) -> Value:
-        return self.__record__(primitive, (self, *others))
+        return self._apply(primitive, (self, *others))
 
     method.__name__ = primitive.name
     method.__doc__ = f"The same as ``{primitive.name}(self, ...)``."
@@ -578,6 +604,14 @@ class _ValueMathematics(Mathematics):
 
     def is_positive(self, a: Value) -> bool:
         return bool(a._data > 0)
+
+    def softmax(self, operands: Iterable[Value]) -> list[Value]:
+        """Shifted by a constant, the largest operand's number, which changes no derivative."""
+        operands = list(operands)
+        peak = max(a._data for a in operands)
+        shares = [primitives.exp(a - peak) for a in operands]
+        total = primitives.fsum(*shares)
+        return [share / total for share in shares]
 
     def __getattr__(self, name: str) -> Any:
         return self._numbers.pi if name == "pi" else PRIMITIVES[name]

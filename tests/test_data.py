@@ -62,9 +62,10 @@ def test_every_element_type(tmp_path: Path, kind: int, type: str) -> None:
         (idx(IMAGES)[:-1], "is 60 bytes of data, but holds 59"),
         (idx(IMAGES) + b"!", "is 60 bytes of data, but holds 61"),
         (b"\0\0\x08\x03" + b"\xff" * 12, "but holds 0"),
-        (gzip.compress(idx(IMAGES))[:-9], "damaged gzip"),
-        (gzip.compress(idx(IMAGES))[:-8] + b"\0" * 8, "damaged gzip"),
+        (gzip.compress(idx(IMAGES), mtime=0)[:-9], "damaged gzip"),
+        (gzip.compress(idx(IMAGES), mtime=0)[:-8] + b"\0" * 8, "damaged gzip"),
     ],
+    ids=range(11),
 )
 def test_damaged_files_are_refused_in_one_sentence(
     tmp_path: Path, content: bytes, complaint: str
@@ -160,14 +161,14 @@ def test_without_a_network_the_message_names_the_subset(
     cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("urllib.request.urlopen", Server({}))
-    with pytest.raises(ConnectionError, match=r"load_subset\(\) gives the 5,000 packaged images"):
+    with pytest.raises(ConnectionError, match=r"load_subset\(\).* gives the 5,000 packaged images"):
         load_mnist()
     assert not cache.exists()
 
 
 def test_downloads_are_checked_and_cached(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = {
-        "train-images-idx3-ubyte.gz": gzip.compress(idx(IMAGES)),
+        "train-images-idx3-ubyte.gz": gzip.compress(idx(IMAGES), mtime=0),
         "train-labels-idx1-ubyte.gz": gzip.compress(idx(LABELS)),
     }
     first, second = mnist._MIRRORS

@@ -196,11 +196,26 @@ def test_saving_says_what_is_wrong_and_leaves_nothing(tmp_path: Path) -> None:
     for name in ("f", "f.jpeg", ".svg"):
         with pytest.raises(ValueError, match=r"ends in \.svg, \.png, \.pdf or \.dot"):
             picture.save(tmp_path / name)
+    (tmp_path / "f.svg").mkdir()
+    with pytest.raises(IsADirectoryError, match="there is a folder of that name"):
+        picture.save(tmp_path / "f.svg")
+    (tmp_path / "f.svg").rmdir()
     with pytest.raises(FileNotFoundError, match="there is no folder"):
         picture.save(tmp_path / "none" / "f.svg")
     with pytest.raises(ValueError, match="svg, png or pdf"):
         picture.render("jpeg")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_saving_over_a_link_keeps_the_link_and_the_mode(tmp_path: Path) -> None:
+    target, link = tmp_path / "target.dot", tmp_path / "link.dot"
+    target.write_text("old")
+    target.chmod(0o600)
+    link.symlink_to(target)
+    viz.draw(Value(1.0)).save(link)
+    assert link.is_symlink()
+    assert target.read_text().startswith("digraph")
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
 
 
 @pytest.fixture
@@ -241,10 +256,20 @@ def fake_dot(folder: Path, script: str) -> None:
 
 
 def test_dot_on_the_path_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    fake_dot(tmp_path, 'cat >/dev/null; echo "drawn with $*"')
+    fake_dot(tmp_path, 'cat >/dev/null; echo "<svg>drawn with $*"')
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-    assert render.render("digraph {}", "svg") == b"drawn with -Tsvg\n"
-    assert render.render("digraph {}", "png") == b"drawn with -Tpng -Gdpi=192\n"
+    assert render.render("digraph {}", "svg") == b"<svg>drawn with -Tsvg\n"
+    with pytest.raises(RuntimeError, match="it gave no png"):
+        render.render("digraph {}", "png")
+
+
+def test_a_dot_that_is_no_program_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_dot(tmp_path, "")
+    (tmp_path / "dot").write_bytes(b"\x7fELF nonsense")
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    assert b"<svg" in viz.draw(Value(1.0)).render("svg")
 
 
 def test_a_failing_or_endless_layout_is_one_sentence(
@@ -271,6 +296,9 @@ def test_in_a_notebook_it_is_an_svg_and_plain_text() -> None:
     shown_in_notebook: dict[str, Any] = viz.draw(product_of_sum()["f"])._repr_mimebundle_()
     assert set(shown_in_notebook) == {"image/svg+xml", "text/plain"}
     ElementTree.fromstring(shown_in_notebook["image/svg+xml"].encode())
+    picture = viz.draw(Value(1.0))
+    assert set(picture._repr_mimebundle_(include=["text/plain"])) == {"text/plain"}
+    assert set(picture._repr_mimebundle_(None, {"text/plain"})) == {"image/svg+xml"}
 
 
 # ----------------------------------------------------------------------------------------- plots

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import shutil
+import threading
+from collections.abc import Collection
 from pathlib import Path
-from typing import Any
 
 from viz.render import FORMATS, RendererNotFoundError, render
 
@@ -41,42 +42,46 @@ class Picture:
             raise ValueError(f"expected a file name that ends in {suffixes}, got {path.name!r}")
         if not path.parent.is_dir():
             raise FileNotFoundError(f"cannot save {path.name}: there is no folder {path.parent}")
+        if path.is_dir():
+            raise IsADirectoryError(f"cannot save {path.name}: there is a folder of that name")
         content = self.dot.encode() if format == "dot" else self.render(format)
         _write_whole(content, path)
         return path
 
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        try:
-            return {"image/svg+xml": self.render("svg").decode(), "text/plain": repr(self)}
-        except RendererNotFoundError as error:
-            return {"text/plain": f"{error}\n\n{self.dot}"}
-        except (RuntimeError, OSError) as error:
-            return {"text/plain": str(error)}
+    def _repr_mimebundle_(
+        self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
+    ) -> dict[str, str]:
+        """What a notebook shows: SVG and plain text. Never a traceback."""
+        svg, plain = "image/svg+xml", "text/plain"
+        shown = {svg, plain} & set(include or (svg, plain)) - set(exclude or ())
+        bundle = {plain: repr(self)} if plain in shown else {}
+        if svg in shown:
+            try:
+                bundle[svg] = self.render("svg").decode()
+            except RendererNotFoundError as error:
+                bundle[plain] = f"{error}\n\n{self.dot}"
+            except (RuntimeError, OSError) as error:
+                bundle[plain] = str(error)
+        return bundle
 
     def __repr__(self) -> str:
         return f"<Picture, {len(self.dot.encode()):,} bytes of DOT>"
 
 
 def _write_whole(content: bytes, path: Path) -> None:
+    path = path.resolve()  # a link stays a link
+    part = path.with_name(f".{path.name[:50]}.{os.getpid()}.{threading.get_ident()}.part")
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except PermissionError:
-        message = f"cannot save {path.name}: no write access to {path.parent}"
-        raise PermissionError(message) from None
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.chmod(name, 0o666 & ~_umask())
-        os.replace(name, path)
+        part.write_bytes(content)
+        if path.exists():
+            shutil.copymode(path, part)
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise OSError(f"cannot save {path}: {error.strerror}") from None
     except BaseException:
-        os.unlink(name)
+        part.unlink(missing_ok=True)
         raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _or(words: list[str] | tuple[str, ...]) -> str:

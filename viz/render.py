@@ -10,8 +10,10 @@ import importlib.util
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 
-FORMATS = ("svg", "png", "pdf")
+_SIGNATURES = {"svg": (b"<?xml", b"<svg"), "png": b"\x89PNG", "pdf": b"%PDF"}
+FORMATS = tuple(_SIGNATURES)
 
 _DOTS_PER_INCH = {"png": "192"}  # sharp on slides and high-density screens
 
@@ -31,7 +33,7 @@ class RendererNotFoundError(RuntimeError):
         super().__init__(
             "drawing needs Graphviz, and neither the dot program nor pygraphviz is installed; "
             "run: pip install pygraphviz (it brings Graphviz along; or: apt install graphviz, or: "
-            "brew install graphviz); the DOT text is there without it, as .dot or save('NAME.dot')"
+            "brew install graphviz); a picture saved as NAME.dot needs none"
         )
 
 
@@ -48,24 +50,28 @@ def render(dot: str, format: str, seconds: float = 60.0) -> bytes:
         TimeoutError: if the layout takes longer than ``seconds``.
         RuntimeError: if Graphviz fails, with what it said.
     """
-    try:
-        done = subprocess.run(
-            _command(format), input=dot.encode(), capture_output=True, timeout=seconds, check=False
-        )
-    except subprocess.TimeoutExpired:
-        raise TimeoutError(
-            f"Graphviz did not finish the layout in {seconds:g} s; draw a smaller part of the graph"
-        ) from None
-    if done.returncode != 0 or not done.stdout:
-        said = done.stderr.decode(errors="replace").strip().splitlines()
-        raise RuntimeError(f"Graphviz failed: {said[-1] if said else 'no message'}")
-    return done.stdout
+    for command in _commands(format):
+        try:
+            done = subprocess.run(
+                command, input=dot.encode(), capture_output=True, timeout=seconds, check=False
+            )
+        except subprocess.TimeoutExpired:
+            raise TimeoutError(
+                f"Graphviz did not finish the layout in {seconds:g} s; draw a smaller part of the "
+                "graph"
+            ) from None
+        except OSError:  # a dot that is not a program for this machine
+            continue
+        if done.returncode != 0 or not done.stdout.lstrip().startswith(_SIGNATURES[format]):
+            said = done.stderr.decode(errors="replace").strip().splitlines()
+            raise RuntimeError(f"Graphviz failed: {said[-1] if said else f'it gave no {format}'}")
+        return done.stdout
+    raise RendererNotFoundError
 
 
-def _command(format: str) -> list[str]:
+def _commands(format: str) -> Iterator[list[str]]:
     resolution = _DOTS_PER_INCH.get(format, "")
     if dot := shutil.which("dot"):
-        return [dot, f"-T{format}"] + ([f"-Gdpi={resolution}"] if resolution else [])
+        yield [dot, f"-T{format}"] + ([f"-Gdpi={resolution}"] if resolution else [])
     if importlib.util.find_spec("pygraphviz"):
-        return [sys.executable, "-c", _PYGRAPHVIZ, format, resolution]
-    raise RendererNotFoundError
+        yield [sys.executable, "-c", _PYGRAPHVIZ, format, resolution]

@@ -37,7 +37,7 @@ _SHA256 = {  # of the gzipped files
         "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6"
     ),
 }
-_INSTEAD = "load_subset() gives the 5,000 packaged images without a network"
+_INSTEAD = "load_subset(), or --data subset, gives the 5,000 packaged images without a network"
 
 
 def load_subset() -> Dataset:

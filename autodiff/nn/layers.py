@@ -35,6 +35,11 @@ def initial_deviation(activation: str, inputs: int, outputs: int) -> float:
     return math.sqrt(2 / inputs) if activation == "relu" else math.sqrt(2 / (inputs + outputs))
 
 
+def _check_activation(name: str) -> None:
+    if name not in _ACTIVATIONS:
+        raise ValueError(f"unknown activation {name!r}; choose one of {', '.join(_ACTIVATIONS)}")
+
+
 class Neuron(Module):
     """activation(Σ wᵢxᵢ + b), the sum as one gate.
 
@@ -51,10 +56,7 @@ class Neuron(Module):
     def __init__(
         self, weights: Sequence[float], activation: str = "relu", bias: float = 0.0
     ) -> None:
-        if activation not in _ACTIVATIONS:
-            raise ValueError(
-                f"unknown activation {activation!r}; choose one of {', '.join(_ACTIVATIONS)}"
-            )
+        _check_activation(activation)
         self.weights = [Value(weight, f"w{i}") for i, weight in enumerate(weights)]
         self.bias = Value(bias, "b")
         self.activation = activation
@@ -84,6 +86,8 @@ class Layer(Module):
     def __init__(
         self, inputs: int, outputs: int, activation: str, generator: np.random.Generator
     ) -> None:
+        if inputs < 1 or outputs < 1:
+            raise ValueError(f"a Layer needs inputs and outputs, got {inputs} and {outputs}")
         deviation = initial_deviation(activation, inputs, outputs)
         self.neurons = []
         for i in range(outputs):
@@ -125,8 +129,9 @@ class MLP(Module):
         activation: str = "relu",
         seed: int | np.random.Generator = 0,
     ) -> None:
+        _check_activation(activation)
         sizes = [inputs, *widths]
-        if len(sizes) < 2 or any(not isinstance(n, int) or n < 1 for n in sizes):
+        if len(sizes) < 2 or any(not isinstance(n, int | np.integer) or n < 1 for n in sizes):
             raise ValueError(
                 "MLP(inputs, widths) needs positive whole numbers and at least one layer, "
                 f"got inputs={inputs!r}, widths={list(widths)!r}"

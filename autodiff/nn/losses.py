@@ -9,9 +9,10 @@ from autodiff.functions import logsumexp
 
 
 def cross_entropy(logits: Sequence[Any], label: int) -> Any:
-    """-log softmax(logits)[label] = logsumexp(logits) - logits[label], which never overflows.
+    """-log softmax(logits)[label] = logsumexp(logits - logits[label]), which never overflows.
 
-    Its gradient on the logits is softmax(logits) - onehot(label). Bishop, Pattern Recognition and
+    Only differences of logits count, so that no digit is lost when all of them are large. Its
+    gradient on the logits is softmax(logits) - onehot(label). Bishop, Pattern Recognition and
     Machine Learning (2006), section 4.3.4.
 
     Args:
@@ -26,4 +27,4 @@ def cross_entropy(logits: Sequence[Any], label: int) -> Any:
     """
     if not 0 <= label < len(logits):
         raise ValueError(f"label must be one of 0 ... {len(logits) - 1}, got {label}")
-    return logsumexp(logits) - logits[label]
+    return logsumexp([logit - logits[label] for logit in logits])
