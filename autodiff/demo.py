@@ -85,7 +85,7 @@ def _show_reader(gallery: _Gallery, reader: Reader) -> None:
     model, history, validation = reader
     shown = validation.take(np.arange(min(40, len(validation))))
     try:
-        if history.loss:
+        if history.epochs:
             gallery.saved.append(plots.plot_training(history, gallery.folder / "training.png"))
         predicted = predict(model, shown.images)
         path = gallery.folder / "predictions.png"

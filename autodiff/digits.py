@@ -68,7 +68,7 @@ def learn_to_read(
         engine=engine,
     )
     if history.interrupted:
-        print(f"stopped after {len(history.loss)} whole epochs; what was learned so far is kept")
+        print(f"stopped after {len(history.epochs)} whole epochs; what was learned so far is kept")
         accuracy = evaluate(model, validation)[1]
     else:
         accuracy = history.validation_accuracy[-1]

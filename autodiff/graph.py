@@ -11,8 +11,10 @@ from typing import NamedTuple
 
 from autodiff import primitives
 from autodiff.adjoint import Adjoint, backpropagate, topological_order
-from autodiff.mathematics import Number, as_number
+from autodiff.mathematics import Number, as_number, format_number
 from autodiff.value import Value, linearize
+
+__all__ = ["Edge", "Graph", "Path", "Paths", "format_number"]
 
 
 class Edge(NamedTuple):

@@ -127,7 +127,9 @@ def _result(name: str, operands: list[float], largest: float) -> float | None:
         return None
     if name in KINKED and abs(operands[0] - (operands[1:] or [0.0])[0]) < margin:
         return None
-    if name in ("atan2", "hypot") and max(map(abs, operands)) < margin:
+    if name == "hypot" and max(map(abs, operands)) < margin:
+        return None
+    if name == "atan2" and abs(operands[0]) < margin and operands[1] < margin:  # near the cut
         return None
     try:
         result, slopes = primitive.linearize(operands, [True] * len(operands))

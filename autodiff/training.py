@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,21 +20,47 @@ from autodiff.value import Value, no_grad
 Loss = Callable[[Sequence[Any], int], Value]
 
 
+class Epoch(NamedTuple):
+    """Mean loss, and accuracy from 0 to 1; NaN for validation where there are no images for it."""
+
+    loss: float
+    accuracy: float
+    validation_loss: float
+    validation_accuracy: float
+
+
 @dataclass
 class History:
-    """What happened in training: one number per finished epoch in each list.
+    """What happened in training.
 
     Attributes:
-        loss, accuracy: mean over the training images, as they were met in that epoch.
-        validation_loss, validation_accuracy: after the epoch; empty without validation images.
+        epochs: one entry for each finished epoch. Loss and accuracy are means over the training
+            images as they were met; the validation numbers were measured after the epoch.
         interrupted: whether training was stopped by Ctrl-C. The model keeps what it had learned.
     """
 
-    loss: list[float] = field(default_factory=list)
-    accuracy: list[float] = field(default_factory=list)
-    validation_loss: list[float] = field(default_factory=list)
-    validation_accuracy: list[float] = field(default_factory=list)
+    epochs: list[Epoch] = field(default_factory=list)
     interrupted: bool = False
+
+    @property
+    def loss(self) -> list[float]:
+        """The training loss of each epoch."""
+        return [epoch.loss for epoch in self.epochs]
+
+    @property
+    def accuracy(self) -> list[float]:
+        """The training accuracy of each epoch."""
+        return [epoch.accuracy for epoch in self.epochs]
+
+    @property
+    def validation_loss(self) -> list[float]:
+        """The validation loss after each epoch."""
+        return [epoch.validation_loss for epoch in self.epochs]
+
+    @property
+    def validation_accuracy(self) -> list[float]:
+        """The validation accuracy after each epoch."""
+        return [epoch.validation_accuracy for epoch in self.epochs]
 
 
 def fit(
@@ -64,8 +91,13 @@ def fit(
 
     Returns:
         The history. Ctrl-C ends training early and returns what there is.
+
+    Raises:
+        ValueError: if images, labels or options do not fit the model, before anything is trained.
+        FloatingPointError: if the loss of an image is not finite; the model keeps its last state.
     """
     _check(training, validation, epochs, batch_size, engine)
+    _check_fit(model, training, loss)
     optimizer = optimizer or SGD(model.parameters(), learning_rate=0.02, momentum=0.9)
     generator = np.random.default_rng(seed)
     history = History()
@@ -76,19 +108,18 @@ def fit(
                 desc=f"epoch {epoch}/{epochs}",
                 unit=" images",
                 disable=not progress,
+                mininterval=0.1 if sys.stderr.isatty() else 5.0,  # few lines in a log file
             )
             with bar:
                 mean_loss, accuracy = _run_epoch(
                     model, training, batch_size, optimizer, loss, generator, bar
                 )
                 shown = {"loss": f"{mean_loss:.3f}", "accuracy": f"{accuracy:.1%}"}
+                aside = (math.nan, math.nan)
                 if validation is not None:
                     aside = evaluate(model, validation, loss)
                     shown["validation accuracy"] = f"{aside[1]:.1%}"
-                    history.validation_loss.append(aside[0])
-                    history.validation_accuracy.append(aside[1])
-                history.loss.append(mean_loss)
-                history.accuracy.append(accuracy)
+                history.epochs.append(Epoch(mean_loss, accuracy, *aside))
                 bar.set_postfix(shown)
     except KeyboardInterrupt:
         history.interrupted = True
@@ -104,6 +135,8 @@ def predict(model: Module, images: NDArray[np.float64]) -> NDArray[np.int64]:
 
 def evaluate(model: Module, dataset: Dataset, loss: Loss = cross_entropy) -> tuple[float, float]:
     """Mean loss, and accuracy from 0 to 1, on labelled images."""
+    if not len(dataset):
+        raise ValueError("there are no images to evaluate the model on")
     total, right = 0.0, 0
     for image, label in zip(dataset.images.tolist(), dataset.labels.tolist(), strict=True):
         with no_grad():
@@ -131,6 +164,11 @@ def _run_epoch(
         for image, label in zip(batch.images.tolist(), batch.labels.tolist(), strict=True):
             logits = model(image)
             one = loss(logits, label)
+            if not math.isfinite(one.data):
+                raise FloatingPointError(
+                    f"the loss of a training image of class {label} became {one.data}; a smaller "
+                    "learning rate may help"
+                )
             (one / len(batch)).backward()
             total += one.data
             right += _largest(logits) == label
@@ -144,6 +182,12 @@ def _run_epoch(
 def _largest(logits: Sequence[Value]) -> int:
     numbers = [logit.data for logit in logits]
     return numbers.index(max(numbers))
+
+
+def _check_fit(model: Module, training: Dataset, loss: Loss) -> None:
+    """Try the model on one image with the largest label, before anything is trained."""
+    with no_grad():
+        loss(model(training.images[0].tolist()), int(training.labels.max()))
 
 
 def _check(

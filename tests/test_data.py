@@ -62,10 +62,12 @@ def test_every_element_type(tmp_path: Path, kind: int, type: str) -> None:
         (idx(IMAGES)[:-1], "is 60 bytes of data, but holds 59"),
         (idx(IMAGES) + b"!", "is 60 bytes of data, but holds 61"),
         (b"\0\0\x08\x03" + b"\xff" * 12, "but holds 0"),
+        (b"\0\0\x08\xff" + b"\0" * 1020, "announces 255 dimensions"),
+        (b"\0\0\x08\x03" + b"\0" * 4 + b"\xff" * 8, "the impossible shape"),
         (gzip.compress(idx(IMAGES), mtime=0)[:-9], "damaged gzip"),
         (gzip.compress(idx(IMAGES), mtime=0)[:-8] + b"\0" * 8, "damaged gzip"),
     ],
-    ids=range(11),
+    ids=range(13),
 )
 def test_damaged_files_are_refused_in_one_sentence(
     tmp_path: Path, content: bytes, complaint: str
@@ -212,6 +214,26 @@ def test_the_packaged_subset_is_real_mnist(shared_mnist: Path) -> None:
     assert all(
         labels[x.tobytes()] == label for x, label in zip(subset.images, subset.labels, strict=True)
     )
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "complaint"),
+    [
+        (np.zeros((3, 4)), np.zeros(2, int), r"\(3, 4\) and \(2,\)"),
+        (np.zeros((3, 2, 2)), np.zeros(3, int), r"\(3, 2, 2\)"),
+        (np.zeros((2, 4)), np.zeros(2), "labels must be whole numbers"),
+        (np.zeros((2, 4)), np.array([0, -1]), "labels must be whole numbers"),
+        (np.full((2, 4), np.nan), np.zeros(2, int), "pixels must be finite"),
+        (np.zeros((2, 4), np.uint8), np.zeros(2, int), "divide bytes by 255"),
+    ],
+)
+def test_a_dataset_checks_itself(images: np.ndarray, labels: np.ndarray, complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        Dataset(images, labels)
+
+
+def test_an_idx_file_may_hold_no_images(tmp_path: Path) -> None:
+    assert len(load_mnist(folder(tmp_path, idx(IMAGES[:0]), idx(LABELS[:0])))) == 0
 
 
 @given(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -216,6 +217,8 @@ def test_progress_is_shown_with_loss_and_accuracy(
         ({"epochs": 0}, "epochs must be a whole number of at least 1, got 0"),
         ({"batch_size": 2.5}, "batch_size must be a whole number"),
         ({"engine": "quantum"}, 'engine must be "eager"'),
+        ({"training": Dataset(np.zeros((2, 9)), np.zeros(2, np.int64))}, "784 weights, and got 9"),
+        ({"training": Dataset(np.zeros((2, 784)), np.array([1, 10]))}, "one of 0 ... 9, got 10"),
         ({"validation": Dataset(np.zeros((0, 784)), np.zeros(0, np.int64))}, "no validation"),
     ],
 )
@@ -223,7 +226,32 @@ def test_fit_checks_its_arguments(
     digits: tuple[Dataset, Dataset], arguments: dict[str, Any], complaint: str
 ) -> None:
     with pytest.raises(ValueError, match=complaint):
-        fit(MLP(784, [10]), digits[0], **arguments)
+        fit(MLP(784, [10]), **{"training": digits[0], **arguments})
+
+
+def test_a_loss_that_is_not_finite_stops_training(digits: tuple[Dataset, Dataset]) -> None:
+    model = MLP(784, [8, 10])
+    with pytest.raises((FloatingPointError, OverflowError)):
+        fit(model, digits[0], optimizer=SGD(model.parameters(), 1e300), progress=False)
+    with pytest.raises(ValueError, match="no images to evaluate"):
+        evaluate(model, Dataset(np.zeros((0, 784)), np.zeros(0, np.int64)))
+
+
+def test_exact_parameters_stay_exact() -> None:
+    x = Value(Fraction(1, 3))
+    optimizer = SGD([x, x], learning_rate=Fraction(1, 10))  # type: ignore[arg-type]
+    for _ in range(2):
+        optimizer.zero_grad()
+        (x * x).backward()
+        optimizer.step()
+    assert x.data == Fraction(1, 3) * Fraction(8, 10) ** 2
+
+
+def test_parameters_are_leaves_and_modules_may_refer_to_themselves() -> None:
+    neuron = Neuron([1.0, 2.0])
+    neuron.me = neuron  # type: ignore[attr-defined]
+    neuron.last = neuron([1.0, 1.0])  # type: ignore[attr-defined]
+    assert len(neuron.parameters()) == 3
 
 
 def test_learning_from_images_in_a_folder(shared_mnist: Any) -> None:

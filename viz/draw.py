@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import graphviz
 
-from autodiff.graph import Edge, Graph
+from autodiff.graph import Edge, Graph, format_number
 from viz.picture import Picture
 from viz.theme import THEMES, Theme
 
@@ -120,7 +120,7 @@ class _Drawing:
         """Inputs side by side at the left, like the first column of a page; constants near by."""
         with self.dot.subgraph(graph_attr={"rank": "source"}) as column:
             for leaf in self.graph.leaves:
-                name = _text(leaf.name, self.theme.ink, self.theme.size, bold=True)
+                name = _text(str(leaf.name), self.theme.ink, self.theme.size, bold=True)
                 column.node(self.graph.id(leaf), label=f"<{_table([name])}>")
         for node in self.graph.nodes:
             if not node.parents and node.op is not None:
@@ -153,7 +153,7 @@ class _Drawing:
                 self._leave(self.graph.id(node), f"{name}:w")
             if is_output:
                 end = f"{name}_end"
-                self.dot.node(end, shape="point", width="0.01", color=self.theme.wire)
+                self.dot.node(end, shape="point", width="0.01", style="invis")
                 self._arrive(f"{name}:e", end)
 
     def _forks(self, node: Any) -> bool:
@@ -168,7 +168,7 @@ class _Drawing:
         if self._forks(edge.tail):
             self.dot.edge(f"{tail}_out:e", f"{name}:w", dir="none", headclip="false")
         else:
-            self._leave(tail, f"{name}:w")
+            self._leave(tail, f"{name}:w", flows_back=not _is_constant(edge.tail))
         self._arrive(f"{name}:e", head)
 
     def _carried(self, edge: Edge) -> Wire:
@@ -183,7 +183,7 @@ class _Drawing:
         return {
             "both": Wire(value, arrives),
             "forward": Wire(value, ""),
-            "backward": Wire(f"{local} × {upstream}", arrives),
+            "backward": Wire(f"{local} × {_in_parentheses(upstream)}", arrives),
             "derivatives": Wire(local, ""),
         }[self.view]
 
@@ -194,7 +194,7 @@ class _Drawing:
             "both": Wire(self._named_value(node), total),
             "forward": Wire(self._named_value(node), ""),
             "backward": Wire(self._added_up(node), total),
-            "derivatives": Wire(self._named_value(node), ""),
+            "derivatives": Wire("", ""),
         }[self.view]
 
     def _added_up(self, node: Any) -> str:
@@ -202,13 +202,15 @@ class _Drawing:
         if node in self.graph.outputs:
             parts.append(self._format(1))
         if len(parts) == 1:
-            return _shortened(node.name)
-        return " + ".join(parts) if len(parts) <= 4 else f"sum of {len(parts)}"
+            return ""
+        if len(parts) > 4:
+            return f"sum of {len(parts)}"
+        return " + ".join([parts[0], *map(_in_parentheses, parts[1:])])
 
     def _named_value(self, node: Any) -> str:
         """The value, with the name of what was computed; a leaf's name stands at its place."""
         number = self._format(self.graph.value(node))
-        return f"{_shortened(node.name)} = {number}" if node.name and node.parents else number
+        return f"{_shortened(str(node.name))} = {number}" if node.name and node.parents else number
 
     def _wire(self, name: str, wire: Wire, tail: Any) -> None:
         above, below = self.theme.value, self.theme.gradient
@@ -220,9 +222,9 @@ class _Drawing:
         rows = [_text(wire.above, above, size), _text(wire.below, below, size)]
         self.dot.node(name, label=f"<{_table(rows, self.theme.wire)}>", penwidth="0")
 
-    def _leave(self, gate: str, wire: str) -> None:
+    def _leave(self, gate: str, wire: str, *, flows_back: bool = True) -> None:
         """From a gate or a leaf to its wire; here arrives what flows back."""
-        direction = "back" if self.view == "backward" else "none"
+        direction = "back" if self.view == "backward" and flows_back else "none"
         self.dot.edge(gate, wire, dir=direction, headclip="false")
 
     def _arrive(self, wire: str, gate: str) -> None:
@@ -230,10 +232,7 @@ class _Drawing:
         self.dot.edge(wire, gate, dir=direction, tailclip="false")
 
     def _format(self, number: Any) -> str:
-        try:
-            return format(number, self.number)
-        except (TypeError, ValueError):  # mpmath's numbers know no format specification
-            return format(float(number), self.number)
+        return format_number(number, self.number)
 
 
 def _is_constant(node: Any) -> bool:
@@ -241,6 +240,11 @@ def _is_constant(node: Any) -> bool:
 
 
 # ------------------------------------------------------------------- text that is safe in a label
+
+
+def _in_parentheses(number: str) -> str:
+    """A negative number after an operator, as it is written by hand."""
+    return f"({number})" if number.startswith("-") else number
 
 
 def _shortened(name: str) -> str:

@@ -19,12 +19,23 @@ if TYPE_CHECKING:
 
 
 class HistoryLike(Protocol):
-    """One number per epoch in each list; the validation lists may be empty."""
+    """One number per epoch in each list."""
 
-    loss: list[float]
-    accuracy: list[float]
-    validation_loss: list[float]
-    validation_accuracy: list[float]
+    @property
+    def loss(self) -> list[float]:
+        """Of the training images."""
+
+    @property
+    def accuracy(self) -> list[float]:
+        """From 0 to 1."""
+
+    @property
+    def validation_loss(self) -> list[float]:
+        """NaN where there were no images for it."""
+
+    @property
+    def validation_accuracy(self) -> list[float]:
+        """From 0 to 1."""
 
 
 def plot_training(history: HistoryLike, path: str | Path) -> Path:
@@ -44,9 +55,9 @@ def plot_training(history: HistoryLike, path: str | Path) -> Path:
     epochs = range(1, len(history.loss) + 1)
     for column, (title, training, validation) in enumerate(panels, start=1):
         axes = figure.add_subplot(1, 2, column)
-        axes.plot(epochs, training, "o-", color=LIGHT.value, label="training")
-        if validation:
-            axes.plot(epochs, validation, "s--", color=LIGHT.gradient, label="validation")
+        axes.plot(epochs, training, "o-", color=LIGHT.value, label="training, during the epoch")
+        if not math.isnan(validation[0]):
+            axes.plot(epochs, validation, "s--", color=LIGHT.gradient, label="validation, after it")
         axes.set_title(title, loc="left", color=LIGHT.ink)
         axes.set_xlabel("epoch", color=LIGHT.ink)
         axes.set_xticks(list(epochs) if len(epochs) <= 20 else list(epochs)[::5])
@@ -70,7 +81,14 @@ def plot_predictions(
         images: shape (count, pixels), 0 is background and 1 is ink.
         labels, predicted: shape (count,), the right classes and the model's.
     """
-    count, side = len(images), math.isqrt(images.shape[1])
+    count, side = len(images), math.isqrt(images.shape[-1])
+    if not count or images.ndim != 2 or not len(labels) == len(predicted) == count:
+        raise ValueError(
+            f"expected images of shape (count, pixels), and as many labels and predictions, got "
+            f"{images.shape}, {len(labels)} and {len(predicted)}"
+        )
+    if side * side != images.shape[1]:
+        raise ValueError(f"expected square images, got {images.shape[1]} pixels")
     columns = min(count, 10)
     rows = math.ceil(count / columns)
     figure = _figure(columns * 0.85, rows * 1.12 + 0.35)

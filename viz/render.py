@@ -12,7 +12,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
-_SIGNATURES = {"svg": (b"<?xml", b"<svg"), "png": b"\x89PNG", "pdf": b"%PDF"}
+_SIGNATURES: dict[str, bytes | tuple[bytes, ...]] = {
+    "svg": (b"<?xml", b"<svg"),
+    "png": b"\x89PNG",
+    "pdf": b"%PDF",
+}
 FORMATS = tuple(_SIGNATURES)
 
 _DOTS_PER_INCH = {"png": "192"}  # sharp on slides and high-density screens

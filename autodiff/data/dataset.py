@@ -15,10 +15,29 @@ class Dataset:
     Attributes:
         images: float64 array of shape (count, pixels), from 0 (background) to 1 (ink).
         labels: int64 array of shape (count,).
+
+    Raises:
+        ValueError: if the shapes do not fit together, a label is no whole number from 0, or a
+            pixel is not a finite float.
     """
 
     images: NDArray[np.float64]
     labels: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        images, labels = np.asarray(self.images), np.asarray(self.labels)
+        if images.ndim != 2 or labels.ndim != 1 or len(images) != len(labels):
+            raise ValueError(
+                "a Dataset needs images of shape (count, pixels) and as many labels, got shapes "
+                f"{images.shape} and {labels.shape}"
+            )
+        if not np.issubdtype(labels.dtype, np.integer) or (labels < 0).any():
+            raise ValueError(f"labels must be whole numbers from 0, got {labels.dtype}")
+        if not np.issubdtype(images.dtype, np.floating) or not np.isfinite(images).all():
+            raise ValueError(
+                f"pixels must be finite floats, got {images.dtype}"
+                + ("; divide bytes by 255" if images.dtype == np.uint8 else "")
+            )
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 _TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _GZIP_MAGIC = b"\x1f\x8b"
+_MOST_DIMENSIONS = 32
 
 
 def read_idx(path: str | Path) -> NDArray[Any]:
@@ -49,6 +50,8 @@ def _parse(content: bytes, path: Path) -> NDArray[Any]:
             f"found {content[:4].hex(' ') or 'an empty file'}"
         )
     element, header = np.dtype(_TYPES[content[2]]), 4 + 4 * content[3]
+    if content[3] > _MOST_DIMENSIONS:
+        raise ValueError(f"{path} announces {content[3]} dimensions, more than any array has")
     if len(content) < header:
         raise ValueError(f"{path} ends inside its header, after {len(content)} bytes")
     shape = tuple(np.frombuffer(content[4:header], ">u4").tolist())
@@ -57,4 +60,7 @@ def _parse(content: bytes, path: Path) -> NDArray[Any]:
         raise ValueError(
             f"{path} announces shape {shape}, which is {expected} bytes of data, but holds {found}"
         )
-    return np.frombuffer(content, element, offset=header).reshape(shape)
+    try:
+        return np.frombuffer(content, element, offset=header).reshape(shape)
+    except ValueError as error:  # dimensions such as 0 × 2³² × 2³²
+        raise ValueError(f"{path} announces the impossible shape {shape}: {error}") from None

@@ -156,4 +156,5 @@ def _checked(images_path: Path, labels_path: Path) -> Dataset:
 
 
 def _dataset(images: np.ndarray, labels: np.ndarray) -> Dataset:
-    return Dataset(images.reshape(len(images), -1) / 255.0, labels.astype(np.int64))
+    pixels = images.shape[1] * images.shape[2]
+    return Dataset(images.reshape(len(images), pixels) / 255.0, labels.astype(np.int64))
