@@ -39,10 +39,19 @@ from autodiff.functions import (
     where,
 )
 from autodiff.graph import Edge, Graph
+from autodiff.primitives import PRIMITIVES, Primitive
 from autodiff.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from autodiff.value import Value, no_grad, scope
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Primitive:
+    """A new entry of the table is a function of this package without further ado."""
+    if name in PRIMITIVES:
+        return PRIMITIVES[name]
+    raise AttributeError(f"module 'autodiff' has no attribute {name!r}")
+
 
 __all__ = [
     "Edge", "Graph", "Value", "abs", "acos", "asin", "atan", "atan2", "check_gradient", "cos",

@@ -1,4 +1,4 @@
-"""Eager build and backward per node, beside micrograd: same graphs, same run, interleaved medians.
+"""Eager build and backward per node, beside the peers that are installed, in the same run.
 
 Three shapes, each of + and × alone: a multilayer perceptron without activations, a deep chain,
 and a wide sum. Both sides build a fresh graph and run backward in every repetition, with Python's
@@ -14,7 +14,7 @@ import statistics
 import sys
 import time
 import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import autodiff
@@ -71,50 +71,66 @@ def wide_sum(make: Make) -> Callable[[], Any]:
 SHAPES = {"perceptron": perceptron, "deep chain": deep_chain, "wide sum": wide_sum}
 
 
-def engines() -> Iterator[tuple[str, Make]]:
-    yield "autodiff", autodiff.Value
-    if importlib.util.find_spec("micrograd"):
-        from micrograd.engine import Value
+def make_torch() -> Make:
+    import torch
 
-        yield "micrograd", Value
+    return lambda x: torch.tensor(x, dtype=torch.float64, requires_grad=True)
+
+
+def make_micrograd() -> Make:
+    from micrograd.engine import Value
+
+    return Value  # type: ignore[no-any-return]
+
+
+def engines() -> dict[str, Make]:
+    """The engines with values that have ``backward()``, as far as they are installed."""
+    peers = {"micrograd": make_micrograd, "torch": make_torch}
+    found = {name: make() for name, make in peers.items() if importlib.util.find_spec(name)}
+    return {"autodiff": autodiff.Value, **found}
 
 
 def main() -> None:
     # micrograd recurses over the graph; give it the room that it needs.
     sys.setrecursionlimit(1_000_000)
-    measured = {
-        (name, shape): measure_later(build_shape(make))
-        for shape, build_shape in SHAPES.items()
-        for name, make in engines()
-    }
-    names = [name for name, _ in engines()]
-    print(f"{'per node':<12}" + "".join(f"{name:>14}" for name in names) + f"{'ratio':>9}")
+    names = [*engines(), *(["autograd"] if importlib.util.find_spec("autograd") else [])]
+    print(f"{'per node':<12}" + "".join(f"{name:>13}" for name in names) + "   autodiff/micrograd")
     for shape, build_shape in SHAPES.items():
         nodes = len(autodiff.Graph(build_shape(autodiff.Value)()))
-        seconds = interleaved([measured[name, shape] for name in names])
-        row = "".join(f"{1e9 * s / nodes:>11.0f} ns" for s in seconds)
-        print(f"{shape:<12}{row}{ratio(seconds)}   ({nodes:,} nodes)")
-    print(f"{'memory':<12}" + "".join(f"{memory(make):>8.0f} bytes" for _, make in engines()))
+        measurements = [backward_through(build_shape(make)) for make in engines().values()]
+        if "autograd" in names:
+            measurements.append(autograd_through(build_shape))
+        seconds = interleaved(measurements)
+        row = "".join(f"{1e9 * s / nodes:>10.0f} ns" for s in seconds)
+        ratio = f"{seconds[0] / seconds[1]:.2f}" if "micrograd" in names else "-"
+        print(f"{shape:<12}{row}   {ratio}   ({nodes:,} nodes)")
+    held = [memory(make) for name, make in engines().items() if name != "torch"]
+    print(f"{'memory':<12}" + "".join(f"{size:>7.0f} bytes" for size in held))
 
 
-def measure_later(build: Callable[[], Any]) -> Callable[[], float]:
-    def measure() -> float:
-        gc.collect()
-        started = time.perf_counter()
-        build().backward()
-        return time.perf_counter() - started
+def backward_through(build: Callable[[], Any]) -> Callable[[], float]:
+    return lambda: seconds_of(lambda: build().backward())
 
-    return measure
+
+def autograd_through(build_shape: Callable[[Make], Callable[[], Any]]) -> Callable[[], float]:
+    """HIPS autograd has no backward(): differentiate by a factor of 1 on every leaf."""
+    from autograd import grad
+
+    slope = grad(lambda factor: build_shape(lambda x: factor * x)())
+    return lambda: seconds_of(lambda: slope(1.0))
+
+
+def seconds_of(work: Callable[[], Any]) -> float:
+    gc.collect()
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
 
 
 def interleaved(measurements: list[Callable[[], float]]) -> list[float]:
     """Medians of repetitions that take turns, so that all sides see the same machine."""
     rounds = [[measure() for measure in measurements] for _ in range(REPETITIONS)]
     return [statistics.median(times) for times in zip(*rounds, strict=True)]
-
-
-def ratio(seconds: list[float]) -> str:
-    return f"{seconds[0] / seconds[1]:>9.2f}" if len(seconds) > 1 else f"{'-':>9}"
 
 
 def memory(make: Make) -> float:

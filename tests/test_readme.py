@@ -23,7 +23,8 @@ def test_code_blocks_run(
     monkeypatch.chdir(tmp_path)
     exec(compile(block, "README.md", "exec"), {})
     promised = re.findall(r"print\(.*\)  # (.*)", block)
-    assert all(line in capsys.readouterr().out for line in promised)
+    printed = capsys.readouterr().out
+    assert all(line in printed for line in promised)
 
 
 def test_pictures_and_files_exist() -> None:

@@ -21,6 +21,8 @@ from viz.theme import THEMES, Theme
 VIEWS = ("both", "forward", "backward", "derivatives")
 
 _LONGEST_NAME = 40
+_QUICK_LAYOUT_ABOVE = 40
+"""Wires in a picture from which on Graphviz may take less care."""
 
 
 class Wire(NamedTuple):
@@ -103,6 +105,11 @@ class _Drawing:
             },
             edge_attr={"color": theme.wire, "penwidth": "1.2", "arrowsize": "0.6"},
         )
+
+        if len(self.edges) > _QUICK_LAYOUT_ABOVE:
+            # The network simplex then stops early; without it one value with 60 uses takes
+            # seconds, and one with 120 a minute.
+            self.dot.attr(nslimit="0.2", nslimit1="0.2")
 
     def source(self) -> str:
         self._draw_leaves()
