@@ -121,16 +121,16 @@ def adjoints(
 ) -> dict[N, Adjoint]:
     """Shadows of the inputs and of every operation between them and the roots, in that order.
 
-    Local derivatives of exactly 0 are left out, and those of exactly 1 cost nothing.
+    Local derivatives that are ``ZERO`` are left out.
     """
     shadows = {node: Adjoint((), ()) for node in inputs}
     for node in topological_order(roots, until=shadows):
         if not any(parent in shadows for parent in node.parents):
             continue
         links = [
-            (shadows[parent], ONE if type(local) is int and local == 1 else local)
+            (shadows[parent], local)
             for parent, local in zip(node.parents, derivatives_of(node), strict=True)
-            if parent in shadows and not (type(local) is int and local == 0)
+            if parent in shadows and local is not ZERO
         ]
         shadows[node] = Adjoint([shadow for shadow, _ in links], [local for _, local in links])
     return shadows

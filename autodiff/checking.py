@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from autodiff.structure import flatten
+from autodiff.structure import align, flatten
 from autodiff.transforms import grad
 from autodiff.value import Value
 
@@ -113,28 +113,32 @@ def check_gradient(
     names = _places(arguments)
     every = range(len(arguments)) if len(arguments) != 1 else 0
     slopes = gradient or grad(function, every)
+    wanted = arguments[0] if len(arguments) == 1 else arguments
 
     def value(at: Sequence[float]) -> float:
         seen = at if gradient else [Value(x) for x in at]
         return _plain(function(*rebuild(seen)))
 
     def slope(at: Sequence[float]) -> list[float]:
-        return [_plain(number) for number in flatten(slopes(*rebuild(at)))[0]]
+        return [_plain(number) for number in in_order(slopes(*rebuild(at)))]
+
+    def in_order(derivatives: Any) -> list[Any]:
+        try:
+            return align(derivatives, wanted, "derivatives")
+        except ValueError as error:
+            raise GradientError(str(error)) from None
 
     found = slope(point)
-    if len(found) != len(point):
-        raise GradientError(f"expected {len(point)} derivatives, got {len(found)}")
     for i, name in enumerate(names):
         expected = numerical_derivative(_along(value, point, i), point[i])
         _compare(found[i], expected, f"{name}: expected a derivative", tolerance)
     if order == 2:
-        _check_second(slopes, slope, rebuild, point, names, tolerance)
+        _check_second(lambda at: in_order(slopes(*rebuild(at))), slope, point, names, tolerance)
 
 
 def _check_second(
-    slopes: Callable[..., Any],
+    slopes: Callable[[Sequence[Any]], list[Any]],
     slope: Callable[[Sequence[float]], list[float]],
-    rebuild: Callable[[Sequence[Any]], Any],
     point: list[float],
     names: list[str],
     tolerance: float,
@@ -143,7 +147,7 @@ def _check_second(
     for i, name in enumerate(names):
 
         def component(at: Sequence[Any], i: int = i) -> Any:
-            return flatten(slopes(*rebuild(at)))[0][i]
+            return slopes(at)[i]
 
         def plain_component(at: Sequence[float], i: int = i) -> float:
             return slope(at)[i]
@@ -156,6 +160,8 @@ def _check_second(
 
 
 def _compare(found: float, expected: Difference, what: str, tolerance: float) -> None:
+    if not math.isfinite(found):
+        raise GradientError(f"{what} of {expected.value:.10g}, got {found}")
     size = max(1.0, abs(expected.value), abs(found))
     if abs(found - expected.value) <= tolerance * size:
         return

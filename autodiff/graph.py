@@ -57,26 +57,31 @@ class Paths:
     (True, 3.0)
     """
 
-    def __init__(self, edges_out: dict[Value, list[Edge]], start: Value, end: Value) -> None:
+    def __init__(
+        self, edges_out: dict[Value, list[Edge]], start: Value, end: Value, one: Number
+    ) -> None:
         self._edges_out = edges_out
         self.start, self.end = start, end
         counts: dict[Value, int] = {end: 1}
-        sums: dict[Value, Number] = {end: 1}
+        sums: dict[Value, Number] = {end: one}
         for node in reversed(edges_out):  # from the end towards the start
             if node is not end:
                 counts[node] = sum(counts[edge.head] for edge in edges_out[node])
-                sums[node] = sum(edge.local * sums[edge.head] for edge in edges_out[node])
+                sums[node] = sum(
+                    (edge.local * sums[edge.head] for edge in edges_out[node]), 0 * one
+                )
         self.count = counts.get(start, 0)
-        self.sum = sums.get(start, 0)
+        self.sum = sums.get(start, 0 * one)
+        self._one = one
 
     def __iter__(self) -> Iterator[Path]:
         if not self.count:
             return
         if self.start is self.end:
-            yield Path((), 1)
+            yield Path((), self._one)
             return
         taken: list[Edge] = []
-        products: list[Number] = [1]
+        products: list[Number] = [self._one]
         choices = [iter(self._edges_out[self.start])]
         while choices:
             edge = next(choices[-1], None)
@@ -95,7 +100,9 @@ class Paths:
                 choices.append(iter(self._edges_out[edge.head]))
 
     def __repr__(self) -> str:
-        return f"<{self.count} paths with the sum {self.sum}>"
+        bits = self.count.bit_length()
+        count = str(self.count) if bits < 100 else f"at least 2**{bits - 1}"
+        return f"<{count} paths with the sum {self.sum}>"
 
 
 class _Replica(Adjoint):
@@ -241,7 +248,7 @@ class Graph:
                 edges_out[edge.tail].append(edge)
         for edges in edges_out.values():
             edges.reverse()
-        return Paths(edges_out, start, end)
+        return Paths(edges_out, start, end, type(self.value(end))(1))
 
     def path_sum(self, start: Value, end: Value) -> Number:
         """Σ over all paths of the product of their local derivatives: ∂(end)/∂(start)."""

@@ -58,6 +58,10 @@ class Mathematics:
         """Stands for a derivative that does not exist."""
         return self.carrier("nan")
 
+    def limit(self, number: int) -> Any:
+        """A derivative by convention or as a limit: a number that holds at this point alone."""
+        return number
+
     def is_finite(self, a: Any) -> bool:
         """Whether a number is neither infinite nor NaN."""
         return math.isfinite(a)

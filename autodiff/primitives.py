@@ -222,13 +222,13 @@ divide = define(
 power = define(
     "power", "aᵇ", lambda m, a, b: a**b,
     lambda m, y, a, b: m.where(
-        m.is_zero(a) & m.is_zero(b), lambda: 0, lambda: b * a ** (b - 1)
+        m.is_zero(a) & m.is_zero(b), lambda: m.limit(0), lambda: b * a ** (b - 1)
     ),
     # By the exponent: 0**b is flat for b > 0; a negative base has whole exponents only.
     lambda m, y, a, b: m.where(
         a > 0,
         lambda: y * m.log(a),
-        lambda: m.where(m.is_zero(a) & m.is_positive(b), lambda: 0, lambda: m.undefined),
+        lambda: m.where(m.is_zero(a) & m.is_positive(b), lambda: m.limit(0), lambda: m.undefined),
     ),
     domain=Domain("a > 0, or b a whole number (and a ≠ 0 where b < 0)", lambda a, b: a > 0),
 )
@@ -336,8 +336,8 @@ erf = define(
 )
 hypot = define(
     "hypot", "√(a²+b²)", lambda m, a, b: m.hypot(a, b),
-    lambda m, y, a, b: m.where(m.is_zero(y), lambda: 0, lambda: a / y),
-    lambda m, y, a, b: m.where(m.is_zero(y), lambda: 0, lambda: b / y),
+    lambda m, y, a, b: m.where(m.is_zero(y), lambda: m.limit(0), lambda: a / y),
+    lambda m, y, a, b: m.where(m.is_zero(y), lambda: m.limit(0), lambda: b / y),
 )
 
 # --------------------------------------------------------------------------------- branches

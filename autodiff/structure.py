@@ -48,6 +48,35 @@ def _flatten_sequence(structure: Sequence[Any]) -> tuple[list[Any], Rebuild]:
     return [scalar for scalars, _ in parts for scalar in scalars], rebuild
 
 
+def align(given: Any, wanted: Any, what: str) -> list[Any]:
+    """The scalars of one structure in the order of another, which must be the same in shape.
+
+    Raises:
+        ValueError: if keys, lengths or array shapes differ.
+
+    >>> align({"b": 2, "a": 1}, {"a": 0.0, "b": 0.0}, "weights")
+    [1, 2]
+    """
+    if isinstance(wanted, np.ndarray):
+        if np.shape(given) != wanted.shape:
+            raise ValueError(f"expected {what} of shape {wanted.shape}, got {np.shape(given)}")
+        return np.asarray(given, object).ravel().tolist()
+    if isinstance(wanted, dict):
+        if not isinstance(given, dict) or set(given) != set(wanted):
+            keys = list(given) if isinstance(given, dict) else type(given).__name__
+            raise ValueError(f"expected {what} with the keys {list(wanted)}, got {keys}")
+        return [s for key in wanted for s in align(given[key], wanted[key], what)]
+    if isinstance(wanted, list | tuple):
+        if not isinstance(given, list | tuple | np.ndarray) or len(given) != len(wanted):
+            count = len(given) if hasattr(given, "__len__") else type(given).__name__
+            raise ValueError(f"expected {what}, {len(wanted)} in a list or tuple, got {count}")
+        pairs = zip(given, wanted, strict=True)
+        return [s for part, like in pairs for s in align(part, like, what)]
+    if isinstance(given, list | tuple | dict) or np.ndim(given):
+        raise ValueError(f"expected {what}, one number, got {given!r:.60}")
+    return [given]
+
+
 def as_array(scalars: Sequence[Any], shape: tuple[int, ...]) -> np.ndarray:
     """An array of floats if that is what they are, else of objects; arrays in it add dimensions."""
     if scalars and all(isinstance(scalar, np.ndarray) for scalar in scalars):

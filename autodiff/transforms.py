@@ -14,10 +14,17 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
-from autodiff import primitives
 from autodiff.adjoint import ONE, gradients, tangents
-from autodiff.structure import Rebuild, flatten
-from autodiff.value import Value, as_values, derivatives_as_values, neutral_as_value, recording
+from autodiff.mathematics import as_number
+from autodiff.structure import Rebuild, align, flatten
+from autodiff.value import (
+    Value,
+    as_values,
+    derivatives_as_values,
+    neutral_as_value,
+    recording,
+    seen_through,
+)
 
 Function = Callable[..., Any]
 ArgumentNumbers = int | Sequence[int]
@@ -53,7 +60,7 @@ def value_and_grad(function: Function, argnums: ArgumentNumbers = 0) -> Function
     def transformed(*arguments: Any, **options: Any) -> tuple[Any, Any]:
         call = _call(function, arguments, options, argnums)
         output = call.only_output()
-        return call.plain(output), call.rebuild_inputs(call.gradient([output], [ONE]))
+        return call.plain(output), call.rebuild_inputs(call.gradient([output], [call.one(output)]))
 
     return _named("value_and_grad", function, transformed)
 
@@ -70,7 +77,7 @@ def jacobian(function: Function, argnums: ArgumentNumbers = 0) -> Function:
 
     def transformed(*arguments: Any, **options: Any) -> Any:
         call = _call(function, arguments, options, argnums)
-        rows = [call.rebuild_inputs(call.gradient([y], [ONE])) for y in call.outputs]
+        rows = [call.rebuild_inputs(call.gradient([y], [call.one(y)])) for y in call.outputs]
         return call.rebuild_outputs(rows)
 
     return _named("jacobian", function, transformed)
@@ -99,8 +106,10 @@ def jvp(function: Function, primals: Sequence[Any], directions: Sequence[Any]) -
     >>> jvp(lambda x, y: x * y, (2.0, 5.0), (1.0, 0.0))
     (10.0, 5.0)
     """
-    call = _call(function, tuple(primals), {}, range(len(primals)))
-    seeds = _matching(directions, primals, "a direction for each number of the primals")
+    if not isinstance(primals, list | tuple) or not isinstance(directions, list | tuple):
+        raise TypeError("primals and directions are tuples with one entry for each argument")
+    call = _call(function, primals, {}, range(len(primals)))
+    seeds = _seeds(align(list(directions), list(primals), "directions"), call.inputs)
     moved = tangents(call.inputs, call.outputs, seeds, call.derivatives_of)
     derivatives = [call.finish(t, y) for t, y in zip(moved, call.outputs, strict=True)]
     return call.results(), call.rebuild_outputs(derivatives)
@@ -120,7 +129,7 @@ def vjp(function: Function, *primals: Any) -> tuple[Any, Function]:
     call = _call(function, primals, {}, range(len(primals)))
 
     def pull_back(weights: Any) -> Any:
-        seeds = _matching(weights, call.results(), "a weight for each number of the results")
+        seeds = _seeds(align(weights, call.results(), "weights"), call.outputs)
         return call.rebuild_inputs(call.gradient(call.outputs, seeds))
 
     return call.results(), pull_back
@@ -135,6 +144,8 @@ def hvp(function: Function, primals: Sequence[Any], directions: Sequence[Any]) -
     >>> hvp(lambda x: x[0] ** 2 * x[1], ([3.0, 4.0],), ([1.0, 0.0],))
     [8.0, 6.0]
     """
+    if not isinstance(primals, list | tuple):
+        raise TypeError("primals and directions are tuples with one entry for each argument")
     argnums = 0 if len(primals) == 1 else range(len(primals))
     return jvp(grad(function, argnums), primals, directions)[1]
 
@@ -157,6 +168,9 @@ class _Call(NamedTuple):
     def gradient(self, outputs: list[Value], seeds: Sequence[Any]) -> list[Any]:
         found = gradients(self.inputs, outputs, seeds, self.derivatives_of)
         return [self.finish(found[node], node) for node in self.inputs]
+
+    def one(self, output: Value) -> Any:
+        return ONE if self.as_graph else type(output.data)(1)
 
     def finish(self, derivative: Any, like: Value) -> Any:
         return self.plain(neutral_as_value(derivative, like))
@@ -202,7 +216,7 @@ def _call(
 
 def _seen(scalar: Any) -> Value:
     """A node of this call's own, through which the function sees an argument."""
-    return primitives.identity(scalar) if isinstance(scalar, Value) else Value(scalar)
+    return seen_through(scalar) if isinstance(scalar, Value) else Value(scalar)
 
 
 @contextmanager
@@ -223,15 +237,22 @@ def _chosen(argnums: ArgumentNumbers, count: int) -> list[int]:
                 f"argnums names argument {number!r}, but the function was called with {count} "
                 "positional argument(s)"
             )
-    return [number % count for number in numbers]
+    chosen = [number % count for number in numbers]
+    if len(set(chosen)) < len(chosen):
+        raise ValueError(f"argnums names an argument twice: {numbers}")
+    return chosen
 
 
-def _matching(given: Any, wanted: Any, what: str) -> list[Any]:
-    scalars = flatten(given)[0]
-    expected = len(flatten(wanted)[0])
-    if len(scalars) != expected:
-        raise ValueError(f"expected {what}, {expected} in all, got {len(scalars)}")
-    return [s if isinstance(s, Value) else as_values([s])[0].data for s in scalars]
+def _seeds(numbers: Sequence[Any], likes: Sequence[Value]) -> list[Any]:
+    """Numbers for the chain rule to start from; an int in the carrier of what it belongs to."""
+    return [
+        number
+        if isinstance(number, Value)
+        else type(like.data)(number)
+        if type(number) is int
+        else as_number(number)
+        for number, like in zip(numbers, likes, strict=True)
+    ]
 
 
 def _named(transform: str, function: Function, transformed: Function) -> Function:

@@ -6,6 +6,7 @@ rule, which stand in :mod:`autodiff.adjoint`.
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -90,6 +91,9 @@ class Value:
         parents: the operands, one for each slot: ``a * a`` has two.
         local_derivatives: ∂(this)/∂(operand) for each slot, recorded together with the value.
         name, scope: who it is and where it was made; either may be empty.
+
+    ``<``, ``<=``, ``>`` and ``>=`` compare numbers; ``==`` asks whether it is the same node, so
+    that nodes can be keys. Compare ``.data`` for equal numbers.
 
     Raises:
         TypeError: if ``data`` is not one real number.
@@ -182,6 +186,7 @@ class Value:
                 memo[id(node)] = twin
                 parents = tuple([memo[id(parent)] for parent in node.parents])
                 twin.__setstate__(node._state(parents))
+                twin.grad = copy.deepcopy(node.grad, memo)  # it may be a graph as well
         return cast(Value, memo[id(self)])
 
     def __reduce_ex__(self, protocol: object) -> tuple[Any, ...]:
@@ -452,6 +457,11 @@ def _node(
     return node
 
 
+def seen_through(value: Value) -> Value:
+    """Another node with the same value, recorded even of a constant and within no_grad()."""
+    return _node(value._data, primitives.identity, (value,), (1,))
+
+
 def _constant(number: Number) -> Value:
     node = _node(number, _CONSTANT, (), ())
     node.grad = _zero_like(number)
@@ -599,6 +609,13 @@ class _ValueMathematics(Mathematics):
         self._numbers = numbers
         self.ratio = numbers.ratio  # type: ignore[method-assign]
 
+    @property
+    def undefined(self) -> NoReturn:
+        raise ValueError("a derivative that does not exist has no derivatives either")
+
+    def limit(self, number: int) -> NoReturn:  # noqa: ARG002
+        raise ValueError("a derivative that is only a limit here has no derivatives itself")
+
     def is_zero(self, a: Value) -> bool:
         return bool(a._data == 0)
 
@@ -635,18 +652,21 @@ def derivatives_as_values(node: Value) -> Sequence[Any]:
     varies = [parent.op is not _CONSTANT for parent in node.parents]
     m = _ValueMathematics(mathematics_of(operands))
     try:
-        return node.op.partial_derivatives(m, node, node.parents, varies)
+        partials = node.op.partial_derivatives(m, node, node.parents, varies)
     except (ArithmeticError, ValueError) as error:
         error.add_note(f"in the derivative of {node.op}({', '.join(map(str, operands[:4]))})")
         raise
+    neutral = {0: ZERO, 1: ONE}
+    return [neutral.get(d, d) if type(d) is int else d for d in partials]
 
 
 def neutral_as_value(gradient: Any, like: Value) -> Value:
     """A gradient as a Value, also where the chain rule found a plain 0 or 1."""
     if isinstance(gradient, Value):
         return gradient
-    number = gradient.number if gradient in (ZERO, ONE) else gradient
-    return _constant(type(like._data)(number))
+    if gradient is ZERO or gradient is ONE:
+        gradient = gradient.number
+    return _constant(type(like._data)(gradient) if type(gradient) is int else as_number(gradient))
 
 
 def _same(a: Number, b: Number) -> bool:

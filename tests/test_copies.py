@@ -65,6 +65,19 @@ def test_shared_parts_stay_shared(duplicate: Callable[[Any], Any]) -> None:
     assert alone.parents[0] is alone.parents[1]
 
 
+@pytest.mark.parametrize("duplicate", WAYS)
+def test_gradients_that_are_graphs_are_copied_too(duplicate: Callable[[Any], Any]) -> None:
+    a = Value(2.0)
+    b = a**3
+    b.backward(create_graph=True)
+    a2, _ = duplicate((a, b))
+    slope, a2.grad = a2.grad, 0.0
+    kept = a.grad
+    slope.backward()
+    assert (slope.data, a2.grad) == (12.0, 12.0)
+    assert a.grad is kept
+
+
 def test_a_shallow_copy_shares_its_operands() -> None:
     x = Value(2.0)
     y = sigmoid(x)

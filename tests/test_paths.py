@@ -64,6 +64,18 @@ def test_paths_double_with_depth_while_backprop_visits_each_edge_once() -> None:
     assert len(list(islice(paths, 10))) == 10
 
 
+def test_counts_of_any_size_and_sums_that_overflow() -> None:
+    a = Value(1.0)
+    t = a * 0.0
+    for _ in range(20_000):
+        t = t + t
+    paths = Graph(t).paths(a, t)
+    assert paths.count == 2**20_000
+    assert repr(paths).startswith("<at least 2**20000 paths")
+    with pytest.raises(StopIteration):
+        next(iter(Graph(t).paths(t, a)))
+
+
 def test_where_there_is_no_path() -> None:
     x, y = Value(1.0), Value(2.0)
     f = x * 2
