@@ -6,8 +6,6 @@ rule, which stand in :mod:`autodiff.adjoint`.
 
 from __future__ import annotations
 
-import copy
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
@@ -15,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import numpy as np
 
-from autodiff import primitives
+from autodiff import copies, primitives
 from autodiff.adjoint import ONE, ZERO, backpropagate, gradients, topological_order
 from autodiff.mathematics import (
     Mathematics,
@@ -179,21 +177,10 @@ class Value:
         return primitive(*inputs)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Value:
-        """A graph of its own, with everything below; iterative, so that depth does not matter."""
-        for node in [*_leaves([self]), *topological_order([self])]:
-            if id(node) not in memo:
-                twin = _new(Value)
-                memo[id(node)] = twin
-                parents = tuple([memo[id(parent)] for parent in node.parents])
-                twin.__setstate__(node._state(parents))
-                twin.grad = copy.deepcopy(node.grad, memo)  # it may be a graph as well
-        return cast(Value, memo[id(self)])
+        return cast(Value, copies.deep_copy(self, memo))
 
     def __reduce_ex__(self, protocol: object) -> tuple[Any, ...]:
-        """Pickle what is below first, operands before operations, so that nothing nests deeply."""
-        if _pickling.below or not self.parents:
-            return _new, (Value,), self._state(self.parents)
-        return _last_of, (_Below(self), self._state(self.parents))
+        return copies.reduce(self)
 
     def _state(self, parents: tuple[Value, ...]) -> tuple[Any, ...]:
         return (
@@ -554,49 +541,6 @@ _UFUNCS = PRIMITIVES | {theirs: PRIMITIVES[ours] for theirs, ours in _NUMPY_NAME
 for _theirs, _ours in _NUMPY_NAMES.items():  # np.arcsin of an array of Values asks for v.arcsin()
     if not hasattr(Value, _theirs):
         setattr(Value, _theirs, getattr(Value, _ours))
-
-
-# ------------------------------------------------------------------------------------- pickling
-
-
-class _Pickling(threading.local):
-    """Whether this thread is pickling what is below a node, in an order in which nothing nests."""
-
-    below = False
-
-
-_pickling = _Pickling()
-
-
-class _Below:
-    """Stands for the list of all nodes below one, in topological order, while it is pickled."""
-
-    def __init__(self, root: Value) -> None:
-        self.root = root
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return list, (), None, self._nodes()
-
-    def _nodes(self) -> Iterator[Value]:
-        _pickling.below = True
-        try:
-            yield from _leaves([self.root])
-            yield from topological_order([self.root])[:-1]
-        finally:
-            _pickling.below = False
-
-
-def _last_of(_: list[Value], state: tuple[Any, ...]) -> Value:
-    node = _new(Value)
-    node.__setstate__(state)
-    return node
-
-
-def _leaves(roots: Sequence[Value]) -> list[Value]:
-    """The nodes without operands, constants among them, in the order of their first use."""
-    operations = topological_order(roots)
-    used = [p for node in operations for p in node.parents if not p.parents]
-    return list(dict.fromkeys([*used, *(root for root in roots if not root.parents)]))
 
 
 # --------------------------------------------------------------- derivatives that are graphs

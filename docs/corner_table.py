@@ -31,6 +31,7 @@ REASONS = {
     "a/y and b/y need no squares, which overflow.",
     "atan2": "At the origin the angle has no derivative; elsewhere no squares are needed, "
     "which overflow.",
+    "logsumexp": "The derivatives are shares of one whole; exp(a - y) takes y rounded.",
     "fsum": "The terms are added exactly and rounded once.",
 }
 

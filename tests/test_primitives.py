@@ -187,6 +187,7 @@ CORNERS = [
     ("sigmoid", (-40.0,), math.exp(-40.0), (math.exp(-40.0),)),
     ("sigmoid", (40.0,), 1.0, (math.exp(-40.0),)),
     ("logsumexp", (1000.0, 1000.0), 1000.0 + math.log(2.0), (0.5, 0.5)),
+    ("logsumexp", (1e16, 1e16), 1e16, (0.5, 0.5)),
     ("logsumexp", (-1000.0, 1000.0), 1000.0, (0.0, 1.0)),
     ("logsumexp", (-INF, 0.0), 0.0, (0.0, 1.0)),
     ("logsumexp", (-INF, -INF), -INF, (NAN, NAN)),

@@ -283,6 +283,18 @@ def test_data_can_be_set_on_leaves_only() -> None:
         x.colour = "red"  # type: ignore[attr-defined]
 
 
+def test_undefined_derivatives_stay_in_their_carrier() -> None:
+    a, b = Value(Decimal(-2)), Value(Decimal(3))
+    (a**b + a).backward()
+    assert a.grad == 13
+    assert b.grad.is_nan()
+
+
+def test_a_value_is_not_subclassed() -> None:
+    with pytest.raises(TypeError, match="not made for subclassing"):
+        type("Special", (Value,), {})
+
+
 def test_a_name_is_a_string() -> None:
     with pytest.raises(TypeError, match="name must be a string"):
         Value(1.0, name=3)  # type: ignore[arg-type]

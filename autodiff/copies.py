@@ -1,0 +1,73 @@
+"""Copies of graphs of any depth: deepcopy and pickle, iterative, with shared parts shared.
+
+Either goes through the nodes below in topological order, so that a node's operands are there before
+the node, and nothing nests deeply.
+"""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+from autodiff.adjoint import topological_order
+
+
+def deep_copy(root: Any, memo: dict[int, Any]) -> Any:
+    """A graph of its own, with everything below the root."""
+    for node in [*_leaves(root), *topological_order([root])]:
+        if id(node) not in memo:
+            twin = object.__new__(type(node))
+            memo[id(node)] = twin
+            parents = tuple([memo[id(parent)] for parent in node.parents])
+            twin.__setstate__(node._state(parents))
+            twin.grad = copy.deepcopy(node.grad, memo)  # it may be a graph as well
+    return memo[id(root)]
+
+
+def reduce(node: Any) -> tuple[Any, ...]:
+    """What pickle asks for: how to make the node again, after everything below it."""
+    state = node._state(node.parents)
+    if _pickling.below or not node.parents:
+        return object.__new__, (type(node),), state
+    return _restore, (_Below(node), type(node), state)
+
+
+class _Pickling(threading.local):
+    """Whether this thread is pickling what is below a node, operands first."""
+
+    below = False
+
+
+_pickling = _Pickling()
+
+
+class _Below:
+    """Stands for the list of all nodes below one, in topological order, while it is pickled."""
+
+    def __init__(self, root: Any) -> None:
+        self.root = root
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return list, (), None, self._nodes()
+
+    def _nodes(self) -> Iterator[Any]:
+        _pickling.below = True
+        try:
+            yield from _leaves(self.root)
+            yield from topological_order([self.root])[:-1]
+        finally:
+            _pickling.below = False
+
+
+def _restore(_: list[Any], kind: type, state: tuple[Any, ...]) -> Any:
+    node: Any = object.__new__(kind)
+    node.__setstate__(state)
+    return node
+
+
+def _leaves(root: Any) -> list[Any]:
+    """The nodes without operands, constants among them, in the order of their first use."""
+    used = [p for node in topological_order([root]) for p in node.parents if not p.parents]
+    return list(dict.fromkeys(used)) or [root]
