@@ -20,7 +20,7 @@ demo: $(VENV)/.with-pictures ## the worked examples, then a network that learns 
 test: $(VENV)/.with-test ## run every test
 	$(BIN)/python -m pytest -n auto
 
-thorough: $(VENV)/.with-test ## the random tests with many more and larger examples (an hour)
+thorough: $(VENV)/.with-test ## the random tests with many more and larger examples (half an hour)
 	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -n auto -m 'not peers'
 
 peers: $(VENV)/.with-peers ## compare with PyTorch, JAX and autograd (installs them, about 3 GB)

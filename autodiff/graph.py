@@ -206,7 +206,7 @@ class Graph:
             ValueError, ZeroDivisionError, OverflowError: as when the graph was built; the graph
                 then keeps the numbers that it had.
         """
-        numbers = self._leaf_numbers(feed or {})
+        numbers = self._leaf_numbers({} if feed is None else feed)
         replicas: list[_Replica] = []
         for node in self.nodes:
             if node.parents:
@@ -267,6 +267,10 @@ class Graph:
             raise KeyError(f"{node!r} is not a node of this graph") from None
 
     def _leaf_numbers(self, feed: Mapping[Value, Number]) -> dict[Value, Number]:
+        if not isinstance(feed, Mapping):
+            raise TypeError(
+                f"forward() expected a dict from leaves to numbers, got {type(feed).__name__}"
+            )
         numbers: dict[Value, Number] = {}
         for node, position in self._position.items():
             if not node.parents:

@@ -192,6 +192,34 @@ def _zero(*_: Any) -> int:
     return 0
 
 
+# Three shapes that several derivatives share. Each is written one way near 0 and another far from
+# it, equal in value: derivatives of derivatives then lose no digits on either side.
+
+
+def _logistic_density(m: Mathematics, a: Any) -> Any:
+    """σ'(a) = σ(a) σ(-a), whose tails keep their digits; near 0 (1 - tanh²(a/2)) / 4."""
+
+    def by_tanh() -> Any:
+        t = m.tanh(a / 2)
+        return (1 - t * t) / 4
+
+    return m.where(builtins.abs(a) < 2, by_tanh, lambda: m.sigmoid(a) * m.sigmoid(-a))
+
+
+def _one_minus_square(m: Mathematics, a: Any) -> Any:
+    """1 - a², which loses digits near ±1, where (1 - a)(1 + a) loses none."""
+    return m.where(builtins.abs(a) < 0.5, lambda: 1 - a * a, lambda: (1 - a) * (1 + a))
+
+
+def _cosine(m: Mathematics, a: Any, b: Any, radius: Any) -> Any:
+    """a / hypot(a, b), for b far below a in size as ±1 / hypot(1, b/a)."""
+    return m.where(
+        builtins.abs(a) <= builtins.abs(b),
+        lambda: a / radius,
+        lambda: m.where(a > 0, lambda: 1, lambda: -1) / m.hypot(1, b / a),
+    )
+
+
 # A plain number inside an expression, as the 2 in ``2 * x``. It never varies.
 constant = define("constant", "", lambda m: 0)
 
@@ -286,20 +314,19 @@ tan = define(
     "tan", "tan", lambda m, a: m.tan(a),
     lambda m, y, a: 1 + y * y,
 )
-# 1 - a² loses digits near ±1; (1 - a)(1 + a) loses none.
 asin = define(
     "asin", "asin", lambda m, a: m.asin(a),
-    lambda m, y, a: 1 / m.sqrt((1 - a) * (1 + a)),
+    lambda m, y, a: 1 / m.sqrt(_one_minus_square(m, a)),
     domain=Domain("-1 ≤ a ≤ 1", lambda a: -1 <= a <= 1),
 )
 acos = define(
     "acos", "acos", lambda m, a: m.acos(a),
-    lambda m, y, a: -1 / m.sqrt((1 - a) * (1 + a)),
+    lambda m, y, a: -1 / m.sqrt(_one_minus_square(m, a)),
     domain=Domain("-1 ≤ a ≤ 1", lambda a: -1 <= a <= 1),
 )
 atan = define(
     "atan", "atan", lambda m, a: m.atan(a),
-    lambda m, y, a: 1 / (1 + a * a),
+    lambda m, y, a: 1 / m.hypot(1, a) / m.hypot(1, a),  # 1 + a² may overflow
 )
 # The angle of the point (b, a). Divided twice by the radius, because its square may overflow.
 atan2 = define(
@@ -316,15 +343,13 @@ cosh = define(
     "cosh", "cosh", lambda m, a: m.cosh(a),
     lambda m, y, a: m.sinh(a),
 )
-# 1 - tanh² loses every digit where tanh is nearly 1; the equal 4 σ(2a) σ(-2a) loses none.
 tanh = define(
     "tanh", "tanh", lambda m, a: m.tanh(a),
-    lambda m, y, a: 4 * m.sigmoid(2 * a) * m.sigmoid(-2 * a),
+    lambda m, y, a: 4 * _logistic_density(m, 2 * a),
 )
-# σ(1 - σ), with σ(-a) for 1 - σ(a), for the same reason.
 sigmoid = define(
     "sigmoid", "σ", lambda m, a: m.sigmoid(a),
-    lambda m, y, a: y * m.sigmoid(-a),
+    lambda m, y, a: _logistic_density(m, a),
 )
 softplus = define(
     "softplus", "softplus", lambda m, a: m.softplus(a),
@@ -336,8 +361,8 @@ erf = define(
 )
 hypot = define(
     "hypot", "√(a²+b²)", lambda m, a, b: m.hypot(a, b),
-    lambda m, y, a, b: m.where(m.is_zero(y), lambda: m.limit(0), lambda: a / y),
-    lambda m, y, a, b: m.where(m.is_zero(y), lambda: m.limit(0), lambda: b / y),
+    lambda m, y, a, b: m.where(m.is_zero(y), lambda: m.limit(0), lambda: _cosine(m, a, b, y)),
+    lambda m, y, a, b: m.where(m.is_zero(y), lambda: m.limit(0), lambda: _cosine(m, b, a, y)),
 )
 
 # --------------------------------------------------------------------------------- branches

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -27,10 +28,20 @@ def flatten(structure: Any) -> tuple[list[Any], Rebuild]:
     if isinstance(structure, dict):
         keys = list(structure)
         scalars, rebuild = flatten(list(structure.values()))
-        return scalars, lambda others: dict(zip(keys, rebuild(others), strict=True))
+        return scalars, lambda others: _like(structure, keys, rebuild(others))
     if isinstance(structure, list | tuple):
         return _flatten_sequence(structure)
     return [structure], lambda scalars: scalars[0]
+
+
+def _like(model: dict[Any, Any], keys: list[Any], others: list[Any]) -> dict[Any, Any]:
+    """A dict of the same kind, OrderedDict or defaultdict for instance, with other values."""
+    if type(model) is dict:
+        return dict(zip(keys, others, strict=True))
+    same_kind = copy.copy(model)
+    for key, other in zip(keys, others, strict=True):
+        same_kind[key] = other
+    return same_kind
 
 
 def _flatten_sequence(structure: Sequence[Any]) -> tuple[list[Any], Rebuild]:

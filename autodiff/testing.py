@@ -98,6 +98,8 @@ def expressions_at_points(
         operations: names from the table of primitives.
         largest: no intermediate result is larger than this.
     """
+    if unknown := [name for name in operations if name not in PRIMITIVES]:
+        raise ValueError(f"unknown operation(s) {unknown}; the table has {', '.join(PRIMITIVES)}")
     numbers = st.integers(-300, 300).map(lambda n: n / 100)
     point = draw(st.lists(numbers, min_size=1, max_size=max_inputs))
     results = list(point)

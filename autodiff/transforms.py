@@ -12,7 +12,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
+
+import numpy as np
 
 from autodiff.adjoint import ONE, gradients, tangents
 from autodiff.mathematics import as_number
@@ -202,7 +204,7 @@ def _call(
         replaced[i] = argument
     with _transform():
         outputs, rebuild_outputs = flatten(function(*replaced, **options))
-    single = isinstance(argnums, int)
+    single = _is_index(argnums)
     return _Call(
         inputs,
         as_values(outputs),
@@ -230,9 +232,9 @@ def _transform() -> Iterator[None]:
 
 
 def _chosen(argnums: ArgumentNumbers, count: int) -> list[int]:
-    numbers = [argnums] if isinstance(argnums, int) else list(argnums)
+    numbers: list[int] = [argnums] if _is_index(argnums) else list(argnums)  # type: ignore[arg-type]
     for number in numbers:
-        if not isinstance(number, int) or not -count <= number < count:
+        if not _is_index(number) or not -count <= number < count:
             raise ValueError(
                 f"argnums names argument {number!r}, but the function was called with {count} "
                 "positional argument(s)"
@@ -241,6 +243,10 @@ def _chosen(argnums: ArgumentNumbers, count: int) -> list[int]:
     if len(set(chosen)) < len(chosen):
         raise ValueError(f"argnums names an argument twice: {numbers}")
     return chosen
+
+
+def _is_index(number: object) -> TypeGuard[int]:
+    return isinstance(number, int | np.integer) and not isinstance(number, bool)
 
 
 def _seeds(numbers: Sequence[Any], likes: Sequence[Value]) -> list[Any]:

@@ -537,7 +537,12 @@ _NUMPY_NAMES = {
     "positive": "identity", "true_divide": "divide", "float_power": "power",
     "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arctan2": "atan2",
 }  # fmt: skip
-_UFUNCS = PRIMITIVES | {theirs: PRIMITIVES[ours] for theirs, ours in _NUMPY_NAMES.items()}
+_UFUNCS: dict[str, Callable[..., Any]] = {
+    **PRIMITIVES,
+    **{theirs: PRIMITIVES[ours] for theirs, ours in _NUMPY_NAMES.items()},
+    "square": lambda a: a * a,
+    "reciprocal": lambda a: 1 / a,
+}
 for _theirs, _ours in _NUMPY_NAMES.items():  # np.arcsin of an array of Values asks for v.arcsin()
     if not hasattr(Value, _theirs):
         setattr(Value, _theirs, getattr(Value, _ours))
@@ -588,12 +593,19 @@ def derivatives_as_values(node: Value) -> Sequence[Any]:
     """
     assert node.op is not None
     operands = [parent._data for parent in node.parents]
-    if not _same(node.op.evaluate(operands), node._data):
-        raise RuntimeError(
-            f"a leaf's data was changed after {node.op}(...) was computed from it; "
-            "compute the value again before asking for derivatives that are graphs"
-        )
     varies = [parent.op is not _CONSTANT for parent in node.parents]
+    y, local_derivatives = node.op.linearize(operands, varies)
+    unchanged = _same(y, node._data) and all(
+        _same(now, recorded) or not varying
+        for now, recorded, varying in zip(
+            local_derivatives, node.local_derivatives, varies, strict=True
+        )
+    )
+    if not unchanged:
+        raise RuntimeError(
+            f"a leaf's data was changed after {node.op}(...) was computed from it (or mpmath's "
+            "precision was); compute the value again before asking for derivatives that are graphs"
+        )
     m = _ValueMathematics(mathematics_of(operands))
     try:
         partials = node.op.partial_derivatives(m, node, node.parents, varies)

@@ -13,12 +13,14 @@ SAME_EXAMPLES = bool(os.environ.get("CI"))
 settings.register_profile("default", max_examples=200, deadline=None, derandomize=SAME_EXAMPLES)
 settings.register_profile("quick", max_examples=30, deadline=None)
 settings.register_profile(
-    "thorough", max_examples=10_000, deadline=None, suppress_health_check=list(HealthCheck)
+    "thorough", max_examples=1_000, deadline=None, suppress_health_check=list(HealthCheck)
 )
 PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "default")
 settings.load_profile(PROFILE)
 
 THOROUGH = PROFILE == "thorough"
+MANY_EXAMPLES = settings(max_examples=10_000 if THOROUGH else settings().max_examples)
+"""For random graphs and first derivatives."""
 MOST_STEPS = 200 if THOROUGH else 25
 """Operations in a random expression, where first derivatives are compared."""
 DEEP = 1_000_000 if THOROUGH else 100_000

@@ -109,3 +109,8 @@ def test_expressions_run_on_anything() -> None:
     assert (result.data, result.parents[1].grad) == (8.0, 4.0)
     words = {"multiply": "({}·{})".format, "add": "({}+{})".format}
     assert expression(["a", "b"], words) == "((a·b)+a)"
+
+
+def test_strategies_name_an_unknown_operation() -> None:
+    with pytest.raises(ValueError, match=r"unknown operation.*nope"):
+        find(expressions_at_points(operations=("nope",)), lambda _: True)

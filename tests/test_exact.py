@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from autodiff import Value, grad, hessian, jvp
 from autodiff.testing import Expression
+from conftest import MANY_EXAMPLES
 
 RATIONAL = ("add", "subtract", "multiply", "divide", "negate")
 
@@ -67,6 +68,7 @@ def rational_functions(draw: st.DrawFn) -> tuple[Expression, list[Fraction]]:
     return expression, point
 
 
+@MANY_EXAMPLES
 @given(rational_functions())
 def test_gradients_are_exact(example: tuple[Expression, list[Fraction]]) -> None:
     expression, point = example
@@ -81,6 +83,7 @@ def test_gradients_are_exact(example: tuple[Expression, list[Fraction]]) -> None
     assert grad(expression)(point) == [leaf.grad for leaf in leaves]
 
 
+@MANY_EXAMPLES
 @given(rational_functions())
 def test_second_derivatives_are_exact(example: tuple[Expression, list[Fraction]]) -> None:
     expression, point = example
@@ -98,6 +101,7 @@ def test_second_derivatives_are_exact(example: tuple[Expression, list[Fraction]]
     assert value == expression(point, DUAL)
 
 
+@MANY_EXAMPLES
 @given(st.fractions(-5, 5, max_denominator=9), st.integers(-4, 6))
 def test_whole_powers_are_exact(x: Fraction, n: int) -> None:
     assume(x or n > 0)

@@ -142,5 +142,7 @@ def test_only_leaves_of_the_graph_can_be_fed() -> None:
             graph.forward({wrong: 1.0})
     with pytest.raises(TypeError, match="the string"):
         graph.forward({x: "1"})
+    with pytest.raises(TypeError, match="expected a dict from leaves to numbers, got list"):
+        graph.forward([1.0])  # type: ignore[arg-type]
     with pytest.raises(KeyError, match="not a node of this graph"):
         graph.value(Value(1.0))

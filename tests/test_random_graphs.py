@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from autodiff import Graph, Value
 from autodiff.testing import Example, expressions_at_points
-from conftest import MOST_STEPS
+from conftest import MANY_EXAMPLES, MOST_STEPS
 from test_primitives import ORACLES
 
 DIGITS = 60
@@ -38,6 +38,7 @@ def size_of_gradient(graph: Graph, leaf: Value) -> Any:
     return sizes[leaf]
 
 
+@MANY_EXAMPLES
 @given(expressions_at_points(max_steps=MOST_STEPS))
 def test_gradients_at_high_precision(example: Example) -> None:
     """With mpmath's numbers in the graph, nothing is left but the error of the difference."""
@@ -51,6 +52,7 @@ def test_gradients_at_high_precision(example: Example) -> None:
             assert abs(leaf.grad - expected) <= mpmath.mpf(10) ** -20 * (1 + size)
 
 
+@MANY_EXAMPLES
 @given(expressions_at_points(max_steps=MOST_STEPS))
 def test_gradients_in_floats(example: Example) -> None:
     leaves = [Value(leaf) for leaf in example.point]
@@ -66,6 +68,7 @@ def test_gradients_in_floats(example: Example) -> None:
         assert abs(leaf.grad - expected) <= 1e-9 * (1 + size)
 
 
+@MANY_EXAMPLES
 @given(expressions_at_points(max_steps=MOST_STEPS))
 def test_a_graph_finds_what_backward_finds(example: Example) -> None:
     leaves = [Value(leaf) for leaf in example.point]
@@ -76,6 +79,7 @@ def test_a_graph_finds_what_backward_finds(example: Example) -> None:
     assert graph.backward() == {leaf: leaf.grad for leaf in graph.leaves}
 
 
+@MANY_EXAMPLES
 @given(expressions_at_points(max_steps=MOST_STEPS), st.data())
 def test_replay_is_building_anew(example: Example, data: st.DataObject) -> None:
     leaves = [Value(leaf) for leaf in example.point]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -56,6 +57,13 @@ def test_structure_in_is_structure_out(
     assert computed == gradient
     assert type(computed) is type(gradient)
     assert value_and_grad(function)(point)[1] == gradient
+
+
+def test_kinds_of_dicts_are_kept() -> None:
+    ordered = OrderedDict(b=3.0, a=4.0)
+    assert grad(lambda p: p["a"] * p["b"])(ordered) == OrderedDict(b=4.0, a=3.0)
+    counted = grad(lambda p: p["a"] * p["a"])(defaultdict(list, a=3.0))
+    assert (counted["a"], counted["new"]) == (6.0, [])
 
 
 def test_arrays_arrive_as_arrays_of_values() -> None:
@@ -145,6 +153,10 @@ def test_a_derivative_by_convention_is_not_differentiated_further(
         hessian(function)(point)
 
 
+def test_argnums_may_be_a_numpy_integer() -> None:
+    assert grad(lambda x, y: x * y, argnums=np.int64(1))(2.0, 5.0) == 2.0
+
+
 def test_keyword_arguments_are_passed_on() -> None:
     assert grad(lambda x, scale: scale * x)(2.0, scale=5.0) == 5.0
 
@@ -167,6 +179,7 @@ def test_keyword_arguments_are_passed_on() -> None:
             r"of shape \(2, 3\), got \(3, 2\)",
         ),
         (lambda: grad(lambda x: x, argnums=(0, 0))(1.0), ValueError, "twice"),
+        (lambda: grad(lambda x: x, argnums=(True,))(1.0), ValueError, "names argument True"),
     ],
 )
 def test_wrong_calls_say_what_was_expected(
@@ -214,6 +227,15 @@ def test_create_graph_accumulates_and_refuses_stale_values() -> None:
     x.data = 3.0
     with pytest.raises(RuntimeError, match="leaf's data was changed"):
         y.backward(create_graph=True)
+
+
+def test_create_graph_notices_a_change_that_leaves_the_value_the_same() -> None:
+    x = Value(2.0)
+    square, even = x * x, ad.cos(x)
+    x.data = -2.0
+    for y in (square, even):
+        with pytest.raises(RuntimeError, match="leaf's data was changed"):
+            y.backward(create_graph=True)
 
 
 def test_an_infinite_derivative_is_not_differentiated_further() -> None:
@@ -268,6 +290,41 @@ def test_second_derivatives_of_the_table(
     for row, reference in zip(in_floats, expected, strict=True):
         for a, b in zip(row, reference, strict=True):
             assert abs(a - b) <= slack * 2.0**-52 * largest
+
+
+FEW_DIGITS_LEFT = [
+    # Where the obvious rules, differentiated again, subtract numbers that are nearly equal.
+    *[
+        (name, (a,))
+        for name in ("tanh", "sigmoid", "softplus", "asin", "acos", "atan", "erf", "log1p", "expm1")
+        for a in (1e-10, -1e-5, 0.01)
+    ],
+    *[(name, (a,)) for name in ("tanh", "sigmoid", "softplus") for a in (2.5, -30.0)],
+    *[(name, (a,)) for name in ("asin", "acos") for a in (0.49, -0.51, 1 - 2.0**-40)],
+    ("atan", (1e20,)),
+    *[(name, p) for name in ("hypot", "atan2") for p in ((1e-6, 2.0), (-3.0, 1e-8), (2.0, 2.5))],
+]
+
+
+@pytest.mark.parametrize(("name", "point"), FEW_DIGITS_LEFT)
+def test_second_and_third_derivatives_keep_their_digits(
+    name: str, point: tuple[float, ...]
+) -> None:
+    function = primitives.PRIMITIVES[name]
+    with mpmath.workdps(150):
+        for slots in [(0, 0), (0, -1), (-1, -1), (0, 0, 0)]:
+            orders = tuple(sum(slot % len(point) == i for slot in slots) for i in range(len(point)))
+            expected = mpmath.diff(ORACLES[name], point, orders)
+            derivative: Any = function
+            for slot in slots:
+                derivative = grad(derivative, argnums=slot)
+            assert abs(derivative(*point) - expected) <= 1e-13 * abs(expected) + 1e-300
+
+
+def test_second_derivatives_far_out_are_zero_and_do_not_overflow() -> None:
+    for function in (ad.tanh, ad.sigmoid, ad.atan, ad.softplus):
+        assert grad(grad(function))(1e160) == 0
+        assert grad(grad(function))(-1e160) == 0
 
 
 def as_function(example: Example) -> Callable[[list[Any]], Any]:

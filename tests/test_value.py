@@ -308,6 +308,8 @@ def test_arrays_of_values_work_element_by_element() -> None:
     weights = np.array([[Value(1.0), Value(2.0)]])
     assert (weights @ array)[0].data == 7.0
     assert [value.data for value in np.exp(np.array([Value(0.0)]))] == [1.0]
+    assert [np.square(x).data, np.reciprocal(x).data] == [4.0, 0.5]
+    assert [value.data for value in np.square(np.array([x]))] == [4.0]
 
 
 # ---------------------------------------------------------------------------------- comparisons
