@@ -9,6 +9,7 @@
 """
 
 from autodiff.checking import check_gradient
+from autodiff.compiler import compile
 from autodiff.functions import (
     abs,
     acos,
@@ -54,8 +55,9 @@ def __getattr__(name: str) -> Primitive:
 
 
 __all__ = [
-    "Edge", "Graph", "Value", "abs", "acos", "asin", "atan", "atan2", "check_gradient", "cos",
-    "cosh", "dot", "erf", "exp", "expm1", "fsum", "grad", "hessian", "hvp", "hypot", "jacobian",
-    "jvp", "log", "log1p", "logsumexp", "maximum", "minimum", "no_grad", "relu", "scope", "sigmoid",
+    "Edge", "Graph", "Value", "abs", "acos", "asin", "atan", "atan2", "check_gradient",
+    "compile", "cos", "cosh", "dot", "erf", "exp", "expm1", "fsum", "grad", "hessian", "hvp",
+    "hypot", "jacobian", "jvp", "log", "log1p", "logsumexp", "maximum", "minimum", "no_grad",
+    "relu", "scope", "sigmoid",
     "sin", "sinh", "softplus", "sqrt", "tan", "tanh", "value_and_grad", "vjp", "where",
 ]  # fmt: skip

@@ -221,6 +221,23 @@ class _ArrayMathematics(_NumberMathematics):
     def where(self, condition: Any, if_true: Thunk, if_false: Thunk) -> Any:
         return np.where(condition, if_true(), if_false())
 
+    def maximum(self, a: Any, b: Any) -> Any:
+        return np.maximum(a, b)
+
+    def logsumexp(self, operands: Iterable[Any]) -> Any:
+        """Over the rows of an array, or over several arrays."""
+        rows = np.asarray(operands)
+        peak = rows.max(0)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            total = peak + np.log(np.exp(rows - peak).sum(0))
+        return np.where(np.isfinite(peak), total, peak)
+
+    def softmax(self, operands: Iterable[Any]) -> Any:
+        """Over the rows of an array, or over several arrays."""
+        rows = np.asarray(operands)
+        shares = np.exp(rows - rows.max(0))
+        return shares / shares.sum(0)
+
 
 class _MultiprecisionMathematics(_NumberMathematics):
     """mpmath's numbers, at the precision of the context that they come from."""

@@ -192,7 +192,7 @@ def _zero(*_: Any) -> int:
     return 0
 
 
-# Three shapes that several derivatives share. Each is written one way near 0 and another far from
+# Shapes that several derivatives share. Each is written one way near 0 and another far from
 # it, equal in value: derivatives of derivatives then lose no digits on either side.
 
 
@@ -209,6 +209,15 @@ def _logistic_density(m: Mathematics, a: Any) -> Any:
 def _one_minus_square(m: Mathematics, a: Any) -> Any:
     """1 - a², which loses digits near ±1, where (1 - a)(1 + a) loses none."""
     return m.where(builtins.abs(a) < 0.5, lambda: 1 - a * a, lambda: (1 - a) * (1 + a))
+
+
+def _slope_by_base(m: Mathematics, a: Any, b: Any) -> Any:
+    """∂(aᵇ)/∂a = b aᵇ⁻¹, and 0 at 0⁰, since a⁰ is 1 for every a."""
+
+    def smooth() -> Any:
+        return b * a ** (b - 1)
+
+    return m.where(m.is_zero(b), lambda: m.where(m.is_zero(a), lambda: m.limit(0), smooth), smooth)
 
 
 def _cosine(m: Mathematics, a: Any, b: Any, radius: Any) -> Any:
@@ -249,14 +258,16 @@ divide = define(
 )
 power = define(
     "power", "aᵇ", lambda m, a, b: a**b,
-    lambda m, y, a, b: m.where(
-        m.is_zero(a) & m.is_zero(b), lambda: m.limit(0), lambda: b * a ** (b - 1)
-    ),
+    lambda m, y, a, b: _slope_by_base(m, a, b),
     # By the exponent: 0**b is flat for b > 0; a negative base has whole exponents only.
     lambda m, y, a, b: m.where(
         a > 0,
         lambda: y * m.log(a),
-        lambda: m.where(m.is_zero(a) & m.is_positive(b), lambda: m.limit(0), lambda: m.undefined),
+        lambda: m.where(
+            m.is_zero(a),
+            lambda: m.where(m.is_positive(b), lambda: m.limit(0), lambda: m.undefined),
+            lambda: m.undefined,
+        ),
     ),
     domain=Domain("a > 0, or b a whole number (and a ≠ 0 where b < 0)", lambda a, b: a > 0),
 )

@@ -23,6 +23,7 @@ from autodiff.value import (
     Value,
     as_values,
     derivatives_as_values,
+    is_tracing,
     neutral_as_value,
     recording,
     seen_through,
@@ -195,16 +196,20 @@ class _Call(NamedTuple):
 def _call(
     function: Function, arguments: Sequence[Any], options: dict[str, Any], argnums: ArgumentNumbers
 ) -> _Call:
-    chosen = _chosen(argnums, len(arguments))
+    chosen = chosen_arguments(argnums, len(arguments))
     scalars, rebuild = flatten([arguments[i] for i in chosen])
     inputs = [_seen(scalar) for scalar in scalars]
-    nested = _inside_a_transform.get() or any(isinstance(scalar, Value) for scalar in scalars)
+    nested = (
+        _inside_a_transform.get()
+        or is_tracing()
+        or any(isinstance(scalar, Value) for scalar in scalars)
+    )
     replaced = list(arguments)
     for i, argument in zip(chosen, rebuild(inputs), strict=True):
         replaced[i] = argument
     with _transform():
         outputs, rebuild_outputs = flatten(function(*replaced, **options))
-    single = _is_index(argnums)
+    single = is_index(argnums)
     return _Call(
         inputs,
         as_values(outputs),
@@ -231,10 +236,15 @@ def _transform() -> Iterator[None]:
         _inside_a_transform.reset(token)
 
 
-def _chosen(argnums: ArgumentNumbers, count: int) -> list[int]:
-    numbers: list[int] = [argnums] if _is_index(argnums) else list(argnums)  # type: ignore[arg-type]
+def chosen_arguments(argnums: ArgumentNumbers, count: int) -> list[int]:
+    """The positions that argnums names, from 0.
+
+    Raises:
+        ValueError: if there is no such argument among ``count``, or one is named twice.
+    """
+    numbers: list[int] = [argnums] if is_index(argnums) else list(argnums)  # type: ignore[arg-type]
     for number in numbers:
-        if not _is_index(number) or not -count <= number < count:
+        if not is_index(number) or not -count <= number < count:
             raise ValueError(
                 f"argnums names argument {number!r}, but the function was called with {count} "
                 "positional argument(s)"
@@ -245,7 +255,8 @@ def _chosen(argnums: ArgumentNumbers, count: int) -> list[int]:
     return chosen
 
 
-def _is_index(number: object) -> TypeGuard[int]:
+def is_index(number: object) -> TypeGuard[int]:
+    """Whether it is a whole number, Python's or NumPy's."""
     return isinstance(number, int | np.integer) and not isinstance(number, bool)
 
 

@@ -6,9 +6,12 @@ rule, which stand in :mod:`autodiff.adjoint`.
 
 from __future__ import annotations
 
+import linecache
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
+from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import numpy as np
@@ -27,15 +30,21 @@ from autodiff.primitives import PRIMITIVES, Primitive
 _CONSTANT, _ADD, _MULTIPLY = primitives.constant, primitives.add, primitives.multiply
 _ONES, _FLOAT_ONES = (1, 1), (1.0, 1.0)  # exact for exact numbers, fast for floats
 
-_context: ContextVar[tuple[str, bool]] = ContextVar("recording", default=("", True))
-"""The current scope, and whether operations are recorded."""
+TRACING = "tracing"
+"""Recording structure alone: operations are not evaluated, because the numbers come later."""
+
+UNKNOWN = float("nan")
+"""The number of a traced Value, known by identity."""
+
+_context: ContextVar[tuple[str, bool | str]] = ContextVar("recording", default=("", True))
+"""The current scope, and whether operations are recorded: True, False or TRACING."""
 
 _recording_now = _context.get
 _new = object.__new__
 
 
 @contextmanager
-def _recording(scope: str, records: bool) -> Iterator[None]:
+def _recording(scope: str, records: bool | str) -> Iterator[None]:
     token = _context.set((scope, records))
     try:
         yield
@@ -65,12 +74,26 @@ def no_grad() -> AbstractContextManager[None]:
     >>> y.data, y.parents
     (9.0, ())
     """
-    return _recording(_recording_now()[0], False)
+    scope, records = _recording_now()
+    if records is TRACING:
+        raise TypeError("no_grad() has no meaning inside a compiled function; leave it out")
+    return _recording(scope, False)
 
 
 def recording() -> AbstractContextManager[None]:
     """Operations inside are recorded, even within :func:`no_grad`."""
-    return _recording(_recording_now()[0], True)
+    scope, records = _recording_now()
+    return _recording(scope, records or True)
+
+
+def tracing() -> AbstractContextManager[None]:
+    """Operations inside are recorded but not evaluated; see :mod:`autodiff.compiler`."""
+    return _recording("", TRACING)
+
+
+def is_tracing() -> bool:
+    """Whether a function is being traced just now."""
+    return _recording_now()[1] is TRACING
 
 
 class Value:
@@ -140,6 +163,8 @@ class Value:
         Setting a leaf's data does not change what was computed from it: that keeps the numbers
         and derivatives recorded with it. Compute again, or replay it with a Graph.
         """
+        if self._data is UNKNOWN:
+            _refuse_while_tracing("asks for the number of a traced value, which is not known yet")
         return self._data
 
     @data.setter
@@ -159,7 +184,7 @@ class Value:
 
     def item(self) -> Number:
         """The plain number, cut off from the graph; the same as ``.data``."""
-        return self._data
+        return self.data
 
     # ----------------------------------------------------------------------------- NumPy, copies
 
@@ -201,7 +226,7 @@ class Value:
         >>> x.grad
         3.0
         """
-        return _constant(self._data)
+        return _constant(self.data)
 
     # ------------------------------------------------------------------------------- backward
 
@@ -225,6 +250,11 @@ class Value:
         >>> slope.data, x.grad
         (12.0, 12.0)
         """
+        if is_tracing():
+            _refuse_while_tracing(
+                "calls backward(), but a compiled function is differentiated as "
+                "a whole: use grad(...) inside, or value_and_grad outside"
+            )
         if self.op is _CONSTANT:
             raise ValueError(
                 "backward() needs a value computed from at least one Value(...) leaf, "
@@ -358,6 +388,11 @@ class Value:
     # ----------------------------------------------------------------- numbers out, in the open
 
     def __bool__(self) -> bool:
+        if self.op is not _CONSTANT and is_tracing():
+            _refuse_while_tracing(
+                "decides by a traced value, whose number is not known yet; "
+                "use where(condition, a, b)"
+            )
         return bool(self._data)
 
     def __float__(self) -> NoReturn:
@@ -444,6 +479,25 @@ def _node(
     return node
 
 
+def traced_leaf(name: str) -> Value:
+    """A leaf whose number is not known yet."""
+    leaf = _node(UNKNOWN, None, (), ())
+    leaf.name = name
+    return leaf
+
+
+def _refuse_while_tracing(complaint: str) -> NoReturn:
+    """Raise a TypeError that names the user's line."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_globals.get("__name__", "").startswith("autodiff"):
+        frame = frame.f_back
+    where = ""
+    if frame is not None:
+        path, line = frame.f_code.co_filename, frame.f_lineno
+        where = f"line {line} of {path}, `{linecache.getline(path, line).strip()}`, "
+    raise TypeError(f"{where or 'a compiled function '}{complaint}")
+
+
 def seen_through(value: Value) -> Value:
     """Another node with the same value, recorded even of a constant and within no_grad()."""
     return _node(value._data, primitives.identity, (value,), (1,))
@@ -478,7 +532,10 @@ def _record(primitive: Primitive, parents: tuple[Value, ...]) -> Value:
     """
     operands = [parent._data for parent in parents]
     scope, records = _recording_now()
-    if not records or (parents[0].op is _CONSTANT and all(p.op is _CONSTANT for p in parents)):
+    only_constants = parents[0].op is _CONSTANT and all(p.op is _CONSTANT for p in parents)
+    if records is TRACING and not only_constants:
+        return _node(UNKNOWN, primitive, parents, ())
+    if only_constants or not records:
         try:
             return _constant(primitive.evaluate(operands))
         except _FAILURES as error:
@@ -559,21 +616,33 @@ class _ValueMathematics(Mathematics):
         self.ratio = numbers.ratio  # type: ignore[method-assign]
 
     @property
-    def undefined(self) -> NoReturn:
+    def undefined(self) -> Any:
+        if is_tracing():  # it may turn out that nobody goes there; the compiled program finds out
+            return _constant(self._numbers.undefined)
         raise ValueError("a derivative that does not exist has no derivatives either")
 
-    def limit(self, number: int) -> NoReturn:  # noqa: ARG002
+    def limit(self, number: int) -> Any:  # noqa: ARG002
+        if is_tracing():
+            return _constant(self._numbers.undefined)
         raise ValueError("a derivative that is only a limit here has no derivatives itself")
 
-    def is_zero(self, a: Value) -> bool:
-        return bool(a._data == 0)
+    def is_zero(self, a: Value) -> Any:
+        return (a >= 0) * (a <= 0) if _is_open(a) else bool(a._data == 0)
 
-    def is_positive(self, a: Value) -> bool:
-        return bool(a._data > 0)
+    def is_positive(self, a: Value) -> Any:
+        return a > 0 if _is_open(a) else bool(a._data > 0)
+
+    def where(self, condition: Any, if_true: Callable[[], Any], if_false: Callable[[], Any]) -> Any:
+        if isinstance(condition, Value) and _is_open(condition):
+            return primitives.where(condition, if_true(), if_false())
+        return super().where(condition, if_true, if_false)
 
     def softmax(self, operands: Iterable[Value]) -> list[Value]:
         """Shifted by a constant, the largest operand's number, which changes no derivative."""
         operands = list(operands)
+        if is_tracing():
+            total = primitives.logsumexp(*operands)
+            return [primitives.exp(a - total) for a in operands]
         peak = max(a._data for a in operands)
         shares = [primitives.exp(a - peak) for a in operands]
         total = primitives.fsum(*shares)
@@ -581,6 +650,11 @@ class _ValueMathematics(Mathematics):
 
     def __getattr__(self, name: str) -> Any:
         return self._numbers.pi if name == "pi" else PRIMITIVES[name]
+
+
+def _is_open(a: Value) -> bool:
+    """Whether the number will be known only when a traced program runs."""
+    return a.op is not _CONSTANT and is_tracing()
 
 
 def derivatives_as_values(node: Value) -> Sequence[Any]:
@@ -594,14 +668,7 @@ def derivatives_as_values(node: Value) -> Sequence[Any]:
     assert node.op is not None
     operands = [parent._data for parent in node.parents]
     varies = [parent.op is not _CONSTANT for parent in node.parents]
-    y, local_derivatives = node.op.linearize(operands, varies)
-    unchanged = _same(y, node._data) and all(
-        _same(now, recorded) or not varying
-        for now, recorded, varying in zip(
-            local_derivatives, node.local_derivatives, varies, strict=True
-        )
-    )
-    if not unchanged:
+    if not is_tracing() and _has_changed(node, operands, varies):
         raise RuntimeError(
             f"a leaf's data was changed after {node.op}(...) was computed from it (or mpmath's "
             "precision was); compute the value again before asking for derivatives that are graphs"
@@ -614,6 +681,17 @@ def derivatives_as_values(node: Value) -> Sequence[Any]:
         raise
     neutral = {0: ZERO, 1: ONE}
     return [neutral.get(d, d) if type(d) is int else d for d in partials]
+
+
+def _has_changed(node: Value, operands: Sequence[Number], varies: Sequence[bool]) -> bool:
+    assert node.op is not None
+    y, local_derivatives = node.op.linearize(operands, varies)
+    return not _same(y, node._data) or any(
+        varying and not _same(now, recorded)
+        for now, recorded, varying in zip(
+            local_derivatives, node.local_derivatives, varies, strict=True
+        )
+    )
 
 
 def neutral_as_value(gradient: Any, like: Value) -> Value:

@@ -1,0 +1,629 @@
+"""Compiled: a function together with the programs made of it, one for each shape of arguments."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import pickle
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autodiff.compiler import emit, straight
+from autodiff.compiler.program import BATCHED, Input, Program
+from autodiff.compiler.schedule import Contraction, VectorProgram, schedule
+from autodiff.compiler.simplify import in_reading_order, reordered, simplify
+from autodiff.compiler.trace import Parameter, parts, trace
+from autodiff.structure import flatten
+from autodiff.transforms import ArgumentNumbers, chosen_arguments, is_index, value_and_grad
+from autodiff.value import Value
+
+Array = NDArray[Any]
+
+log = logging.getLogger("autodiff.compiler")
+
+MODES = ("auto", "vector", "python")
+WORKSPACE = 1 << 20
+"""Bytes of intermediate results that a chunk of examples may take where nothing is a matrix."""
+LARGE_WORKSPACE = 1 << 27
+"""The same with matrix products, which want many examples at a time."""
+MOST_STATEMENTS = 10_000
+"""Longer straight-line programs take Python longer to compile than they save."""
+SECONDS_PER_CALL, SECONDS_PER_ELEMENT, SECONDS_PER_STATEMENT = 1.5e-6, 1.5e-9, 6e-8
+"""The cost model: one NumPy call, one element in it, one statement on floats."""
+
+
+def compile(
+    function: Callable[..., Any],
+    batched: Sequence[str] | str = (),
+    *,
+    dtype: str = "float64",
+    mode: str = "auto",
+) -> Compiled:
+    """Turn a function of Values into a fast program with the same values and gradients.
+
+    The function is called once for each shape of arguments, on Values without numbers; what it
+    records becomes a short NumPy program. Values that it uses without being given them are read at
+    every call; all other Python state is fixed when it is traced.
+
+    Args:
+        function: of numbers, lists, tuples, dicts and arrays, as for :func:`autodiff.grad`. A
+            choice that depends on a number is written with :func:`autodiff.where`.
+        batched: names of arguments with a leading axis of examples; the function itself sees one
+            example. Their arrays, or arrays in structures, all have equally many.
+        dtype: ``"float64"`` or ``"float32"``.
+        mode: ``"vector"`` for NumPy, ``"python"`` for straight-line Python on floats (without
+            batched arguments), ``"auto"`` for what is expected to be faster.
+
+    >>> f = compile(lambda w, x: (w @ x - 1.0) ** 2, batched="x")
+    >>> w, x = np.array([1.0, 2.0]), np.array([[1.0, 1.0], [0.0, 2.0], [1.0, 0.0]])
+    >>> f(w, x).tolist()
+    [4.0, 9.0, 0.0]
+    >>> losses, gradient = f.value_and_grad(w, x)
+    >>> gradient.tolist()
+    [4.0, 16.0]
+    """
+    return Compiled(function, batched, dtype, mode)
+
+
+class Specialization:
+    """The program for one shape of arguments, and the functions generated from it so far."""
+
+    def __init__(
+        self, function: Callable[..., Any], parameters: list[Parameter], mode: str
+    ) -> None:
+        self.parameters = [parameter.name for parameter in parameters]
+        traced = trace(function, parameters)
+        self.results = traced.rebuild(list(range(len(traced.program.outputs))))
+        self.output_count = len(traced.program.outputs)
+        self.traced_scalars = traced.program.input_size + len(traced.program.operations)
+        program, self.captured = traced.program, traced.captured
+        del traced
+        program = simplify(program)
+        if self.captured:
+            last = len(program.inputs) - 1
+            order = in_reading_order(program, last)
+            program = reordered(program, last, order)
+            self.captured = [self.captured[i] for i in order]
+        self.inputs = program.inputs
+        self.vectors = schedule(program)
+        self.is_python = _choose(mode, program, self.vectors)
+        self.program = program if self.is_python else None
+        self.instructions = len(program.operations)
+        self.sources: dict[tuple[int, ...] | None, emit.Source] = {}
+        self._functions: dict[Any, Callable[..., Any]] = {}
+
+    def source(self, wanted: tuple[int, ...] | None) -> emit.Source:
+        """The generated text that returns the outputs and the gradients of the wanted inputs."""
+        if wanted not in self.sources:
+            self.sources[wanted] = (
+                straight.emit_straight(self.program, wanted)
+                if self.program is not None
+                else emit.emit(self.vectors, wanted)
+            )
+        return self.sources[wanted]
+
+    def function(self, wanted: tuple[int, ...] | None, dtype: Any) -> Callable[..., Any]:
+        """The generated function; see :meth:`source`."""
+        key = wanted, np.dtype(dtype).name
+        if key not in self._functions:
+            source = self.source(wanted)
+            space = straight.namespace() if self.is_python else emit.namespace(source, dtype)
+            exec(_bytecode(source.text), space)
+            self._functions[key] = space["run"]
+        return self._functions[key]
+
+    def chunk(self, itemsize: int) -> int:
+        """How many examples are computed at a time."""
+        vectors = self.vectors
+        batched = sum(block.size for block in vectors.blocks if block.kind == BATCHED)
+        has_products = any(
+            isinstance(i, Contraction) and vectors.blocks[i.left.block].kind != BATCHED
+            for i in vectors.instructions
+        )
+        room = LARGE_WORKSPACE if has_products else WORKSPACE
+        return max(64, room // (2 * itemsize * max(1, batched)))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_functions": {}}
+
+
+def _bytecode(text: str) -> Any:
+    import builtins
+
+    return builtins.compile(text, "<compiled>", "exec")
+
+
+def _choose(mode: str, program: Program, vectors: VectorProgram) -> bool:
+    """Whether straight-line Python is expected to be faster than vectors."""
+    is_batched = any(block.kind == BATCHED for block in program.inputs)
+    if mode == "python" and is_batched:
+        raise ValueError('mode="python" is for functions without batched arguments')
+    if mode != "auto":
+        return mode == "python"
+    statements = sum(map(len, program.operands))
+    if is_batched or statements > MOST_STATEMENTS:
+        return False
+    elements = sum(block.size for block in vectors.blocks)
+    in_vectors = SECONDS_PER_CALL * len(vectors.instructions) + SECONDS_PER_ELEMENT * elements
+    return SECONDS_PER_STATEMENT * statements < in_vectors
+
+
+class _Call(NamedTuple):
+    """The arguments of one call, ready for the program."""
+
+    special: Specialization
+    arguments: tuple[Any, ...]
+    blocks: list[Array]
+    examples: int | None
+
+
+class Compiled:
+    """A function that runs as a program generated from its own graph; see :func:`compile`.
+
+    Attributes:
+        function: what it was made from.
+        batched: names of the arguments with a leading axis of examples.
+        dtype, mode: as given.
+    """
+
+    def __init__(
+        self, function: Callable[..., Any], batched: Sequence[str] | str, dtype: str, mode: str
+    ) -> None:
+        if not callable(function):
+            raise TypeError(f"compile() expected a function, got {type(function).__name__}")
+        if np.dtype(dtype) not in (np.dtype("float32"), np.dtype("float64")):
+            raise ValueError(f'dtype must be "float32" or "float64", got {dtype!r}')
+        if mode not in MODES:
+            raise ValueError(f"mode must be one of {', '.join(MODES)}, got {mode!r}")
+        self.function: Callable[..., Any] | None = function
+        self.batched = (batched,) if isinstance(batched, str) else tuple(batched)
+        self.dtype = np.dtype(dtype)
+        self.mode = mode
+        self.__name__ = getattr(function, "__name__", "function")
+        self._signature = inspect.signature(function)
+        unknown = set(self.batched) - set(self._signature.parameters)
+        if unknown:
+            raise ValueError(
+                f"batched names {', '.join(sorted(unknown))}, but the arguments of "
+                f"{self.__name__} are {', '.join(self._signature.parameters) or 'none'}"
+            )
+        self._names = list(self._signature.parameters)
+        self._specializations: dict[Any, Specialization] = {}
+        self._latest: tuple[Specialization, tuple[int, ...] | None] | None = None
+
+    # ----------------------------------------------------------------------------------- calls
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        """The results, with a leading axis of examples if an argument is batched.
+
+        Raises:
+            ValueError, ZeroDivisionError, OverflowError: as the function itself does on Values,
+                where a result is not finite; the note names the operation that went wrong.
+        """
+        call = self._prepare(arguments, named)
+        out, _ = self._run(call, None)
+        if not np.isfinite(out).all():
+            return self._replay(call, None)
+        return self._results(call, out)
+
+    def value_and_grad(self, *arguments: Any, argnums: ArgumentNumbers = 0, **named: Any) -> Any:
+        """The result, and its gradient by one argument, in the structure of that argument.
+
+        With batched arguments there is one result for each example, and the gradient is that of
+        their sum; by a batched argument that is one gradient for each example.
+
+        Args:
+            argnums: which argument to differentiate by; a sequence gives a tuple.
+
+        Raises:
+            TypeError: if the function has more than one scalar result.
+        """
+        call = self._prepare(arguments, named)
+        if call.special.output_count != 1:
+            raise TypeError(
+                f"expected a function with one scalar result, got {call.special.output_count}"
+            )
+        chosen = chosen_arguments(argnums, len(call.arguments))
+        wanted = self._blocks_of(call, chosen)
+        out, gradients = self._run(call, wanted)
+        finite = np.isfinite(out).all() and all(np.isfinite(g.sum()) for g in gradients)
+        if not finite and not (
+            np.isfinite(out).all() and all(np.isfinite(g).all() for g in gradients)
+        ):
+            return self._replay(call, argnums)
+        found = dict(zip(wanted, gradients, strict=True))
+        structures = [self._gradient(call, i, found) for i in chosen]
+        return (
+            self._results(call, out),
+            structures[0] if is_index(argnums) else tuple(structures),
+        )
+
+    # ----------------------------------------------------------------------------- inspection
+
+    @property
+    def source(self) -> str:
+        """The text of the program that ran last: forward, or forward and adjoint."""
+        special, wanted = self._ran()
+        return special.source(wanted).text
+
+    @property
+    def stats(self) -> dict[str, Any]:
+        """What became of the scalar graph in the program that ran last.
+
+        ``scalars`` recorded while tracing became ``instructions`` on scalars after simplification,
+        and these ``operations`` on vectors, of which ``products`` are matrix products and
+        ``gathers`` read elements that are not evenly spaced.
+        """
+        special, wanted = self._ran()
+        vectors = special.vectors
+        products = sum(
+            isinstance(i, Contraction) and vectors.blocks[i.left.block].kind != BATCHED
+            for i in vectors.instructions
+        )
+        return {
+            "scalars": special.traced_scalars,
+            "instructions": special.instructions,
+            "operations": len(vectors.instructions),
+            "products": products,
+            "gathers": special.source(wanted).gathers,
+            "mode": "python" if special.is_python else "vector",
+        }
+
+    def _ran(self) -> tuple[Specialization, tuple[int, ...] | None]:
+        if self._latest is None:
+            raise RuntimeError(f"{self.__name__} is compiled at its first call; call it first")
+        return self._latest
+
+    def __repr__(self) -> str:
+        return f"<compiled {self.__name__}, for {len(self._specializations)} shapes so far>"
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The programs, and the function if it can be pickled; without it no new shapes."""
+        state = vars(self).copy()
+        try:
+            pickle.dumps(self.function)
+        except (pickle.PicklingError, AttributeError, TypeError):
+            state["function"] = None
+        return state
+
+    # ------------------------------------------------------------------------------ arguments
+
+    def _prepare(self, arguments: tuple[Any, ...], named: dict[str, Any]) -> _Call:
+        if named or len(arguments) != len(self._names):
+            arguments, names = self._bind(arguments, named)
+        else:
+            names = self._names
+        blocks: list[Array] = []
+        key: list[Any] = []
+        examples: int | None = None
+        arranged = []
+        for name, argument in zip(names, arguments, strict=True):
+            is_batched = name in self.batched
+            argument = _as_arrays(argument) if is_batched else argument
+            arranged.append(argument)
+            own, spec, count = _blocks_of_argument(argument, name, is_batched, self.dtype)
+            blocks += own
+            key.append(spec)
+            if count is not None:
+                if examples is not None and count != examples:
+                    raise ValueError(
+                        f"batched arguments need equally many examples, got {examples} before "
+                        f"{count} in {name}"
+                    )
+                examples = count
+        special = self._specializations.get(tuple(key))
+        if special is None:
+            special = self._specialize(tuple(key), names, arranged)
+        if special.captured:
+            blocks.append(np.array([v._data for v in special.captured], self.dtype))
+        return _Call(special, tuple(arranged), blocks, examples)
+
+    def _bind(
+        self, arguments: tuple[Any, ...], named: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], list[str]]:
+        """Arguments by position, and their names; a default that is left out stays as it is."""
+        bound = self._signature.bind(*arguments, **named)
+        if bound.kwargs:
+            raise TypeError(
+                f"{self.__name__} is compiled for arguments by position; give those before "
+                f"{next(iter(bound.kwargs))} too"
+            )
+        names: list[str] = []
+        for name, argument in bound.arguments.items():
+            is_rest = self._signature.parameters[name].kind is inspect.Parameter.VAR_POSITIONAL
+            names += [f"{name}{i}" for i in range(len(argument))] if is_rest else [name]
+        return bound.args, names
+
+    def _specialize(self, key: Any, names: list[str], arguments: list[Any]) -> Specialization:
+        if self.function is None:
+            raise RuntimeError(
+                f"{self.__name__} was unpickled without its function, which could not be pickled; "
+                "it runs only with arguments of the shapes that it had before"
+            )
+        parameters = [
+            Parameter(name, _one_example(a) if name in self.batched else a, name in self.batched)
+            for name, a in zip(names, arguments, strict=True)
+        ]
+        level = logging.WARNING if self._specializations else logging.INFO
+        log.log(level, "compiling %s for arguments of shape %s", self.__name__, key)
+        special = Specialization(self.function, parameters, self.mode)
+        self._specializations[key] = special
+        return special
+
+    def _blocks_of(self, call: _Call, chosen: Sequence[int]) -> tuple[int, ...]:
+        """The input blocks of some arguments."""
+        ends = np.cumsum([len(_block_names(a, "")) for a in call.arguments]).tolist()
+        starts = [0, *ends[:-1]]
+        return tuple(b for i in chosen for b in range(starts[i], ends[i]))
+
+    # -------------------------------------------------------------------------------- running
+
+    def _run(self, call: _Call, wanted: tuple[int, ...] | None) -> tuple[Array, list[Array]]:
+        """Outputs of shape (count,) or (count, examples), and the gradients of the inputs."""
+        special = call.special
+        self._latest = special, wanted
+        run = special.function(wanted, self.dtype)
+        if special.is_python:
+            return self._run_python(run, call, wanted)
+        if call.examples is None:
+            with np.errstate(all="ignore"):
+                return _split(run(*call.blocks), wanted)
+        return self._run_in_chunks(run, call, wanted)
+
+    def _run_python(
+        self, run: Callable[..., Any], call: _Call, wanted: tuple[int, ...] | None
+    ) -> tuple[Array, list[Array]]:
+        try:
+            out, gradients = _split(run(*[block.tolist() for block in call.blocks]), wanted)
+        except (ArithmeticError, ValueError):
+            return np.full(call.special.output_count, np.nan), []
+        return np.array(out, self.dtype), [np.array(g, self.dtype) for g in gradients]
+
+    def _run_in_chunks(
+        self, run: Callable[..., Any], call: _Call, wanted: tuple[int, ...] | None
+    ) -> tuple[Array, list[Array]]:
+        special, examples = call.special, call.examples
+        assert examples is not None
+        chunk = special.chunk(self.dtype.itemsize)
+        kinds = [block.kind for block in special.inputs]
+        outs: list[Array] = []
+        sums: list[Array] = []
+        parts_of: list[list[Array]] = [[] for _ in wanted or ()]
+        with np.errstate(all="ignore"):
+            for start in range(0, max(1, examples), chunk):
+                end = min(start + chunk, examples)
+                blocks = [
+                    block[start:end] if kind == BATCHED else block
+                    for block, kind in zip(call.blocks, kinds, strict=True)
+                ]
+                out, gradients = _split(run(*blocks), wanted)
+                if out.ndim == 1:
+                    out = np.repeat(out[:, None], end - start, axis=1)
+                outs.append(out)
+                for k, gradient in enumerate(gradients):
+                    parts_of[k].append(gradient)
+        out = outs[0] if len(outs) == 1 else np.concatenate(outs, axis=1)
+        for i, found in zip(wanted or (), parts_of, strict=True):
+            if len(found) == 1:
+                sums.append(found[0])
+            elif kinds[i] == BATCHED:
+                sums.append(np.concatenate(found))
+            else:
+                sums.append(np.sum(found, axis=0))
+        return out, sums if examples else [np.zeros_like(found) for found in sums]
+
+    # -------------------------------------------------------------------------------- results
+
+    def _results(self, call: _Call, out: Array) -> Any:
+        if call.special.output_count == 1 and isinstance(call.special.results, int):
+            return float(out[0]) if call.examples is None else out[0]
+
+        def take(places: Any) -> Any:
+            if isinstance(places, np.ndarray):
+                chosen = out[places.astype(int)]
+                return chosen if call.examples is None else np.moveaxis(chosen, -1, 0)
+            return float(out[places]) if call.examples is None else out[places]
+
+        return _map_leaves(call.special.results, take)
+
+    def _gradient(self, call: _Call, i: int, found: dict[int, Array]) -> Any:
+        """The gradients of an argument's blocks, in its structure."""
+        (*blocks,) = self._blocks_of(call, [i])
+        argument = call.arguments[i]
+        is_batched = call.special.parameters[i] in self.batched
+        arrays = iter(blocks)
+        numbers = iter(range(len(blocks) and call.special.inputs[blocks[-1]].size))
+
+        def put(part: Any) -> Any:
+            if isinstance(part, np.ndarray) and part.ndim > is_batched:
+                return found[next(arrays)].reshape(part.shape)
+            plain = found[blocks[-1]]
+            return plain[:, next(numbers)] if is_batched else float(plain[next(numbers)])
+
+        return _map_leaves(argument, put)
+
+    # ------------------------------------------------------------------------- eager replay
+
+    def _replay(self, call: _Call, argnums: ArgumentNumbers | None) -> Any:
+        """Where a number is not finite, the function itself, on Values, says what happened.
+
+        It raises with a note on the first operation that went wrong; if it does not, its own
+        results are the answer.
+        """
+        if self.function is None:
+            raise FloatingPointError(
+                f"{self.__name__} gave a number that is not finite, and was unpickled without its "
+                "function, which could say where"
+            )
+        if call.examples is None:
+            return self._eager(call.arguments, argnums)
+        results = []
+        for i in range(call.examples):
+            try:
+                results.append(self._eager(self._example(call, i), argnums))
+            except (ArithmeticError, ValueError) as error:
+                error.add_note(f"in example {i} of {call.examples}")
+                raise
+        return self._gathered(call, results, argnums)
+
+    def _example(self, call: _Call, i: int) -> tuple[Any, ...]:
+        def take(part: Any) -> Any:
+            return part[i] if np.ndim(part) > 1 else float(part[i])
+
+        return tuple(
+            _map_leaves(argument, take) if name in self.batched else argument
+            for name, argument in zip(call.special.parameters, call.arguments, strict=True)
+        )
+
+    def _eager(self, arguments: tuple[Any, ...], argnums: ArgumentNumbers | None) -> Any:
+        assert self.function is not None
+        if argnums is not None:
+            return value_and_grad(self.function, argnums)(*arguments)
+        _, rebuild = flatten(list(arguments))
+        scalars, _ = flatten(list(arguments))
+        results, rebuild_results = flatten(
+            self.function(*rebuild([Value(scalar) for scalar in scalars]))
+        )
+        return rebuild_results([r.data if isinstance(r, Value) else r for r in results])
+
+    def _gathered(self, call: _Call, results: list[Any], argnums: ArgumentNumbers | None) -> Any:
+        """Examples computed one by one, put together as the program gives them."""
+        if argnums is None:
+            return _stacked(results)
+        values = _stacked([value for value, _ in results])
+        chosen = chosen_arguments(argnums, len(call.arguments))
+        gradients = [[g] if is_index(argnums) else list(g) for _, g in results]
+        combined = []
+        for k, i in enumerate(chosen):
+            of_argument = [gradient[k] for gradient in gradients]
+            is_batched = call.special.parameters[i] in self.batched
+            combined.append(_stacked(of_argument) if is_batched else _added(of_argument))
+        return values, combined[0] if is_index(argnums) else tuple(combined)
+
+
+def _split(results: Any, wanted: tuple[int, ...] | None) -> tuple[Any, list[Any]]:
+    if wanted is None:
+        return results, []
+    out, *gradients = results if isinstance(results, tuple) else (results,)
+    return out, gradients
+
+
+def _as_arrays(argument: Any) -> Any:
+    """A list of examples as an array; structures of arrays as they are."""
+    if isinstance(argument, list | tuple) and not any(
+        isinstance(part, np.ndarray | dict) for part in argument
+    ):
+        return np.asarray(argument)
+    return argument
+
+
+def _one_example(argument: Any) -> Any:
+    """The structure of one example of a batched argument: an array, or a number."""
+    return _map_leaves(argument, lambda part: np.zeros(part.shape[1:]) if part.ndim > 1 else 0.0)
+
+
+def _block_names(argument: Any, name: str) -> list[str]:
+    """The input blocks of an argument: each array, then all plain numbers together."""
+    found = list(parts(argument, name))
+    arrays = [own for own, part in found if isinstance(part, np.ndarray)]
+    return arrays if len(arrays) == len(found) else [*arrays, name]
+
+
+def _blocks_of_argument(
+    argument: Any, name: str, is_batched: bool, dtype: Any
+) -> tuple[list[Array], Any, int | None]:
+    """The numbers of an argument by blocks, its shape as a key, and its number of examples."""
+    if type(argument) is np.ndarray and not is_batched:  # the usual case, without detours
+        return [_real(argument, name, dtype).ravel()], argument.shape, None
+    arrays: list[Array] = []
+    plain: list[Any] = []
+    counts: set[int] = set()
+    for own, part in parts(argument, name):
+        if not is_batched:
+            if isinstance(part, np.ndarray):
+                arrays.append(_real(part, own, dtype).ravel())
+            else:
+                plain.append(_number(part, own))
+            continue
+        if not isinstance(part, np.ndarray) or part.ndim == 0:
+            raise ValueError(
+                f"the batched argument {own} must be an array with a leading axis of examples, "
+                f"got {part!r:.60}"
+            )
+        counts.add(len(part))
+        part = _real(part, own, dtype)
+        if part.ndim == 1:
+            plain.append(part)
+        else:
+            arrays.append(part.reshape(len(part), int(np.prod(part.shape[1:]))))
+    if len(counts) > 1:
+        raise ValueError(f"the arrays in {name} have different numbers of examples: {counts}")
+    if plain:
+        arrays.append(np.stack(plain, axis=1) if is_batched else np.array(plain, dtype))
+    return arrays, _key_of(argument, is_batched), counts.pop() if counts else None
+
+
+def _real(array: Array, name: str, dtype: Any) -> Array:
+    if array.dtype.kind not in "fiub":
+        raise TypeError(
+            f"the argument {name} must hold real numbers, got an array of {array.dtype}"
+        )
+    return array.astype(dtype, copy=False)
+
+
+def _number(number: Any, name: str) -> float:
+    if isinstance(number, int | float | np.integer | np.floating | np.bool):
+        return float(number)
+    raise TypeError(
+        f"the argument {name} must be a number, an array or a structure of them, "
+        f"got {type(number).__name__} {number!r:.40}"
+    )
+
+
+def _key_of(argument: Any, is_batched: bool) -> Any:
+    """Structure and shapes, without the number of examples."""
+    if isinstance(argument, np.ndarray):
+        return argument.shape[is_batched:]
+    if isinstance(argument, dict):
+        return tuple((key, _key_of(part, is_batched)) for key, part in argument.items())
+    if isinstance(argument, list | tuple):
+        kind = type(argument).__name__
+        return (kind, *[_key_of(part, is_batched) for part in argument])
+    return "number"
+
+
+def _map_leaves(structure: Any, change: Callable[[Any], Any]) -> Any:
+    """A structure with every array or number in it changed, in the order of ``flatten``."""
+    if isinstance(structure, dict):
+        return {key: _map_leaves(part, change) for key, part in structure.items()}
+    if isinstance(structure, list | tuple):
+        elements = [_map_leaves(part, change) for part in structure]
+        kind: Any = type(structure)
+        return kind(*elements) if hasattr(kind, "_fields") else kind(elements)
+    return change(structure)
+
+
+def _stacked(results: list[Any]) -> Any:
+    """Structures of equal form with their numbers stacked along a new leading axis."""
+    return _combined(results, lambda leaves: np.stack([np.asarray(leaf) for leaf in leaves]))
+
+
+def _added(results: list[Any]) -> Any:
+    return _combined(results, lambda leaves: sum(leaves[1:], leaves[0]))
+
+
+def _combined(results: list[Any], combine: Callable[[list[Any]], Any]) -> Any:
+    first = results[0]
+    if isinstance(first, dict):
+        return {key: _combined([r[key] for r in results], combine) for key in first}
+    if isinstance(first, list | tuple):
+        elements = [_combined([r[i] for r in results], combine) for i in range(len(first))]
+        kind: Any = type(first)
+        return kind(*elements) if hasattr(kind, "_fields") else kind(elements)
+    return combine(results)
+
+
+__all__ = ["Compiled", "Input", "Specialization", "compile"]

@@ -1,0 +1,103 @@
+"""Layout: how a view of a block is written in NumPy: a slice, else a reshape, else a gather."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import NamedTuple
+
+import numpy as np
+
+from autodiff.compiler.schedule import Indices
+
+
+class Strided(NamedTuple):
+    """Evenly spaced elements: ``indices[i, j, ...] = start + i·strides[0] + j·strides[1] + ...``.
+
+    An axis of one element has stride 0.
+    """
+
+    start: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+
+
+def strided(indices: Indices) -> Strided | None:
+    """The even spacing of these indices, if they have one.
+
+    >>> strided(np.array([[4, 5, 6], [8, 9, 10]]))
+    Strided(start=4, shape=(2, 3), strides=(4, 1))
+    """
+    origin = (0,) * indices.ndim
+    start = int(indices[origin])
+    strides = []
+    expected = np.full(indices.shape, start)
+    for axis, size in enumerate(indices.shape):
+        one = (*origin[:axis], 1, *origin[axis + 1 :])
+        stride = int(indices[one]) - start if size > 1 else 0
+        strides.append(stride)
+        steps = np.arange(size) * stride
+        expected += steps.reshape((-1,) + (1,) * (indices.ndim - axis - 1))
+    return Strided(start, indices.shape, tuple(strides)) if (expected == indices).all() else None
+
+
+class Window(NamedTuple):
+    """A view as NumPy writes it: ``block[start:stop:step]``, reshaped, cut and transposed.
+
+    ``shape`` is () where the slice is the view; ``columns`` cuts the last axis of the reshaped
+    slice; ``axes`` is () where nothing is transposed.
+    """
+
+    start: int
+    stop: int
+    step: int
+    shape: tuple[int, ...] = ()
+    columns: tuple[int, int] | None = None
+    axes: tuple[int, ...] = ()
+
+
+def window(layout: Strided, block_size: int) -> Window | None:
+    """The slice and reshape that give this view, if there are any."""
+    start, shape, strides = layout
+    if prod(shape) == 1:
+        return Window(start, start + 1, 1, () if len(shape) == 1 else shape)
+    long = [axis for axis, size in enumerate(shape) if size > 1]
+    if min(strides[axis] for axis in long) <= 0:
+        return None
+    if len(long) == 1:
+        (axis,) = long
+        step = strides[axis]
+        stop = start + step * (shape[axis] - 1) + 1
+        return Window(start, stop, step, () if len(shape) == 1 else shape)
+    order = sorted(range(len(shape)), key=lambda axis: -strides[axis] if shape[axis] > 1 else 1)
+    order = sorted(range(len(shape)), key=lambda axis: (-strides[axis], axis))
+    ordered = [shape[axis] for axis in order]
+    expected = 1
+    for axis in reversed(order):
+        if shape[axis] > 1:
+            if strides[axis] != expected:
+                return _cut(layout, block_size)
+            expected *= shape[axis]
+    inverse = tuple(int(i) for i in np.argsort(order))
+    axes = () if inverse == tuple(range(len(shape))) else inverse
+    return Window(start, start + prod(shape), 1, tuple(ordered), None, axes)
+
+
+def _cut(layout: Strided, block_size: int) -> Window | None:
+    """Some of the columns of a matrix stored by rows."""
+    start, shape, strides = layout
+    *outer, last = shape
+    rows = prod(outer)
+    long = [axis for axis in range(len(outer)) if outer[axis] > 1]
+    if strides[-1] != 1 or not long:
+        return None
+    width = strides[long[-1]]
+    expected = width
+    for axis in reversed(long):
+        if strides[axis] != expected:
+            return None
+        expected *= outer[axis]
+    first = start % width
+    base = start - first
+    if first + last > width or base + rows * width > block_size:
+        return None
+    return Window(base, base + rows * width, 1, (*outer, width), (first, first + last))

@@ -1,0 +1,105 @@
+"""Program: a traced function as plain data, and the slow interpreter that says what it means.
+
+Every pass of the compiler takes a Program and gives a Program that means the same. A program is a
+list of scalar instructions over the table of primitives, in topological order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autodiff.primitives import Primitive
+
+Array = NDArray[Any]
+
+CONSTANT, SHARED, BATCHED = range(3)
+"""Kinds: fixed at tracing; the same for all examples; one number for each example."""
+
+
+class Input(NamedTuple):
+    """Scalars that arrive together, in one vector: an argument, or an array in it."""
+
+    name: str
+    kind: int
+    size: int
+
+
+@dataclass
+class Program:
+    """Scalar instructions in topological order.
+
+    Scalars are numbered: first those of the inputs, in order, then the constants, then the result
+    of each instruction.
+
+    Attributes:
+        inputs: where the first scalars come from.
+        constants: numbers fixed at tracing.
+        operations: the primitive of each instruction.
+        operands: the numbers of its operands, one for each slot.
+        scopes, names: where each instruction was recorded, and what its result is called, if it is.
+        outputs: the numbers of the results.
+    """
+
+    inputs: list[Input]
+    constants: list[float]
+    operations: list[Primitive] = field(default_factory=list)
+    operands: list[tuple[int, ...]] = field(default_factory=list)
+    scopes: list[str] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    outputs: list[int] = field(default_factory=list)
+
+    @property
+    def input_size(self) -> int:
+        """How many scalars the inputs hold."""
+        return sum(block.size for block in self.inputs)
+
+    @property
+    def first(self) -> int:
+        """The number of the first instruction's result."""
+        return self.input_size + len(self.constants)
+
+    def kinds(self) -> list[int]:
+        """The kind of every scalar: that of the operand that varies most."""
+        kinds = [block.kind for block in self.inputs for _ in range(block.size)]
+        kinds += [CONSTANT] * len(self.constants)
+        for operands in self.operands:
+            kinds.append(max([kinds[operand] for operand in operands]))
+        return kinds
+
+    def append(
+        self, operation: Primitive, operands: tuple[int, ...], scope: str = "", name: str = ""
+    ) -> int:
+        """Add an instruction and give the number of its result."""
+        self.operations.append(operation)
+        self.operands.append(operands)
+        self.scopes.append(scope)
+        self.names.append(name)
+        return self.first + len(self.operations) - 1
+
+
+def interpret(program: Program, inputs: Sequence[Sequence[Any]]) -> list[Any]:
+    """The outputs for one example, instruction by instruction: the meaning of a program.
+
+    Args:
+        inputs: for each input its numbers.
+    """
+    numbers: list[Any] = [float(number) for block in inputs for number in block]
+    numbers += program.constants
+    for operation, operands in zip(program.operations, program.operands, strict=True):
+        numbers.append(operation.evaluate([numbers[operand] for operand in operands]))
+    return [numbers[output] for output in program.outputs]
+
+
+def statistics(program: Program) -> dict[str, int]:
+    """How many scalars and instructions a program has."""
+    edges = int(np.sum([len(operands) for operands in program.operands], dtype=int))
+    return {
+        "scalars": program.input_size + len(program.operations),
+        "instructions": len(program.operations),
+        "operands": edges,
+    }

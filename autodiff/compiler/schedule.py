@@ -1,0 +1,466 @@
+"""Schedule: scalar instructions of one kind, side by side, become one vector instruction.
+
+Instructions of the same depth do not need each other. Those with the same operation, whose operands
+come from the same blocks, are computed at once (Neubig, Goldberg and Dyer, On-the-fly operation
+batching in dynamic computation graphs, 2017; superword-level parallelism in compilers). Dot
+products that pair every one of some rows with every one of some columns are a matrix product.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autodiff import primitives
+from autodiff.compiler.program import BATCHED, CONSTANT, Program
+from autodiff.primitives import Primitive
+
+Indices = NDArray[np.int64]
+
+CONSTANTS = -1
+"""The block of a view that reads constants."""
+FULL_ENOUGH = 0.3
+"""Ragged dot products are padded with zeros if at least this share of the terms is not padding."""
+
+
+class Block(NamedTuple):
+    """A vector of scalars, computed together; with one column for each example if batched."""
+
+    name: str
+    kind: int
+    size: int
+    scope: str
+
+
+class View(NamedTuple):
+    """What an instruction reads: elements of one block, in an order and shape of its own."""
+
+    block: int
+    indices: Indices
+
+
+class Elementwise(NamedTuple):
+    """A primitive on vectors; for a variadic primitive one view, with its operands as rows."""
+
+    primitive: Primitive
+    views: tuple[View, ...]
+    block: int
+
+
+class Contraction(NamedTuple):
+    """Σ over k of left[g, i, k] · right[g, j, k], for all g, i and j: matrix products."""
+
+    left: View
+    right: View
+    block: int
+
+
+class Sum(NamedTuple):
+    """The sum of the rows of a view."""
+
+    view: View
+    block: int
+
+
+class Pack(NamedTuple):
+    """Elements of several blocks put into one; ``places`` says where each piece goes."""
+
+    views: tuple[View, ...]
+    places: tuple[Indices, ...]
+    block: int
+
+
+Instruction = Elementwise | Contraction | Sum | Pack
+
+
+@dataclass
+class VectorProgram:
+    """Instructions on blocks. The first blocks are the inputs of the scalar program."""
+
+    constants: NDArray[Any]
+    blocks: list[Block] = field(default_factory=list)
+    inputs: int = 0
+    instructions: list[Instruction] = field(default_factory=list)
+    outputs: View = field(default_factory=lambda: View(CONSTANTS, np.zeros(0, np.int64)))
+    first_output: View = field(default_factory=lambda: View(CONSTANTS, np.zeros(0, np.int64)))
+    scalars: int = 0
+
+
+def schedule(program: Program) -> VectorProgram:
+    """The vector program of a simplified scalar program, level by level."""
+    return _Scheduler(program).run()
+
+
+def interpret_vectors(program: VectorProgram, inputs: Sequence[Any]) -> Any:
+    """The outputs, by NumPy's fancy indexing alone: what a vector program means.
+
+    Args:
+        inputs: for each input block an array of shape (size,), or (size, examples) if batched.
+    """
+    from autodiff.mathematics import ARRAY
+
+    values = list(inputs)
+
+    def read(view: View) -> Any:
+        if view.block == CONSTANTS:
+            return program.constants[view.indices][..., None]
+        block = values[view.block][view.indices]
+        return block if program.blocks[view.block].kind == BATCHED else block[..., None]
+
+    for instruction in program.instructions:
+        block = program.blocks[instruction.block]
+        if isinstance(instruction, Elementwise):
+            operands = [read(view) for view in instruction.views]
+            if instruction.primitive.arity is None:
+                operands = list(operands[0])
+            result = instruction.primitive.value(ARRAY, *operands)
+        elif isinstance(instruction, Contraction):
+            left, right = read(instruction.left), read(instruction.right)
+            result = (left[:, :, None] * right[:, None]).sum(3)
+            result = result.reshape(block.size, result.shape[-1])
+        elif isinstance(instruction, Sum):
+            result = read(instruction.view).sum(0)
+        else:
+            pieces = [read(view) for view in instruction.views]
+            result = np.empty((block.size, max(piece.shape[-1] for piece in pieces)))
+            for place, piece in zip(instruction.places, pieces, strict=True):
+                result[place] = piece
+        values.append(result if block.kind == BATCHED else result[..., 0])
+    return read(program.outputs)
+
+
+class _Dot(NamedTuple):
+    """A dot product: the numbers of its factors, ordered by where the right ones are stored."""
+
+    result: int
+    left: Indices
+    right: Indices
+
+
+class _Scheduler:
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        total = program.first + len(program.operations)
+        self.kind = np.array(program.kinds(), np.int8)
+        self.block_of = np.full(total, CONSTANTS)
+        self.offset_of = np.zeros(total, np.int64)
+        self.result = VectorProgram(np.array(program.constants, float))
+        for block in program.inputs:
+            first = sum(b.size for b in self.result.blocks)
+            self._place(np.arange(first, first + block.size), block.name, block.kind)
+        constants = np.arange(program.input_size, program.first)
+        self.offset_of[constants] = constants - program.input_size
+        self.result.inputs = len(program.inputs)
+        self.result.scalars = total
+        self.packs: dict[bytes, View] = {}
+
+    def run(self) -> VectorProgram:
+        for level in self._levels():
+            self._schedule_level(level)
+        if self.program.outputs:
+            self.result.first_output = self._view(np.array(self.program.outputs[:1]))
+            self.result.outputs = self._view(np.array(self.program.outputs))
+        return self.result
+
+    def _levels(self) -> Iterable[list[int]]:
+        first = self.program.first
+        depth = np.zeros(len(self.block_of), np.int64)
+        levels: dict[int, list[int]] = defaultdict(list)
+        for i, operands in enumerate(self.program.operands, start=first):
+            depth[i] = (
+                1 + max([depth[o] for o in operands])
+                if len(operands) < 16
+                else (1 + depth[list(operands)].max())
+            )
+            levels[int(depth[i])].append(i)
+        return (levels[level] for level in sorted(levels))
+
+    def _schedule_level(self, level: list[int]) -> None:
+        groups: dict[Any, list[int]] = defaultdict(list)
+        for i in level:
+            operation, operands = self._instruction(i)
+            blocks = tuple(self.block_of[list(operands)].tolist())
+            if operation.arity is None:
+                blocks = (len(operands), *sorted(set(blocks)))
+            groups[operation.name, *blocks].append(i)
+        dots: dict[tuple[int, int], list[_Dot]] = defaultdict(list)
+        for (name, *_), members in groups.items():
+            if name == "dot":
+                for dot in map(self._dot, members):
+                    dots[self.kind[dot.left[0]], self.kind[dot.right[0]]].append(dot)
+        absorbed: set[int] = set()
+        for kinds, members_of_kind in dots.items():
+            if kinds[0] != BATCHED and len({len(dot.right) for dot in members_of_kind}) > 1:
+                members_of_kind = self._padded(members_of_kind, self._short_rows(groups, kinds))
+                absorbed.update(dot.result for dot in members_of_kind)
+            self._schedule_dots(members_of_kind, kinds[0] == BATCHED)
+        for (name, *_), members in groups.items():
+            members = [i for i in members if i not in absorbed]
+            if name == "fsum":
+                self._schedule_sums(members)
+            elif name != "dot" and members:
+                self._schedule_elementwise(members)
+
+    def _instruction(self, i: int) -> tuple[Primitive, tuple[int, ...]]:
+        at = i - self.program.first
+        return self.program.operations[at], self.program.operands[at]
+
+    # --------------------------------------------------------------------------------- blocks
+
+    def _place(self, results: Indices, name: str, kind: int, scope: str = "") -> int:
+        """A new block for these scalars, in this order."""
+        block = len(self.result.blocks)
+        self.block_of[results] = block
+        self.offset_of[results] = np.arange(len(results))
+        self.result.blocks.append(Block(name, kind, len(results), scope))
+        return block
+
+    def _place_results(self, results: Indices, operation: str) -> int:
+        at = (results[results >= 0] - self.program.first).tolist()
+        scopes = {self.program.scopes[i] for i in at}
+        names = {self.program.names[i] for i in at}
+        kind = int(self.kind[results].max())
+        own = names.pop() if len(names) == 1 else ""
+        return self._place(results, own or operation, kind, _common_scope(scopes))
+
+    def _view(self, numbers: Indices) -> View:
+        """How these scalars are read; if they are in several blocks, a block is packed of them."""
+        blocks = self.block_of[numbers]
+        first = int(blocks.flat[0])
+        if (blocks == first).all():
+            return View(first, self.offset_of[numbers])
+        key = numbers.tobytes()
+        if key not in self.packs:
+            self.packs[key] = self._pack(numbers.ravel())
+        return View(self.packs[key].block, self.packs[key].indices.reshape(numbers.shape))
+
+    def _pack(self, numbers: Indices) -> View:
+        blocks = self.block_of[numbers]
+        places = tuple(np.flatnonzero(blocks == block) for block in np.unique(blocks))
+        views = tuple(
+            View(int(blocks[place[0]]), self.offset_of[numbers[place]]) for place in places
+        )
+        block = len(self.result.blocks)
+        kind = int(self.kind[numbers].max())
+        self.result.blocks.append(Block("packed", kind, len(numbers), ""))
+        self.result.instructions.append(Pack(views, places, block))
+        return View(block, np.arange(len(numbers)))
+
+    def _by_storage(self, *columns: Indices) -> Indices:
+        """The order of rows by where their first columns are stored, constants counting last."""
+        keys = []
+        for column in columns:
+            keys += [self.offset_of[column], self.block_of[column]]
+        varying = [k for k, b in zip(keys[::2], keys[1::2], strict=True) if (b >= 0).any()]
+        return np.lexsort(varying[::-1]) if varying else np.arange(len(columns[0]))
+
+    # --------------------------------------------------------------------------- instructions
+
+    def _schedule_elementwise(self, members: list[int]) -> None:
+        operation, _ = self._instruction(members[0])
+        rows = np.array([self._instruction(i)[1] for i in members])
+        order = self._by_storage(*rows.T)
+        rows, results = rows[order], np.array(members)[order]
+        if operation.arity is None:
+            views: tuple[View, ...] = (self._view(rows.T),)
+        else:
+            views = tuple(self._view(column) for column in rows.T)
+        block = self._place_results(results, operation.name)
+        self.result.instructions.append(Elementwise(operation, views, block))
+
+    def _schedule_sums(self, members: list[int]) -> None:
+        rows = np.array([self._instruction(i)[1] for i in members])
+        rows = np.array([row[self._by_storage(row)] for row in rows])
+        order = self._by_storage(rows[:, 0])
+        rows, results = rows[order], np.array(members)[order]
+        view = self._view(rows.T)
+        self.result.instructions.append(Sum(view, self._place_results(results, "sum")))
+
+    def _short_rows(self, groups: dict[Any, list[int]], kinds: tuple[int, int]) -> list[_Dot]:
+        """Multiplications that may be the first row of a triangle: a dot product of one term."""
+        rows = []
+        for (name, *_), members in groups.items():
+            if name == "multiply":
+                for i in members:
+                    left, right = sorted(self._instruction(i)[1], key=lambda o: (self.kind[o], o))
+                    if (self.kind[left], self.kind[right]) == kinds:
+                        rows.append(_Dot(i, np.array([left]), np.array([right])))
+        return rows
+
+    def _dot(self, i: int) -> _Dot:
+        operands = np.array(self._instruction(i)[1])
+        count = len(operands) // 2
+        left, right = operands[:count], operands[count:-1]
+        keys = (self.offset_of[left], self.offset_of[right], self.block_of[right])
+        order = np.lexsort(keys)
+        return _Dot(i, left[order], right[order])
+
+    def _schedule_dots(self, dots: list[_Dot], left_is_batched: bool) -> None:
+        by_length: dict[int, list[_Dot]] = defaultdict(list)
+        for dot in dots:
+            by_length[len(dot.right)].append(dot)
+        for same_length in by_length.values():
+            grids: dict[tuple[int, int], list[_Grid]] = defaultdict(list)
+            for grid in [] if left_is_batched else _grids(same_length):
+                grids[grid.shape].append(grid)
+            alone = grids.pop((1, 1), [])
+            rest = same_length if left_is_batched else [dot for g in alone for dot in g.dots]
+            for equal in grids.values():
+                self._emit_grids(equal)
+            if rest:
+                self._emit_grids([_Grid([d.left], [d.right], [d]) for d in rest])
+
+    def _padded(self, dots: list[_Dot], short_rows: list[_Dot]) -> list[_Dot]:
+        """Dot products over parts of the same right-hand sides, with zeros for what is missing.
+
+        Short rows are taken in where they fit between others.
+        """
+        (zero,) = [i for i, c in enumerate(self.program.constants) if c == 0][:1]
+        zero += self.program.input_size
+        result: list[_Dot] = []
+        are_short = {dot.result for dot in short_rows}
+        for together in _components(dots + short_rows):
+            if all(dot.result in are_short for dot in together):
+                continue
+            union = np.unique(np.concatenate([dot.right for dot in together]))
+            union = union[self._by_storage(union)]
+            terms = sum(len(dot.right) for dot in together)
+            distinct = all(len(np.unique(dot.right)) == len(dot.right) for dot in together)
+            if terms < FULL_ENOUGH * len(union) * len(together) or not distinct:
+                result += [dot for dot in together if dot.result not in are_short]
+                continue
+            place = {int(number): i for i, number in enumerate(union)}
+            for dot in together:
+                left = np.full(len(union), zero)
+                left[[place[int(number)] for number in dot.right]] = dot.left
+                result.append(_Dot(dot.result, left, union))
+        return result
+
+    def _emit_grids(self, grids: list[_Grid]) -> None:
+        """Grids of one shape, stacked: one contraction."""
+        grids = [self._in_storage_order(grid) for grid in grids]
+        order = self._by_storage(
+            np.array([grid.left[0][0] for grid in grids]),
+            np.array([grid.right[0][0] for grid in grids]),
+        )
+        grids = [grids[i] for i in order]
+        left = self._view(np.array([grid.left for grid in grids]))
+        right = self._view(np.array([grid.right for grid in grids]))
+        results = np.concatenate([grid.results() for grid in grids])
+        name = "dot" if grids[0].shape == (1, 1) else "product"
+        known = results[results >= 0]
+        block = self._place_results(known, name)
+        if len(known) < len(results):  # a nearly full grid: some products nobody asked for
+            self.offset_of[known] = np.flatnonzero(results >= 0)
+            self.result.blocks[block] = self.result.blocks[block]._replace(size=len(results))
+        self.result.instructions.append(Contraction(left, right, block))
+
+    def _in_storage_order(self, grid: _Grid) -> _Grid:
+        left = self._by_storage(np.array([row[0] for row in grid.left]))
+        right = self._by_storage(np.array([column[0] for column in grid.right]))
+        return _Grid([grid.left[i] for i in left], [grid.right[j] for j in right], grid.dots)
+
+
+class _Grid(NamedTuple):
+    """Dot products of (nearly) every left row with every right column."""
+
+    left: list[Indices]
+    right: list[Indices]
+    dots: list[_Dot]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return len(self.left), len(self.right)
+
+    def results(self) -> Indices:
+        """The results row by row; -1 for a product that nobody asked for."""
+        row = {key.tobytes(): i for i, key in enumerate(self.left)}
+        column = {key.tobytes(): j for j, key in enumerate(self.right)}
+        results = np.full(self.shape, -1)
+        for dot in self.dots:
+            results[row[dot.left.tobytes()], column[dot.right.tobytes()]] = dot.result
+        return results.ravel()
+
+
+def _grids(dots: list[_Dot]) -> list[_Grid]:
+    """The dot products as grids, each as large as can be; those that fit in none on their own."""
+    grids: list[_Grid] = []
+    left_of: dict[bytes, Indices] = {dot.left.tobytes(): dot.left for dot in dots}
+    right_of: dict[bytes, Indices] = {dot.right.tobytes(): dot.right for dot in dots}
+    roots = _Roots()
+    for dot in dots:
+        roots.join(("left", dot.left.tobytes()), ("right", dot.right.tobytes()))
+    together: dict[Any, list[_Dot]] = defaultdict(list)
+    for dot in dots:
+        together[roots.find(("left", dot.left.tobytes()))].append(dot)
+    for members in together.values():
+        lefts = [left_of[key] for key in dict.fromkeys(d.left.tobytes() for d in members)]
+        rights = [right_of[key] for key in dict.fromkeys(d.right.tobytes() for d in members)]
+        if len(members) >= 0.5 * len(lefts) * len(rights):
+            grids.append(_Grid(lefts, rights, members))
+        else:
+            grids += [_Grid([dot.left], [dot.right], [dot]) for dot in members]
+    return grids
+
+
+def _components(dots: list[_Dot]) -> list[list[_Dot]]:
+    """Dot products that share right-hand factors, directly or through others."""
+    roots = _Roots()
+    for dot in dots:
+        for number in dot.right.tolist():
+            roots.join(int(dot.right[0]), number)
+    together: dict[Any, list[_Dot]] = defaultdict(list)
+    for dot in dots:
+        together[roots.find(int(dot.right[0]))].append(dot)
+    return list(together.values())
+
+
+class _Roots:
+    """Disjoint sets (Tarjan 1975), with path halving."""
+
+    def __init__(self) -> None:
+        self.parent: dict[Any, Any] = {}
+
+    def find(self, element: Any) -> Any:
+        parent = self.parent
+        parent.setdefault(element, element)
+        while parent[element] != element:
+            parent[element] = parent[parent[element]]
+            element = parent[element]
+        return element
+
+    def join(self, a: Any, b: Any) -> None:
+        self.parent[self.find(b)] = self.find(a)
+
+
+def _common_scope(scopes: set[str]) -> str:
+    """The scope that holds them all."""
+    split = [scope.split("/") for scope in scopes]
+    common = []
+    for parts in zip(*split, strict=False):
+        if len(set(parts)) > 1:
+            break
+        common.append(parts[0])
+    return "/".join(common)
+
+
+__all__ = [
+    "CONSTANT",
+    "CONSTANTS",
+    "Block",
+    "Contraction",
+    "Elementwise",
+    "Instruction",
+    "Pack",
+    "Sum",
+    "VectorProgram",
+    "View",
+    "interpret_vectors",
+    "primitives",
+    "schedule",
+]  # fmt: skip

@@ -1,0 +1,371 @@
+"""Simplify: shared subexpressions once, and chains of + and × as sums and dot products.
+
+Two passes. ``share`` rewrites trivial operations and computes equal expressions once.
+``gather_sums`` turns additions, however they were written, into n-ary sums and dot products, the
+form in which the schedule finds matrix products.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import NamedTuple
+
+from autodiff import primitives
+from autodiff.compiler.program import BATCHED, Program
+
+_ADDITIVE = (primitives.add, primitives.subtract, primitives.dot, primitives.fsum)
+_COMMUTATIVE = (primitives.add, primitives.multiply)
+SMALLEST_DOT = 3
+"""Fewer products are written out as multiplications and additions."""
+
+
+def simplify(program: Program) -> Program:
+    """All passes in turn; equal expressions may appear again where sums are written out."""
+    return share(gather_sums(share(program)))
+
+
+# ---------------------------------------------------------------------------------------- share
+
+
+def share(program: Program) -> Program:
+    """Rewrite trivial operations, and compute equal expressions once.
+
+    1·a, a + 0 and a¹ are a; a² is a·a, a⁻¹ is 1/a and a to the power ½ its square root.
+    """
+    result = Program(list(program.inputs), list(program.constants))
+    one = _constant_place(result, 1.0)
+    zero = _constant_place(result, 0.0)
+    shift = result.first - program.first
+    new = list(range(program.first))
+    found: dict[tuple[object, ...], int] = {}
+    constants = {program.input_size + i: c for i, c in enumerate(result.constants)}
+    for operation, old_operands, scope, name in zip(
+        program.operations, program.operands, program.scopes, program.names, strict=True
+    ):
+        operands = tuple([new[operand] for operand in old_operands])
+        same = _trivial(operation, operands, zero, one)
+        if same is not None:
+            new.append(same)
+            continue
+        if operation is primitives.power and operands[1] in constants:
+            operation, operands = _whole_power(operation, operands, constants[operands[1]], one)
+            if operation is primitives.identity:
+                new.append(operands[0])
+                continue
+        if operation in _COMMUTATIVE and operands[0] > operands[1]:
+            operands = (operands[1], operands[0])
+        key = (operation.name, *operands)
+        place = found.get(key)
+        if place is None:
+            place = found[key] = result.append(operation, operands, scope, name)
+        new.append(place)
+    assert shift >= 0
+    result.outputs = [new[output] for output in program.outputs]
+    return result
+
+
+def _constant_place(program: Program, number: float) -> int:
+    """The number of a constant, which is added if it is not there; only before instructions."""
+    if number not in program.constants:
+        program.constants.append(number)
+    return program.input_size + program.constants.index(number)
+
+
+def _trivial(
+    operation: primitives.Primitive, operands: tuple[int, ...], zero: int, one: int
+) -> int | None:
+    """The operand that the operation gives back unchanged, if it does."""
+    if operation is primitives.identity:
+        return operands[0]
+    if operation is primitives.multiply and one in operands:
+        return operands[1] if operands[0] == one else operands[0]
+    if operation is primitives.add and zero in operands:
+        return operands[1] if operands[0] == zero else operands[0]
+    if operation is primitives.subtract and operands[1] == zero:
+        return operands[0]
+    if operation is primitives.divide and operands[1] == one:
+        return operands[0]
+    return None
+
+
+def _whole_power(
+    operation: primitives.Primitive, operands: tuple[int, ...], exponent: float, one: int
+) -> tuple[primitives.Primitive, tuple[int, ...]]:
+    base = operands[0]
+    if exponent == 1:
+        return primitives.identity, (base,)
+    if exponent == 2:
+        return primitives.multiply, (base, base)
+    if exponent == -1:
+        return primitives.divide, (one, base)
+    if exponent == 0.5:
+        return primitives.sqrt, (base,)
+    return operation, operands
+
+
+# ----------------------------------------------------------------------------------- gather sums
+
+
+class _Key(NamedTuple):
+    """What terms of a sum have in common that become one dot product or one sum."""
+
+    depth: int
+    is_product: bool
+    kinds: tuple[int, int]
+    sign: int
+
+
+class _Terms:
+    """A sum as a multiset of terms, split by depth and kind of the operands.
+
+    ``level`` is one more than the depth of the deepest operand. A sum takes in another only at its
+    own level, so that a layer's dot product is not torn apart by what the next layer adds to it.
+    """
+
+    __slots__ = ("groups", "level", "name", "scope")
+
+    def __init__(self, scope: str, name: str) -> None:
+        self.groups: dict[_Key, tuple[list[int], list[int]]] = {}
+        self.level = 0
+        self.scope = scope
+        self.name = name
+
+    def add(self, key: _Key, left: int, right: int) -> None:
+        group = self.groups.get(key)
+        if group is None:
+            group = self.groups[key] = ([], [])
+        group[0].append(left)
+        if key.is_product:
+            group[1].append(right)
+        self.level = max(self.level, key.depth + 1)
+
+    def take(self, other: _Terms, sign: int) -> None:
+        """Move another sum's terms into this one; the larger of the two keeps its lists."""
+        groups = other.groups
+        if sign < 0:
+            groups = {key._replace(sign=-key.sign): group for key, group in groups.items()}
+        if len(self.groups) == 0:
+            self.groups = groups
+        else:
+            for key, (lefts, rights) in groups.items():
+                mine = self.groups.setdefault(key, ([], []))
+                if len(mine[0]) < len(lefts):
+                    mine, (lefts, rights) = (lefts, rights), mine
+                    self.groups[key] = mine
+                mine[0].extend(lefts)
+                mine[1].extend(rights)
+        self.level = max(self.level, other.level)
+
+
+def gather_sums(program: Program) -> Program:
+    """Additions as n-ary sums, sums of products as dot products, and nothing that is not needed."""
+    return _Gatherer(program).run()
+
+
+class _Gatherer:
+    """One walk over a program; products and sums are held back until somebody needs their value."""
+
+    def __init__(self, program: Program) -> None:
+        self.old = program
+        self.new = Program(list(program.inputs), list(program.constants))
+        self.uses = [0] * (program.first + len(program.operations))
+        for operands in program.operands:
+            for operand in operands:
+                self.uses[operand] += 1
+        for output in program.outputs:
+            self.uses[output] += 2  # its value is needed as such
+        self.place: list[int] = list(range(program.first))
+        self.place += [-1] * len(program.operations)
+        self.kind: list[int] = self.new.kinds()
+        self.depth: list[int] = [0] * program.first
+        self.sums: dict[int, _Terms] = {}
+        self.zero = {program.input_size + i for i, c in enumerate(program.constants) if c == 0}
+
+    def run(self) -> Program:
+        for i, operation in enumerate(self.old.operations, start=self.old.first):
+            if operation in _ADDITIVE:
+                self.sums[i] = self._terms(i)
+            elif not self._is_held_back(i):
+                self._emit(i)
+        self.new.outputs = [self.value(output) for output in self.old.outputs]
+        return _without_dead_code(self.new)
+
+    def value(self, i: int) -> int:
+        """The number, in the new program, of a scalar of the old one."""
+        if self.place[i] < 0:
+            if i in self.sums:
+                self.place[i] = self._emit_sum(self.sums.pop(i))
+            else:
+                self._emit(i)
+        return self.place[i]
+
+    def _is_held_back(self, i: int) -> bool:
+        """A product is not computed before it is known whether it is a term of a sum."""
+        return self._operation(i) is primitives.multiply
+
+    def _operation(self, i: int) -> primitives.Primitive | None:
+        return self.old.operations[i - self.old.first] if i >= self.old.first else None
+
+    def _emit(self, i: int) -> None:
+        at = i - self.old.first
+        operands = tuple([self.value(operand) for operand in self.old.operands[at]])
+        self.place[i] = self._append(
+            self.old.operations[at], operands, self.old.scopes[at], self.old.names[at]
+        )
+
+    def _append(
+        self, operation: primitives.Primitive, operands: tuple[int, ...], scope: str, name: str
+    ) -> int:
+        self.kind.append(max([self.kind[operand] for operand in operands]))
+        self.depth.append(1 + max([self.depth[operand] for operand in operands]))
+        return self.new.append(operation, operands, scope, name)
+
+    # -------------------------------------------------------------------------- one sum
+
+    def _terms(self, i: int) -> _Terms:
+        at = i - self.old.first
+        terms = _Terms(self.old.scopes[at], self.old.names[at])
+        sums: list[tuple[int, int]] = []
+        for sign, left, right in self._signed_terms(i):
+            if right >= 0:
+                self._add_product(terms, sign, left, right)
+            elif left in self.zero:
+                continue
+            elif self.uses[left] == 1 and left in self.sums:
+                sums.append((sign, left))
+            elif self.uses[left] == 1 and self._operation(left) is primitives.multiply:
+                self._add_product(terms, sign, *self.old.operands[left - self.old.first])
+            else:
+                self._add_plain(terms, sign, left)
+        self._take_in(terms, sums)
+        return terms
+
+    def _signed_terms(self, i: int) -> Iterable[tuple[int, int, int]]:
+        """(sign, factor, factor), or (sign, term, -1), in the numbers of the old program."""
+        operation, operands = self._operation(i), self.old.operands[i - self.old.first]
+        if operation is primitives.dot:
+            count = len(operands) // 2
+            yield from (
+                (1, a, b) for a, b in zip(operands[:count], operands[count:-1], strict=True)
+            )
+            yield 1, operands[-1], -1
+        else:
+            last = -1 if operation is primitives.subtract else 1
+            for term in operands[:-1]:
+                yield 1, term, -1
+            yield last, operands[-1], -1
+
+    def _take_in(self, terms: _Terms, sums: list[tuple[int, int]]) -> None:
+        """Take in the one sum that is at this level; others stay what they are, single terms."""
+        highest = max([self.sums[child].level for _, child in sums], default=-1)
+        at_level = [child for _, child in sums if self.sums[child].level == highest]
+        fits = len(at_level) == 1 and highest >= terms.level
+        for sign, child in sums:
+            if fits and child == at_level[0]:
+                continue
+            self._add_plain(terms, sign, child)
+        if fits:
+            (sign,) = [sign for sign, child in sums if child == at_level[0]]
+            if highest >= terms.level:
+                terms.take(self.sums.pop(at_level[0]), sign)
+            else:
+                self._add_plain(terms, sign, at_level[0])
+
+    def _add_product(self, terms: _Terms, sign: int, left: int, right: int) -> None:
+        a, b = self.value(left), self.value(right)
+        if (self.kind[a], a) > (self.kind[b], b):
+            a, b = b, a
+        key = _Key(max(self.depth[a], self.depth[b]), True, (self.kind[a], self.kind[b]), sign)
+        terms.add(key, a, b)
+
+    def _add_plain(self, terms: _Terms, sign: int, term: int) -> None:
+        a = self.value(term)
+        terms.add(_Key(self.depth[a], False, (self.kind[a], self.kind[a]), sign), a, -1)
+
+    def _emit_sum(self, terms: _Terms) -> int:
+        """One dot product or sum for each group, and what adds them up."""
+        parts: list[tuple[int, int]] = []
+        for key, (lefts, rights) in sorted(terms.groups.items(), key=lambda item: item[0]):
+            if key.is_product:
+                parts += self._emit_products(terms, key, lefts, rights)
+            elif len(lefts) > SMALLEST_DOT:
+                parts.append(
+                    (key.sign, self._append(primitives.fsum, tuple(lefts), terms.scope, ""))
+                )
+            else:
+                parts += [(key.sign, left) for left in lefts]
+        parts.sort(key=lambda part: (-part[0], self.depth[part[1]]))
+        return self._add_up(terms, parts)
+
+    def _emit_products(
+        self, terms: _Terms, key: _Key, lefts: list[int], rights: list[int]
+    ) -> list[tuple[int, int]]:
+        if len(lefts) >= SMALLEST_DOT or (
+            len(lefts) > 1 and key.kinds[0] < key.kinds[1] == BATCHED
+        ):
+            operands = (*lefts, *rights, min(self.zero))
+            return [(key.sign, self._append(primitives.dot, operands, terms.scope, ""))]
+        return [
+            (key.sign, self._append(primitives.multiply, (a, b), terms.scope, ""))
+            for a, b in zip(lefts, rights, strict=True)
+        ]
+
+    def _add_up(self, terms: _Terms, parts: list[tuple[int, int]]) -> int:
+        if not parts:
+            return min(self.zero)
+        (sign, total), *others = parts
+        if sign < 0:
+            total = self._append(primitives.negate, (total,), terms.scope, "")
+        for sign, part in others:
+            operation = primitives.add if sign > 0 else primitives.subtract
+            total = self._append(operation, (total, part), terms.scope, "")
+        if total >= self.new.first and terms.name:
+            self.new.names[total - self.new.first] = terms.name
+        return total
+
+
+def in_reading_order(program: Program, which: int) -> list[int]:
+    """An order for the scalars of an input in which dot products read them one after another."""
+    start = sum(block.size for block in program.inputs[:which])
+    size = program.inputs[which].size
+    seen: dict[int, None] = {}
+    for first in (True, False):  # dot products before all others
+        for operation, operands in zip(program.operations, program.operands, strict=True):
+            if (operation is primitives.dot) is first:
+                seen.update((o - start, None) for o in operands if 0 <= o - start < size)
+    seen.update((i, None) for i in range(size))
+    return list(seen)
+
+
+def reordered(program: Program, which: int, order: list[int]) -> Program:
+    """The same program with the scalars of one input in another order."""
+    start = sum(block.size for block in program.inputs[:which])
+    new = list(range(program.first + len(program.operations)))
+    for place, old in enumerate(order):
+        new[start + old] = start + place
+    operands = [tuple([new[o] for o in row]) for row in program.operands]
+    outputs = [new[output] for output in program.outputs]
+    return replace(program, operands=operands, outputs=outputs)
+
+
+def _without_dead_code(program: Program) -> Program:
+    """Only the instructions that the outputs need."""
+    first = program.first
+    needed = [False] * (first + len(program.operations))
+    for output in program.outputs:
+        needed[output] = True
+    for i in range(len(needed) - 1, first - 1, -1):
+        if needed[i]:
+            for operand in program.operands[i - first]:
+                needed[operand] = True
+    result = Program(program.inputs, program.constants)
+    place = list(range(first))
+    for at, operation in enumerate(program.operations):
+        place.append(-1)
+        if needed[first + at]:
+            operands = tuple([place[operand] for operand in program.operands[at]])
+            scope, name = program.scopes[at], program.names[at]
+            place[-1] = result.append(operation, operands, scope, name)
+    result.outputs = [place[output] for output in program.outputs]
+    return result

@@ -1,0 +1,150 @@
+"""Straight-line Python on floats: the second emitter, for narrow graphs without examples.
+
+Each scalar instruction is one statement, forward and then in reverse. The rules are those of the
+table, applied to names.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from autodiff import primitives
+from autodiff.compiler.emit import Source, functions
+from autodiff.compiler.program import Program
+from autodiff.formula import FORMULA, Formula, as_formula
+from autodiff.mathematics import FLOAT
+
+TERMS_IN_A_LINE = 50
+
+
+def emit_straight(program: Program, wanted: Sequence[int] | None = None) -> Source:
+    """The source of ``run(*inputs)``, whose inputs and gradients are lists of floats.
+
+    Args:
+        wanted: inputs whose gradients are returned after the list of outputs; None: outputs alone.
+    """
+    return _Straight(program, wanted).run()
+
+
+def namespace() -> dict[str, Any]:
+    """The globals of a generated function."""
+    return {**functions(FLOAT), "abs": abs, "nan": float("nan")}
+
+
+class _Straight:
+    def __init__(self, program: Program, wanted: Sequence[int] | None) -> None:
+        self.program = program
+        self.wanted = wanted
+        self.lines: list[str] = []
+        self.inputs: list[list[str]] = []
+        self.names: list[str] = []
+        self.taken = set(namespace()) | {"run"}
+        for i, block in enumerate(program.inputs):
+            base = self._unique(re.sub(r"\W+", "_", block.name))
+            self.inputs.append([f"{base}{k}" for k in range(block.size)])
+            self.names += self.inputs[i]
+            self.taken.update(self.inputs[i])
+        self.names += [str(as_formula(constant)) for constant in program.constants]
+
+    def _unique(self, name: str) -> str:
+        while any(other.startswith(name) for other in self.taken):
+            name += "_"
+        self.taken.add(name)
+        return name
+
+    def run(self) -> Source:
+        program = self.program
+        arguments = [f"arg{i}" for i in range(len(program.inputs))]
+        for argument, names in zip(arguments, self.inputs, strict=True):
+            if names:
+                self.lines.append(f"{', '.join(names)}, = {argument}")
+        scope = ""
+        for at, (operation, operands) in enumerate(
+            zip(program.operations, program.operands, strict=True)
+        ):
+            if program.scopes[at] != scope:
+                scope = program.scopes[at]
+                self.lines.append(f"# {scope}" if scope else "")
+            self.names.append(self._result_name(at))
+            self._forward(operation, [self.names[o] for o in operands], self.names[-1])
+        results = [f"[{', '.join(self.names[output] for output in program.outputs)}]"]
+        if self.wanted is not None:
+            results += self._adjoint(self.wanted)
+        self.lines.append(f"return {', '.join(results)}")
+        body = "\n".join(f"    {line}" if line else "" for line in self.lines)
+        return Source(f"def run({', '.join(arguments)}):\n{body}\n")
+
+    def _result_name(self, at: int) -> str:
+        given = re.sub(r"\W+", "_", self.program.names[at]).strip("_")
+        if given and given.isidentifier() and given not in self.taken:
+            self.taken.add(given)
+            return given
+        return f"v{at}" if f"v{at}" not in self.taken else f"v{at}_"
+
+    def _forward(self, operation: primitives.Primitive, operands: list[str], name: str) -> None:
+        if operation is primitives.dot:
+            count = len(operands) // 2
+            pairs = zip(operands[:count], operands[count:-1], strict=True)
+            self._sum(name, [f"{a} * {b}" for a, b in pairs] + operands[-1:])
+        elif operation is primitives.fsum:
+            self._sum(name, operands)
+        else:
+            formulas = [_atom(operand) for operand in operands]
+            value = str(as_formula(operation.value(FORMULA, *formulas)))
+            is_comparison = operation.name in ("less", "less_equal", "greater", "greater_equal")
+            self.lines.append(f"{name} = {f'float({value})' if is_comparison else value}")
+
+    def _sum(self, name: str, terms: list[str]) -> None:
+        terms = [term for term in terms if term not in ("0", "0.0", "-0.0")]
+        for start in range(0, len(terms), TERMS_IN_A_LINE):
+            sign = "+=" if start else "="
+            self.lines.append(f"{name} {sign} {' + '.join(terms[start : start + TERMS_IN_A_LINE])}")
+
+    def _adjoint(self, wanted: Sequence[int]) -> list[str]:
+        program, first = self.program, self.program.first
+        varies = [False] * (first + len(program.operations))
+        starts = [0]
+        for block in program.inputs:
+            starts.append(starts[-1] + block.size)
+        for i in wanted:
+            varies[starts[i] : starts[i + 1]] = [True] * program.inputs[i].size
+        for i, operands in enumerate(program.operands, start=first):
+            varies[i] = any(varies[operand] for operand in operands)
+        self.lines += ["", "# the chain rule, from the output back to the inputs"]
+        gradients: dict[int, str] = {}
+        if program.outputs and varies[program.outputs[0]]:
+            self._contribute(gradients, program.outputs[0], "1.0")
+        for i in range(len(varies) - 1, first - 1, -1):
+            if i in gradients:
+                self._backward(i, gradients, varies)
+        return [
+            f"[{', '.join(gradients.get(k, '0.0') for k in range(starts[i], starts[i + 1]))}]"
+            for i in wanted
+        ]
+
+    def _backward(self, i: int, gradients: dict[int, str], varies: list[bool]) -> None:
+        at = i - self.program.first
+        operation, operands = self.program.operations[at], self.program.operands[at]
+        flags = [varies[operand] for operand in operands]
+        formulas = [_atom(self.names[operand]) for operand in operands]
+        partials = operation.partial_derivatives(FORMULA, _atom(self.names[i]), formulas, flags)
+        if operation is primitives.logsumexp:
+            self.lines.append(f"shares = softmax(({', '.join(map(str, formulas))},))")
+            partials = [Formula(f"shares[{k}]") for k in range(len(operands))]
+        d = Formula(gradients[i])
+        for operand, partial, varying in zip(operands, partials, flags, strict=True):
+            if varying and not (isinstance(partial, int) and partial == 0):
+                self._contribute(gradients, operand, str(as_formula(d * partial)))
+
+    def _contribute(self, gradients: dict[int, str], i: int, text: str) -> None:
+        if i in gradients:
+            self.lines.append(f"{gradients[i]} += {text}")
+        else:
+            gradients[i] = f"d_{self.names[i]}"
+            self.lines.append(f"{gradients[i]} = {text}")
+
+
+def _atom(text: str) -> Formula:
+    return Formula(text, 3) if text.startswith("-") else Formula(text)

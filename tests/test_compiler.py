@@ -1,0 +1,492 @@
+"""Compiled programs against the eager engine: values and gradients, in every mode, pass by pass."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import autodiff as ad
+from autodiff import Value, compile, grad, hessian, value_and_grad
+from autodiff.compiler.program import interpret
+from autodiff.compiler.schedule import interpret_vectors, schedule
+from autodiff.compiler.simplify import gather_sums, share, simplify
+from autodiff.compiler.trace import Parameter, trace
+from autodiff.testing import Example, expressions_at_points
+
+NAMES = (
+    "add", "subtract", "multiply", "divide", "negate", "exp", "log", "sqrt", "sin", "tanh",
+    "sigmoid", "softplus", "relu", "abs", "maximum", "minimum", "atan2", "hypot", "power",
+    "logsumexp", "fsum", "where",
+)  # fmt: skip
+expressions = expressions_at_points(operations=NAMES)
+
+
+def size(example: Example, point: list[float]) -> float:
+    """How large the numbers get on the way: what rounding errors are proportional to."""
+    leaves = [Value(x) for x in point]
+    root = example.expression(leaves)
+    graph = ad.Graph(root)
+    values = max(abs(graph.value(node)) for node in graph.nodes)
+    sizes = dict.fromkeys(graph.nodes, 0.0)
+    sizes[root] = 1.0
+    for edge in reversed(graph.edges):
+        sizes[edge.tail] += abs(edge.local) * sizes[edge.head]
+    return max(1.0, values) * max(1.0, *sizes.values())
+
+
+@pytest.mark.parametrize("mode", ["vector", "python", "auto"])
+@given(expressions)
+def test_random_expressions(mode: str, example: Example) -> None:
+    f = compile(example.expression, mode=mode)
+    value, gradient = f.value_and_grad(example.point)
+    expected, slopes = value_and_grad(example.expression)(example.point)
+    tolerance = 1e-10 * size(example, example.point)
+    assert abs(value - expected) <= tolerance
+    assert np.abs(np.subtract(gradient, slopes)).max() <= tolerance
+    assert abs(f(example.point) - expected) <= tolerance
+
+
+def nearby(example: Example, shifts: list[int]) -> np.ndarray:
+    """Points at which the expression is defined, among a few around the example's."""
+    rows = []
+    for shift in shifts:
+        row = [x + 1e-3 * shift for x in example.point]
+        try:
+            value_and_grad(example.expression)(row)
+        except (ValueError, ArithmeticError):
+            continue
+        rows.append(row)
+    return np.array(rows).reshape(-1, len(example.point))
+
+
+@given(expressions, st.lists(st.integers(-3, 3), max_size=4), st.integers(0, 4))
+def test_random_expressions_in_batches(example: Example, shifts: list[int], shared: int) -> None:
+    """The first arguments are the same for all examples, the others have a batch axis."""
+    points = nearby(example, shifts)
+    shared = min(shared, points.shape[1])
+    points[:, :shared] = example.point[:shared]
+
+    def function(p: Any, x: Any) -> Any:
+        return example.expression([*p, *x])
+
+    f = compile(function, batched="x")
+    p, x = points[0, :shared] if len(points) else np.zeros(shared), points[:, shared:]
+    losses, (dp, dx) = f.value_and_grad(p, x, argnums=(0, 1))
+    assert losses.shape == (len(points),)
+    expected = [value_and_grad(function, (0, 1))(p, row) for row in x]
+    tolerance = 1e-10 * max([size(example, row) for row in points.tolist()], default=1.0)
+    for i, (value, (_, slope)) in enumerate(expected):
+        assert abs(losses[i] - value) <= tolerance
+        np.testing.assert_allclose(dx[i], slope, atol=tolerance, rtol=0)
+    total = sum((g[0] for _, g in expected), np.zeros(shared))
+    np.testing.assert_allclose(dp, total, atol=tolerance * max(1, len(x)), rtol=0)
+    assert dx.shape == x.shape
+
+
+@given(expressions, st.integers(1, 3))
+def test_every_pass_keeps_the_meaning(example: Example, outputs: int) -> None:
+    """Traced, shared, gathered and scheduled, by the slow interpreters; several outputs."""
+    expression = example.expression
+
+    def function(x: Any) -> Any:
+        results = [expression(x), x[0] + x[-1], expression(x) * x[0]]
+        return results[:outputs]
+
+    program = trace(function, [Parameter("x", example.point, False)]).program
+    expected = [float(y) for y in function(example.point)]
+    tolerance = 1e-10 * size(example, example.point) * (1 + abs(example.point[0]))
+    for passed in (program, share(program), gather_sums(program), simplify(program)):
+        assert np.abs(np.subtract(interpret(passed, [example.point]), expected)).max() <= tolerance
+    vectors = schedule(simplify(program))
+    computed = interpret_vectors(vectors, [np.array(example.point)])
+    assert np.abs(np.ravel(computed) - expected).max() <= tolerance
+
+
+@given(expressions_at_points(max_steps=6, operations=("add", "multiply", "sin", "exp", "divide")))
+def test_second_derivatives_compile(example: Example) -> None:
+    expected = hessian(example.expression)(example.point)
+    for mode in ("vector", "python"):
+        computed = compile(hessian(example.expression), mode=mode)(example.point)
+        scale = max(1.0, *np.abs(expected).ravel()) * size(example, example.point)
+        np.testing.assert_allclose(computed, expected, atol=1e-10 * scale, rtol=0)
+
+
+# ----------------------------------------------------------------------------- what is found
+
+GENERATOR = np.random.default_rng(0)
+
+
+def chained(w: Any, x: Any) -> Any:
+    total = w[0] * x[0]
+    for a, b in zip(w[1:], x[1:], strict=True):
+        total = total + a * b
+    return total
+
+
+def shuffled(w: Any, x: Any) -> Any:
+    order = np.random.default_rng(len(w)).permutation(len(w))
+    return chained([w[i] for i in order], [x[i] for i in order])
+
+
+SUMS = {
+    "dot": ad.dot,
+    "sum": lambda w, x: sum(a * b for a, b in zip(w, x, strict=True)),
+    "fsum": lambda w, x: ad.fsum(a * b for a, b in zip(w, x, strict=True)),
+    "chained": chained,
+    "shuffled": shuffled,
+    "matrix": lambda w, x: np.asarray(w) @ np.asarray(x),
+}
+
+
+def perceptron(weighted_sum: Any) -> Any:
+    def loss(p: Any, x: Any, t: Any) -> Any:
+        signal = list(x)
+        for k in range(len(p) // 2):
+            w, b = p[2 * k], p[2 * k + 1]
+            signal = [
+                weighted_sum(list(row), signal) + bias for row, bias in zip(w, b, strict=True)
+            ]
+            if k < len(p) // 2 - 1:
+                signal = [ad.relu(s) for s in signal]
+        return ad.logsumexp(signal) - ad.dot(t, signal)
+
+    return loss
+
+
+def parameters(*sizes: int) -> list[np.ndarray]:
+    made = []
+    for inputs, outputs in itertools.pairwise(sizes):
+        made += [GENERATOR.normal(size=(outputs, inputs)), GENERATOR.normal(size=outputs)]
+    return made
+
+
+def assert_like_eager(
+    function: Any, f: Any, *arguments: Any, batched: tuple[int, ...] = ()
+) -> None:
+    """Value and gradients by every argument, against the eager engine, example by example."""
+    argnums = tuple(range(len(arguments)))
+    value, gradients = f.value_and_grad(*arguments, argnums=argnums)
+    if not batched:
+        expected, slopes = value_and_grad(function, argnums)(*arguments)
+        assert value == pytest.approx(expected, rel=1e-10)
+        for a, b in zip(
+            ad.structure.flatten(gradients)[0], ad.structure.flatten(slopes)[0], strict=True
+        ):
+            assert a == pytest.approx(b, rel=1e-10, abs=1e-10)
+        return
+    examples = len(arguments[batched[0]])
+    singles = [
+        value_and_grad(function, argnums)(
+            *[a[i] if k in batched else a for k, a in enumerate(arguments)]
+        )
+        for i in range(examples)
+    ]
+    np.testing.assert_allclose(value, [single for single, _ in singles], rtol=1e-10)
+    for k in argnums:
+        flat = np.array(ad.structure.flatten(gradients[k])[0], float)
+        rows = [ad.structure.flatten(slopes[k])[0] for _, slopes in singles]
+        expected = np.ravel(rows) if k in batched else np.sum(rows, axis=0)
+        np.testing.assert_allclose(flat, expected, rtol=1e-9, atol=1e-10)
+
+
+@pytest.mark.parametrize("written", SUMS)
+def test_matrix_products_are_found_however_sums_are_written(written: str) -> None:
+    loss = perceptron(SUMS[written])
+    p = parameters(6, 5, 4, 3)
+    x, t = GENERATOR.normal(size=(7, 6)), np.eye(3)[GENERATOR.integers(0, 3, 7)]
+    f = compile(loss, batched=("x", "t"))
+    assert_like_eager(loss, f, p, x, t, batched=(1, 2))
+    assert f.stats["products"] == 3
+    assert f.stats["gathers"] == 0
+    assert f.stats["operations"] <= 13
+
+
+def test_a_residual_connection() -> None:
+    def loss(w: Any, x: Any) -> Any:
+        h = [ad.tanh(s) for s in np.asarray(w[0]) @ x]
+        y = [a + b for a, b in zip(x, np.asarray(w[1]) @ np.array(h), strict=True)]
+        return ad.fsum(a * a for a in y)
+
+    w = GENERATOR.normal(size=(2, 4, 4))
+    x = GENERATOR.normal(size=(5, 4))
+    f = compile(loss, batched="x")
+    assert_like_eager(loss, f, w, x, batched=(1,))
+    assert f.stats["products"] == 2
+
+
+def test_logits_that_the_loss_uses_once_stay_in_their_product() -> None:
+    def loss(w: Any, x: Any, t: Any) -> Any:
+        z = [SUMS["sum"](row, x) for row in w]
+        return (z[0] - t) * (z[0] - t) + z[1] + ad.exp(z[2]) - z[3]
+
+    w, x, t = GENERATOR.normal(size=(4, 6)), GENERATOR.normal(size=(5, 6)), GENERATOR.normal(size=5)
+    f = compile(loss, batched=("x", "t"))
+    assert_like_eager(loss, f, w, x, t, batched=(1, 2))
+    assert f.stats["products"] == 1
+
+
+def test_a_convolution_is_a_matrix_product_over_gathered_columns() -> None:
+    def loss(filters: Any, image: Any) -> Any:
+        total = 0.0
+        for kernel in filters:
+            for i in range(4):
+                for j in range(4):
+                    patch = image[i : i + 3, j : j + 3]
+                    total = total + ad.relu(ad.dot(kernel.ravel(), patch.ravel()))
+        return total
+
+    filters, images = GENERATOR.normal(size=(5, 3, 3)), GENERATOR.normal(size=(3, 6, 6))
+    f = compile(loss, batched="image")
+    assert_like_eager(loss, f, filters, images, batched=(1,))
+    assert f.stats["products"] == 1
+    assert f.stats["operations"] <= 4
+
+
+def test_a_recurrent_chain() -> None:
+    def lstm(p: Any, xs: Any) -> Any:
+        h, c = [0.0] * 3, [0.0] * 3
+        for x in xs:
+            signal = [*x, *h]
+            gates = [[ad.dot(row, signal) for row in w] for w in p]
+            i, o, g = (
+                [f(s) for s in gate]
+                for f, gate in zip((ad.sigmoid, ad.sigmoid, ad.tanh), gates[:3], strict=True)
+            )
+            c = [
+                ad.sigmoid(f) * old + a * b for f, old, a, b in zip(gates[3], c, i, g, strict=True)
+            ]
+            h = [a * ad.tanh(b) for a, b in zip(o, c, strict=True)]
+        return ad.fsum(h)
+
+    p, xs = GENERATOR.normal(size=(4, 3, 5)), GENERATOR.normal(size=(6, 4, 2))
+    f = compile(lstm, batched="xs")
+    assert_like_eager(lstm, f, p, xs, batched=(1,))
+    assert 4 <= f.stats["products"] <= 8
+
+
+def test_triangular_factors_are_padded_to_matrix_products() -> None:
+    def loss(factors: Any, x: Any) -> Any:
+        total = 0.0
+        for lower in factors:
+            y = [ad.dot(lower[i, : i + 1], x[: i + 1]) for i in range(6)]
+            total = total + ad.dot(y, y)
+        return total
+
+    factors, x = GENERATOR.normal(size=(3, 6, 6)), GENERATOR.normal(size=(4, 6))
+    f = compile(loss, batched="x")
+    assert_like_eager(loss, f, factors, x, batched=(1,))
+    assert f.stats["products"] <= 2
+    assert f.stats["operations"] <= 6
+
+
+def test_outer_products() -> None:
+    def loss(x: Any, y: Any) -> Any:
+        outer = np.outer(x, y)
+        return ad.fsum(ad.sin(a) for a in outer.ravel())
+
+    x, y = GENERATOR.normal(size=4), GENERATOR.normal(size=5)
+    f = compile(loss)
+    assert_like_eager(loss, f, x, y)
+
+
+def test_a_whole_loss_over_all_examples_in_one_graph() -> None:
+    one = perceptron(ad.dot)
+
+    def loss(p: Any, xs: Any, ts: Any) -> Any:
+        return ad.fsum(one(p, x, t) for x, t in zip(xs, ts, strict=True)) / len(xs)
+
+    p = parameters(3, 4, 3)
+    xs, ts = GENERATOR.normal(size=(6, 3)), np.eye(3)[GENERATOR.integers(0, 3, 6)]
+    f = compile(loss, mode="vector")
+    assert_like_eager(loss, f, p, xs, ts)
+    assert f.stats["operations"] <= 14
+
+
+# ------------------------------------------------------------------------------------ corners
+
+
+@pytest.mark.parametrize("mode", ["vector", "python"])
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: ad.where(x[0] > 0, x[1], x[2]),
+        lambda x: ad.maximum(x[0], x[0] + 0 * x[1]) + ad.minimum(x[1], x[1] * 1),
+        lambda x: ad.relu(x[0]) + abs(x[0]) + x[0] ** 0,
+        lambda x: x[1] ** 2 + x[1] ** 3 + x[1] ** -1 + x[1] ** 0.5 + x[2] ** x[1],
+        lambda x: ad.hypot(x[0], x[0] * 2),
+        lambda x: (x[0] <= 0) * x[1] + (x[1] >= x[2]) * x[2],
+        lambda x: ad.logsumexp([x[1] * 1000, x[2] * 1000, x[0]]),
+        lambda x: ad.tanh(x[1] * 1e4) + ad.sigmoid(-x[2] * 1e4) + ad.softplus(x[1] * 1e4),
+        lambda x: ad.erf(x[1]) + ad.log1p(x[0]) + ad.expm1(x[0]) + ad.atan2(x[1], x[0]),
+        lambda x: 3.0,
+        lambda x: x[1],
+    ],
+)
+def test_corners_are_those_of_the_eager_engine(function: Any, mode: str) -> None:
+    point = [0.0, 1.5, 2.5]
+    assert_like_eager(function, compile(function, mode=mode), point)
+
+
+def test_a_derivative_that_is_infinite_is_infinite() -> None:
+    for mode in ("vector", "python"):
+        value, slope = compile(lambda x: ad.sqrt(x), mode=mode).value_and_grad(0.0)
+        assert (value, slope) == (0.0, math.inf)
+
+
+def test_what_went_wrong_is_named() -> None:
+    def loss(w: Any, x: Any) -> Any:
+        with ad.scope("layer1"):
+            return ad.log(w * x)
+
+    f = compile(loss, batched="x")
+    with pytest.raises(ValueError, match="math domain error") as failure:
+        f(2.0, np.array([1.0, -3.0]))
+    notes = " ".join(failure.value.__notes__)
+    assert "in log(-6.0)" in notes
+    assert "'layer1'" in notes
+    assert "example 1 of 2" in notes
+    with pytest.raises(ZeroDivisionError):
+        compile(lambda x: 1 / x, mode="python")(0.0)
+    with pytest.raises(OverflowError, match="exp is too large"):
+        compile(lambda x: ad.exp(x), mode="vector").value_and_grad(1e4)
+
+
+def test_results_and_structures() -> None:
+    f = compile(lambda p, x: {"sum": p["a"] + x, "pair": (p["b"][0], np.array([x, p["a"]]))})
+    result = f({"a": 1.0, "b": [2]}, 3)
+    assert result["sum"] == 4.0
+    assert result["pair"][0] == 2.0
+    np.testing.assert_array_equal(result["pair"][1], [3.0, 1.0])
+    g = compile(lambda w, x: np.array([[w * x[0], x[1]]]), batched="x")
+    assert g(2.0, np.ones((5, 2))).shape == (5, 1, 2)
+    slopes = compile(lambda p: p["a"] * p["b"][0]).value_and_grad({"a": 2.0, "b": [3.0, 4.0]})[1]
+    assert slopes == {"a": 3.0, "b": [2.0, 0.0]}
+
+
+def test_captured_values_are_read_at_every_call() -> None:
+    w = Value(2.0)
+    f = compile(lambda x: w * x + w)
+    assert f(3.0) == 8.0
+    w.data = 10.0
+    assert f(3.0) == 40.0
+    assert w.grad == 0.0
+
+
+def test_float32() -> None:
+    loss = perceptron(ad.dot)
+    p = [a.astype(np.float32) for a in parameters(6, 5, 3)]
+    x, t = GENERATOR.normal(size=(7, 6)), np.eye(3)[GENERATOR.integers(0, 3, 7)]
+    losses, gradients = compile(loss, batched=("x", "t"), dtype="float32").value_and_grad(p, x, t)
+    exact, exact_gradients = compile(loss, batched=("x", "t")).value_and_grad(p, x, t)
+    assert losses.dtype == gradients[0].dtype == np.float32
+    np.testing.assert_allclose(losses, exact, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(gradients[0], exact_gradients[0], rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("function", "complaint"),
+    [
+        (lambda x: x if x > 0 else -x, "use where"),
+        (lambda x: max(x, 1.0), "use where"),
+        (lambda x: x.data + 1, "asks for the number"),
+        (lambda x: x.item() + 1, "asks for the number"),
+        (lambda x: math.exp(x), "use .data or .item"),
+        (lambda x: x * x.detach(), "asks for the number"),
+        (lambda x: "no", "got the string"),
+    ],
+)
+def test_tracing_refuses_what_needs_a_number(function: Any, complaint: str) -> None:
+    with pytest.raises(TypeError, match=complaint):
+        compile(function)(1.0)
+
+
+def test_the_line_that_branches_is_named() -> None:
+    def function(x: Any) -> Any:
+        if x > 0:
+            return x
+        return -x
+
+    with pytest.raises(
+        TypeError, match=r"test_compiler\.py, `if x > 0:`, decides by a traced value"
+    ):
+        compile(function)(1.0)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "complaint"),
+    [
+        (lambda: compile(3), TypeError, "expected a function, got int"),
+        (lambda: compile(abs, dtype="int8"), ValueError, "float32"),
+        (lambda: compile(lambda x: x, mode="fast"), ValueError, "one of auto, vector, python"),
+        (lambda: compile(lambda x: x, batched="y"), ValueError, "batched names y"),
+        (lambda: compile(lambda x: x).source, RuntimeError, "call it first"),
+        (lambda: compile(lambda x: x)("1"), TypeError, "argument x must be a number"),
+        (lambda: compile(lambda x: x)(np.array(["a"])), TypeError, "real numbers"),
+        (lambda: compile(lambda x: x, batched="x")(1.0), ValueError, "leading axis"),
+        (
+            lambda: compile(lambda x, y: x + y, batched=("x", "y"))(np.ones(2), np.ones(3)),
+            ValueError,
+            "equally many examples, got 2 before 3 in y",
+        ),
+        (lambda: compile(lambda x: [x, x]).value_and_grad(1.0), TypeError, "one scalar result"),
+        (lambda: compile(lambda x: x).value_and_grad(1.0, argnums=1), ValueError, "argnums"),
+        (
+            lambda: compile(lambda x: x, batched="x", mode="python")(np.ones(2)),
+            ValueError,
+            "without batched",
+        ),
+    ],
+)
+def test_wrong_calls(call: Any, error: type[Exception], complaint: str) -> None:
+    with pytest.raises(error, match=complaint):
+        call()
+
+
+def cube(x: Any) -> Any:
+    return x * x * x
+
+
+def test_programs_pickle() -> None:
+    import pickle
+
+    f = compile(cube)
+    assert f.value_and_grad(2.0) == (8.0, 12.0)
+    again = pickle.loads(pickle.dumps(f))
+    assert again.value_and_grad(2.0) == (8.0, 12.0)
+    local = compile(lambda x: x * x)
+    local(2.0)
+    again = pickle.loads(pickle.dumps(local))
+    assert again(3.0) == 9.0
+    with pytest.raises(RuntimeError, match="unpickled without its function"):
+        again(np.ones(3))
+
+
+def test_recompilation_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    f = compile(lambda x: (x * x).sum())
+    f(np.ones(3))
+    f(np.ones(3))
+    assert not caplog.records
+    f(np.ones(4))
+    assert "compiling" in caplog.text
+    assert "(4,)" in caplog.text
+
+
+def test_many_examples_run_in_chunks() -> None:
+    f = compile(lambda w, x: ad.sin(w * x[0]) * x[1], batched="x")
+    x = GENERATOR.normal(size=(200_000, 2))
+    losses, (dw, dx) = f.value_and_grad(2.0, x, argnums=(0, 1))
+    np.testing.assert_allclose(losses, np.sin(2 * x[:, 0]) * x[:, 1])
+    np.testing.assert_allclose(dw, (np.cos(2 * x[:, 0]) * x[:, 0] * x[:, 1]).sum())
+    np.testing.assert_allclose(dx[:, 0], 2 * np.cos(2 * x[:, 0]) * x[:, 1])
+
+
+def test_grad_inside_a_compiled_function() -> None:
+    f = compile(lambda x, v: grad(lambda y: y**3 * v)(x))
+    assert f(2.0, 5.0) == 60.0
+    assert f.value_and_grad(2.0, 5.0) == (60.0, 60.0)
