@@ -13,6 +13,7 @@ from pathlib import Path
 import autodiff
 from autodiff import demo
 from autodiff.digits import learn_to_read, load
+from autodiff.engines import ENGINES
 from autodiff.expression import evaluate
 from autodiff.graph import Graph
 from autodiff.report import table
@@ -144,7 +145,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--learning-rate", type=float, default=0.02, help="default: %(default)s")
     command.add_argument("--momentum", type=float, default=0.9, help="default: %(default)s")
     command.add_argument(
-        "--engine", choices=["eager"], default="eager", help="default: %(default)s"
+        "--engine", choices=list(ENGINES), default="compiled", help="default: %(default)s"
     )
     command.set_defaults(run=_train)
 

@@ -38,7 +38,7 @@ def learn_to_read(
     learning_rate: float = 0.02,
     momentum: float = 0.9,
     seed: int = 0,
-    engine: str = "eager",
+    engine: str = "compiled",
 ) -> Reader:
     """Train on ``images`` of the images, validate on a fifth as many others, and say how it went.
 

@@ -228,15 +228,17 @@ class _ArrayMathematics(_NumberMathematics):
         """Over the rows of an array, or over several arrays."""
         rows = np.asarray(operands)
         peak = rows.max(0)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            total = peak + np.log(np.exp(rows - peak).sum(0))
-        return np.where(np.isfinite(peak), total, peak)
+        total = np.log(np.exp(rows - peak).sum(0))
+        total += peak
+        finite = np.isfinite(peak)
+        return total if finite.all() else np.where(finite, total, peak)
 
     def softmax(self, operands: Iterable[Any]) -> Any:
         """Over the rows of an array, or over several arrays."""
         rows = np.asarray(operands)
         shares = np.exp(rows - rows.max(0))
-        return shares / shares.sum(0)
+        shares /= shares.sum(0)
+        return shares
 
 
 class _MultiprecisionMathematics(_NumberMathematics):

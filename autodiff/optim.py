@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from autodiff.value import Value
 
@@ -37,15 +41,30 @@ class SGD:
         self.parameters = list(dict.fromkeys(parameters))
         self.learning_rate = learning_rate
         self.momentum = momentum
-        self._velocities = [0.0] * len(self.parameters)
+        self._velocities = np.zeros(len(self.parameters))
 
     def step(self) -> None:
         """Move every parameter against its gradient."""
-        rate, momentum, velocities = self.learning_rate, self.momentum, self._velocities
-        for i, parameter in enumerate(self.parameters):
-            gradient = parameter.grad
-            velocities[i] = momentum * velocities[i] + gradient if momentum else gradient
-            parameter.data -= rate * velocities[i]
+        numbers = np.array([parameter.data for parameter in self.parameters])
+        self.move(numbers, np.array([parameter.grad for parameter in self.parameters]))
+        for parameter, number in zip(self.parameters, numbers.tolist(), strict=True):
+            parameter.data = number
+
+    def move(self, numbers: NDArray[Any], gradients: NDArray[Any]) -> None:
+        """The same step on a vector: the first parameters' numbers, which are changed in place."""
+        if self.momentum:
+            velocities = self._velocities[: len(numbers)]
+            velocities *= self.momentum
+            velocities += gradients.astype(float, copy=False)
+            gradients = velocities
+        numbers -= self.learning_rate * gradients
+
+    def arrange(self, first: Sequence[Value]) -> None:
+        """Put some of the parameters first, in this order, so that a vector holds their numbers."""
+        position = {parameter: i for i, parameter in enumerate(self.parameters)}
+        order = [position.pop(parameter) for parameter in first] + list(position.values())
+        self.parameters = [self.parameters[i] for i in order]
+        self._velocities = self._velocities[order]
 
     def zero_grad(self) -> None:
         """Set every gradient back to zero, since gradients add up over backward()."""

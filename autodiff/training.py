@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -12,12 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from autodiff.compiler import compile
 from autodiff.data import Dataset
+from autodiff.engines import ENGINES, Engine, Loss, largest
 from autodiff.nn import Module, cross_entropy
 from autodiff.optim import SGD
-from autodiff.value import Value, no_grad
+from autodiff.value import no_grad
 
-Loss = Callable[[Sequence[Any], int], Value]
+FEW = 32
+"""Images for which it does not pay to compile."""
 
 
 class Epoch(NamedTuple):
@@ -73,7 +75,7 @@ def fit(
     optimizer: SGD | None = None,
     loss: Loss = cross_entropy,
     seed: int = 0,
-    engine: str = "eager",
+    engine: str = "compiled",
     progress: bool = True,
 ) -> History:
     """Train a model by mini-batch gradient descent on the mean loss of each batch.
@@ -86,7 +88,8 @@ def fit(
         optimizer: default SGD with learning rate 0.02 and momentum 0.9.
         loss: of one image, from its logits and its label.
         seed: of the order in which images are met; the same seed gives the same run.
-        engine: ``"eager"`` builds a graph of Values for each image.
+        engine: ``"compiled"`` traces the model once and runs whole batches; ``"eager"`` builds a
+            graph of Values for each image. Both give the same parameters.
         progress: whether to show a progress bar.
 
     Returns:
@@ -99,6 +102,7 @@ def fit(
     _check(training, validation, epochs, batch_size, engine)
     _check_fit(model, training, loss)
     optimizer = optimizer or SGD(model.parameters(), learning_rate=0.02, momentum=0.9)
+    runner = ENGINES[engine](model, loss, optimizer)
     generator = np.random.default_rng(seed)
     history = History()
     try:
@@ -111,47 +115,55 @@ def fit(
                 mininterval=0.1 if sys.stderr.isatty() else 5.0,  # few lines in a log file
             )
             with bar:
-                mean_loss, accuracy = _run_epoch(
-                    model, training, batch_size, optimizer, loss, generator, bar
-                )
-                shown = {"loss": f"{mean_loss:.3f}", "accuracy": f"{accuracy:.1%}"}
+                mean_loss, accuracy = _run_epoch(runner, training, batch_size, generator, bar)
+                shown = _shown(mean_loss, accuracy)
                 aside = (math.nan, math.nan)
                 if validation is not None:
-                    aside = evaluate(model, validation, loss)
+                    aside = _means(runner, validation)
                     shown["validation accuracy"] = f"{aside[1]:.1%}"
                 history.epochs.append(Epoch(mean_loss, accuracy, *aside))
                 bar.set_postfix(shown)
     except KeyboardInterrupt:
         history.interrupted = True
+    finally:
+        runner.finish()
     optimizer.zero_grad()
     return history
 
 
-def predict(model: Module, images: NDArray[np.float64]) -> NDArray[np.int64]:
+def predict(
+    model: Module, images: NDArray[np.float64], engine: str = "compiled"
+) -> NDArray[np.int64]:
     """The most likely class of each image, shape (count,), for images of shape (count, pixels)."""
+    _check_engine(engine)
+    if engine == "compiled" and len(images) >= FEW:
+        logits = compile(lambda image: list(model(list(image))), batched="image")(images)
+        classes: NDArray[np.int64] = np.array(logits).argmax(0)
+        return classes
     with no_grad():
-        return np.array([_largest(model(image)) for image in images.tolist()], dtype=np.int64)
+        return np.array([largest(model(image)) for image in images.tolist()], dtype=np.int64)
 
 
-def evaluate(model: Module, dataset: Dataset, loss: Loss = cross_entropy) -> tuple[float, float]:
+def evaluate(
+    model: Module, dataset: Dataset, loss: Loss = cross_entropy, engine: str = "compiled"
+) -> tuple[float, float]:
     """Mean loss, and accuracy from 0 to 1, on labelled images."""
+    _check_engine(engine)
     if not len(dataset):
         raise ValueError("there are no images to evaluate the model on")
-    total, right = 0.0, 0
-    for image, label in zip(dataset.images.tolist(), dataset.labels.tolist(), strict=True):
-        with no_grad():
-            logits = model(image)
-            total += loss(logits, label).data
-        right += _largest(logits) == label
-    return total / len(dataset), right / len(dataset)
+    kind = ENGINES[engine] if len(dataset) >= FEW else ENGINES["eager"]
+    return _means(kind(model, loss), dataset)
+
+
+def _means(engine: Engine, dataset: Dataset) -> tuple[float, float]:
+    measured = engine.measure(dataset)
+    return measured.loss / len(dataset), measured.right / len(dataset)
 
 
 def _run_epoch(
-    model: Module,
+    engine: Engine,
     training: Dataset,
     batch_size: int,
-    optimizer: SGD,
-    loss: Loss,
     generator: np.random.Generator,
     bar: tqdm[Any],
 ) -> tuple[float, float]:
@@ -159,29 +171,17 @@ def _run_epoch(
     order = generator.permutation(len(training))
     # Batches of nearly equal size: a last batch of a few images would take as large a step as any.
     for indices in np.array_split(order, math.ceil(len(training) / batch_size)):
-        batch = training.take(indices)
-        optimizer.zero_grad()
-        for image, label in zip(batch.images.tolist(), batch.labels.tolist(), strict=True):
-            logits = model(image)
-            one = loss(logits, label)
-            if not math.isfinite(one.data):
-                raise FloatingPointError(
-                    f"the loss of a training image of class {label} became {one.data}; a smaller "
-                    "learning rate may help"
-                )
-            (one / len(batch)).backward()
-            total += one.data
-            right += _largest(logits) == label
-        optimizer.step()
-        seen += len(batch)
-        bar.update(len(batch))
-        bar.set_postfix({"loss": f"{total / seen:.3f}", "accuracy": f"{right / seen:.1%}"})
+        measured = engine.step(training.take(indices))
+        total += measured.loss
+        right += measured.right
+        seen += len(indices)
+        if bar.update(len(indices)):
+            bar.set_postfix(_shown(total / seen, right / seen), refresh=False)
     return total / seen, right / seen
 
 
-def _largest(logits: Sequence[Value]) -> int:
-    numbers = [logit.data for logit in logits]
-    return numbers.index(max(numbers))
+def _shown(loss: float, accuracy: float) -> dict[str, str]:
+    return {"loss": f"{loss:.3f}", "accuracy": f"{accuracy:.1%}"}
 
 
 def _check_fit(model: Module, training: Dataset, loss: Loss) -> None:
@@ -193,11 +193,15 @@ def _check_fit(model: Module, training: Dataset, loss: Loss) -> None:
 def _check(
     training: Dataset, validation: Dataset | None, epochs: int, batch_size: int, engine: str
 ) -> None:
-    if engine != "eager":
-        raise ValueError(f'engine must be "eager", got {engine!r}')
+    _check_engine(engine)
     for name, number in (("epochs", epochs), ("batch_size", batch_size)):
         if not isinstance(number, int) or number < 1:
             raise ValueError(f"{name} must be a whole number of at least 1, got {number!r}")
     for name, dataset in (("training", training), ("validation", validation)):
         if dataset is not None and len(dataset) == 0:
             raise ValueError(f"there are no {name} images")
+
+
+def _check_engine(engine: str) -> None:
+    if engine not in ENGINES:
+        raise ValueError(f"engine must be one of {', '.join(ENGINES)}, got {engine!r}")

@@ -1,18 +1,27 @@
-"""``python -m benchmarks eager``: speed and memory, beside the peers that are installed."""
+"""``python -m benchmarks eager`` or ``compiled``: speed and memory, beside installed peers."""
 
 from __future__ import annotations
 
 import sys
 
-from benchmarks import eager
+from benchmarks.measure import one_thread
+
+USAGE = "usage: python -m benchmarks [eager | compiled [part ...]]"
 
 
 def main(arguments: list[str]) -> int:
-    if arguments not in ([], ["eager"]):
-        print(f"usage: python -m benchmarks [eager], got {' '.join(arguments)!r}", file=sys.stderr)
-        return 2
-    eager.main()
-    return 0
+    one_thread()
+    if arguments in ([], ["eager"]):
+        from benchmarks import eager
+
+        eager.main()
+        return 0
+    if arguments[0] == "compiled":
+        from benchmarks import compiled
+
+        return compiled.main(arguments[1:])
+    print(f"{USAGE}, got {' '.join(arguments)!r}", file=sys.stderr)
+    return 2
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """Two problems of ADBench (Microsoft, MIT licence) as ordinary functions of numbers or Values.
 
+Beside each stands the same problem vectorised in PyTorch, for comparison.
+
 Šrajer, Kukelová and Fitzgibbon, A benchmark of selected algorithmic differentiation tools on some
 problems in computer vision and machine learning (2018). Only the data's text formats and the
 problems' definitions are ADBench's.
@@ -11,12 +13,15 @@ import math
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from autodiff import cos, dot, exp, fsum, logsumexp, sin, sqrt
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Array = NDArray[np.float64]
 
@@ -45,26 +50,67 @@ def read_mixture(path: Path) -> Mixture:
     return Mixture(alphas.ravel(), means, factors, data, gamma, int(m))
 
 
+class Component(NamedTuple):
+    """One Gaussian: log weight (not normalized), mean, and the factor of its precision by rows."""
+
+    log_weight: Any
+    mean: Any
+    rows: list[list[Any]]
+
+
+def random_mixture(d: int, k: int, n: int, seed: int = 0) -> Mixture:
+    generator = np.random.default_rng(seed)
+    shapes = [(k,), (k, d), (k, d * (d + 1) // 2), (n, d)]
+    alphas, means, factors, data = (generator.normal(size=shape) for shape in shapes)
+    return Mixture(alphas, means, factors, data, gamma=1.0, m=0)
+
+
 def mixture_objective(alphas: Any, means: Any, factors: Any, rest: Mixture) -> Any:
     """The log posterior of the mixture, with a Wishart prior on the factors of the precisions."""
+    mixture = components(alphas, means, factors)
+    likelihood = fsum(log_density(x, mixture) for x in rest.data.tolist())
+    return likelihood + terms_without_data(alphas, factors, rest)
+
+
+def log_likelihood(alphas: Any, means: Any, factors: Any, x: Any) -> Any:
+    """The term of the objective that one example adds."""
+    return log_density(x, components(alphas, means, factors))
+
+
+def components(alphas: Any, means: Any, factors: Any) -> list[Component]:
+    return [
+        Component(alpha + fsum(row[: len(mean)]), mean, rows_of_factor(row, len(mean)))
+        for alpha, mean, row in zip(alphas, means, factors, strict=True)
+    ]
+
+
+def rows_of_factor(row: Any, d: int) -> list[list[Any]]:
+    lower = rows_of_lower_triangle(row[d:], d)
+    return [[*left, exp(q)] for left, q in zip(lower, row[:d], strict=True)]
+
+
+def log_density(x: Sequence[Any], mixture: Sequence[Component]) -> Any:
+    return logsumexp([log_share(x, component) for component in mixture])
+
+
+def log_share(x: Sequence[Any], component: Component) -> Any:
+    centred = [a - mean for a, mean in zip(x, component.mean, strict=True)]
+    projected = [dot(row, centred[: len(row)]) for row in component.rows]
+    return component.log_weight - 0.5 * dot(projected, projected)
+
+
+def terms_without_data(alphas: Any, factors: Any, rest: Mixture) -> Any:
+    """The prior, and what makes densities of the likelihood and of the prior."""
     n, d = rest.data.shape
-    sums = [fsum(row[:d]) for row in factors]
-    diagonals = [[exp(q) for q in row[:d]] for row in factors]
-    lower = [rows_of_lower_triangle(row[d:], d) for row in factors]
-
-    def log_density(x: Array, k: int) -> Any:
-        centred = [float(a) - mean for a, mean in zip(x, means[k], strict=True)]
-        projected = [dot([*lower[k][i], diagonals[k][i]], centred[: i + 1]) for i in range(d)]
-        return alphas[k] + sums[k] - 0.5 * dot(projected, projected)
-
-    likelihood = fsum(logsumexp([log_density(x, k) for k in range(len(alphas))]) for x in rest.data)
-    prior = fsum(
-        0.5 * rest.gamma**2 * (dot(diagonals[k], diagonals[k]) + dot(row[d:], row[d:]))
-        - rest.m * sums[k]
-        for k, row in enumerate(factors)
-    )
+    prior = fsum(log_prior(row[:d], row[d:], rest) for row in factors)
     constant = -n * d / 2 * math.log(2 * math.pi) - len(alphas) * log_wishart_normalizer(rest)
-    return likelihood - n * logsumexp(alphas) + prior + constant
+    return prior - n * logsumexp(alphas) + constant
+
+
+def log_prior(logarithms: Any, lower: Any, rest: Mixture) -> Any:
+    diagonal = [exp(q) for q in logarithms]
+    squares = dot(diagonal, diagonal) + dot(lower, lower)
+    return 0.5 * rest.gamma**2 * squares - rest.m * fsum(logarithms)
 
 
 def rows_of_lower_triangle(column_by_column: Sequence[Any], d: int) -> list[list[Any]]:
@@ -83,7 +129,29 @@ def log_wishart_normalizer(rest: Mixture) -> float:
     log_gamma = d * (d - 1) / 4 * math.log(math.pi) + sum(
         math.lgamma(degrees / 2 - j / 2) for j in range(d)
     )
-    return degrees * d * math.log(rest.gamma / math.sqrt(2)) - log_gamma
+    return float(degrees * d * math.log(rest.gamma / math.sqrt(2)) - log_gamma)
+
+
+def torch_mixture_objective(
+    alphas: Tensor, means: Tensor, factors: Tensor, data: Tensor, rest: Mixture
+) -> Any:
+    """The same in PyTorch, examples along the last axis, which is the fastest of six layouts."""
+    import torch
+
+    n, d = rest.data.shape
+    left_columns, left_rows = torch.triu_indices(d, d, 1)
+    logarithms, lower = factors[:, :d], factors[:, d:]
+    diagonal = logarithms.exp()
+    left = factors.new_zeros(len(alphas), d, d)
+    left[:, left_rows, left_columns] = lower
+    projected = (left + torch.diag_embed(diagonal)) @ (data.T - means[:, :, None])
+    sums = logarithms.sum(1)
+    densities = (alphas + sums)[:, None] - 0.5 * (projected * projected).sum(1)
+    squares = (diagonal * diagonal).sum() + (lower * lower).sum()
+    prior = 0.5 * rest.gamma**2 * squares - rest.m * sums.sum()
+    constant = -n * d / 2 * math.log(2 * math.pi) - len(alphas) * log_wishart_normalizer(rest)
+    likelihood = torch.logsumexp(densities, 0).sum()
+    return likelihood - n * torch.logsumexp(alphas, 0) + prior + constant
 
 
 # ---------------------------------------------------------------------------- bundle adjustment
@@ -104,7 +172,7 @@ def read_observation(path: Path) -> Observation:
     return Observation(camera, point, float(weight[0]), feature)
 
 
-def reprojection_residual(camera: Any, point: Any, weight: Any, feature: Array) -> list[Any]:
+def reprojection_residual(camera: Any, point: Any, weight: Any, feature: Any) -> list[Any]:
     """w · (project(camera, point) - feature)."""
     rotation, centre, focal = camera[:3], camera[3:6], camera[6]
     principal, (k1, k2) = camera[7:9], camera[9:11]
@@ -113,7 +181,7 @@ def reprojection_residual(camera: Any, point: Any, weight: Any, feature: Array) 
     r2 = u * u + v * v
     distortion = 1 + k1 * r2 + k2 * r2 * r2
     return [
-        weight * (focal * distortion * ray + offset - float(seen))
+        weight * (focal * distortion * ray + offset - seen)
         for ray, offset, seen in zip((u, v), principal, feature, strict=True)
     ]
 
@@ -129,3 +197,72 @@ def rotate(rotation: Sequence[Any], x: Sequence[Any]) -> list[Any]:
     ]
     along = dot(axis, x) * (1 - cos(angle))
     return [x[i] * cos(angle) + across[i] * sin(angle) + axis[i] * along for i in range(3)]
+
+
+class Observations(NamedTuple):
+    """Many observations, the camera and the point of each gathered: one row for each."""
+
+    cameras: Array
+    points: Array
+    weights: Array
+    features: Array
+
+
+def random_observations(
+    cameras: int, points: int, observations: int, seed: int = 0
+) -> Observations:
+    """Cameras near the origin that look along z at points some way off."""
+    generator = np.random.default_rng(seed)
+    typical = np.array([0.3, 0.2, 0.1, 0, 0, 0, 800, 320, 240, 0.01, 0.01])
+    all_cameras = typical + generator.normal(0, 0.05, (cameras, 11))
+    all_points = generator.uniform((-1, -1, 4), (1, 1, 6), (points, 3))
+    return Observations(
+        all_cameras[generator.integers(cameras, size=observations)],
+        all_points[generator.integers(points, size=observations)],
+        generator.uniform(0.5, 1.5, observations),
+        generator.uniform(0, 600, (observations, 2)),
+    )
+
+
+def squared_residual(camera: Any, point: Any, weight: Any, feature: Any) -> Any:
+    u, v = reprojection_residual(camera, point, weight, feature)
+    return u * u + v * v
+
+
+def torch_residuals_by_rows(
+    cameras: Tensor, points: Tensor, weights: Tensor, features: Tensor
+) -> Any:
+    """Shape (observations, 2), in arrays of small vectors, as one writes it first."""
+    import torch
+
+    rotation, focal, principal = cameras[:, :3], cameras[:, 6:7], cameras[:, 7:9]
+    moved = points - cameras[:, 3:6]
+    angle = torch.linalg.vector_norm(rotation, dim=1, keepdim=True)
+    axis = rotation / angle
+    along = (axis * moved).sum(1, keepdim=True) * (1 - angle.cos())
+    turned = moved * angle.cos() + torch.linalg.cross(axis, moved) * angle.sin() + axis * along
+    ray = turned[:, :2] / turned[:, 2:]
+    r2 = (ray * ray).sum(1, keepdim=True)
+    distortion = 1 + r2 * (cameras[:, 9:10] + r2 * cameras[:, 10:])
+    return weights[:, None] * (focal * distortion * ray + principal - features)
+
+
+def torch_residuals_by_columns(
+    cameras: Tensor, points: Tensor, weights: Tensor, features: Tensor
+) -> Any:
+    """The same with one long vector for each coordinate, which PyTorch does in half the time."""
+    import torch
+
+    *rotation, c0, c1, c2, focal, p0, p1, k1, k2 = cameras.unbind(1)
+    x, y, z = (a - c for a, c in zip(points.unbind(1), (c0, c1, c2), strict=True))
+    angle = torch.sqrt(rotation[0] ** 2 + rotation[1] ** 2 + rotation[2] ** 2)
+    a0, a1, a2 = (r / angle for r in rotation)
+    cosine, sine = angle.cos(), angle.sin()
+    along = (a0 * x + a1 * y + a2 * z) * (1 - cosine)
+    depth = z * cosine + (a0 * y - a1 * x) * sine + a2 * along
+    u = (x * cosine + (a1 * z - a2 * y) * sine + a0 * along) / depth
+    v = (y * cosine + (a2 * x - a0 * z) * sine + a1 * along) / depth
+    r2 = u * u + v * v
+    scale = focal * (1 + r2 * (k1 + r2 * k2))
+    f0, f1 = features.unbind(1)
+    return torch.stack([weights * (scale * u + p0 - f0), weights * (scale * v + p1 - f1)], 1)

@@ -10,16 +10,13 @@ from __future__ import annotations
 import gc
 import importlib.util
 import random
-import statistics
 import sys
-import time
 import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
 import autodiff
-
-REPETITIONS = 9
+from benchmarks.measure import interleaved, seconds_of
 
 Make = Callable[[float], Any]
 
@@ -118,19 +115,6 @@ def autograd_through(build_shape: Callable[[Make], Callable[[], Any]]) -> Callab
 
     slope = grad(lambda factor: build_shape(lambda x: factor * x)())
     return lambda: seconds_of(lambda: slope(1.0))
-
-
-def seconds_of(work: Callable[[], Any]) -> float:
-    gc.collect()
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
-
-
-def interleaved(measurements: list[Callable[[], float]]) -> list[float]:
-    """Medians of repetitions that take turns, so that all sides see the same machine."""
-    rounds = [[measure() for measure in measurements] for _ in range(REPETITIONS)]
-    return [statistics.median(times) for times in zip(*rounds, strict=True)]
 
 
 def memory(make: Make) -> float:

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autodiff import Value, training
+from autodiff import Value, fsum, relu
 from autodiff.data import Dataset, load_mnist, load_subset, split
+from autodiff.engines import ENGINES
 from autodiff.nn import MLP, Layer, Module, Neuron, cross_entropy
 from autodiff.nn.layers import initial_deviation
 from autodiff.optim import SGD
@@ -153,13 +154,52 @@ def test_training_lowers_the_loss_and_is_the_same_run_for_run(
     assert not history.interrupted
 
 
-def test_evaluate_and_predict_agree(digits: tuple[Dataset, Dataset]) -> None:
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_both_engines_give_the_same_parameters(
+    digits: tuple[Dataset, Dataset], momentum: float
+) -> None:
+    """After 50 steps from one seed, and so do losses and accuracies."""
+    trained = []
+    for engine in ENGINES:
+        model = MLP(784, [12, 10], seed=4)
+        optimizer = SGD(model.parameters(), 0.05, momentum)
+        history = fit(
+            model, *digits, epochs=4, batch_size=16, optimizer=optimizer, engine=engine,
+            progress=False,
+        )  # fmt: skip
+        trained.append((history, [p.data for p in model.parameters()]))
+    (eager, expected), (compiled, computed) = trained
+    np.testing.assert_allclose(computed, expected, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(compiled.epochs, eager.epochs, rtol=1e-9)
+
+
+def test_any_loss_and_frozen_parameters_can_be_compiled(digits: tuple[Dataset, Dataset]) -> None:
+    def hinge(logits: Any, label: int) -> Any:
+        margins = [relu(logit - logits[label] + 1) for logit in logits]
+        return fsum(margins) - 1
+
+    trained = []
+    for engine in ENGINES:
+        model = MLP(784, [6, 10], seed=1)
+        last = model.layers[1].parameters()
+        frozen = [p.data for p in model.layers[0].parameters()]
+        fit(
+            model, *digits, epochs=1, optimizer=SGD(last, 0.05), loss=hinge, engine=engine,
+            progress=False,
+        )  # fmt: skip
+        assert [p.data for p in model.layers[0].parameters()] == frozen
+        trained.append([p.data for p in last])
+    np.testing.assert_allclose(*trained, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_evaluate_and_predict_agree(digits: tuple[Dataset, Dataset], engine: str) -> None:
     model = MLP(784, [10], seed=0)
-    mean_loss, accuracy = evaluate(model, digits[1])
+    mean_loss, accuracy = evaluate(model, digits[1], engine=engine)
     logits = np.array([numpy_forward(model, x) for x in digits[1].images])
     losses = np.log(np.exp(logits).sum(1)) - logits[np.arange(50), digits[1].labels]
     assert mean_loss == pytest.approx(losses.mean())
-    predicted = predict(model, digits[1].images)
+    predicted = predict(model, digits[1].images, engine)
     assert predicted.tolist() == logits.argmax(1).tolist()
     assert accuracy == (predicted == digits[1].labels).mean()
 
@@ -179,22 +219,24 @@ def test_gradient_steps_are_those_of_the_mean_over_the_batch() -> None:
     np.testing.assert_allclose(trained, expected, rtol=1e-12)
 
 
+@pytest.mark.parametrize("engine", ENGINES)
 def test_control_c_keeps_what_was_learned(
-    digits: tuple[Dataset, Dataset], monkeypatch: pytest.MonkeyPatch
+    digits: tuple[Dataset, Dataset], monkeypatch: pytest.MonkeyPatch, engine: str
 ) -> None:
     calls = 0
+    measure = ENGINES[engine].measure
 
     def impatient(*arguments: Any) -> Any:
         nonlocal calls
         calls += 1
         if calls == 2:
             raise KeyboardInterrupt
-        return evaluate(*arguments)
+        return measure(*arguments)
 
-    monkeypatch.setattr(training, "evaluate", impatient)
+    monkeypatch.setattr(ENGINES[engine], "measure", impatient)
     model = MLP(784, [10], seed=0)
     before = [p.data for p in model.parameters()]
-    history = fit(model, *digits, epochs=5, progress=False)
+    history = fit(model, *digits, epochs=5, progress=False, engine=engine)
     assert history.interrupted
     assert len(history.loss) == len(history.validation_loss) == 1
     assert [p.data for p in model.parameters()] != before
@@ -216,7 +258,7 @@ def test_progress_is_shown_with_loss_and_accuracy(
     [
         ({"epochs": 0}, "epochs must be a whole number of at least 1, got 0"),
         ({"batch_size": 2.5}, "batch_size must be a whole number"),
-        ({"engine": "quantum"}, 'engine must be "eager"'),
+        ({"engine": "quantum"}, "engine must be one of compiled, eager, got 'quantum'"),
         ({"training": Dataset(np.zeros((2, 9)), np.zeros(2, np.int64))}, "784 weights, and got 9"),
         ({"training": Dataset(np.zeros((2, 784)), np.array([1, 10]))}, "one of 0 ... 9, got 10"),
         ({"validation": Dataset(np.zeros((0, 784)), np.zeros(0, np.int64))}, "no validation"),
@@ -229,10 +271,15 @@ def test_fit_checks_its_arguments(
         fit(MLP(784, [10]), **{"training": digits[0], **arguments})
 
 
-def test_a_loss_that_is_not_finite_stops_training(digits: tuple[Dataset, Dataset]) -> None:
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_loss_that_is_not_finite_stops_training(
+    digits: tuple[Dataset, Dataset], engine: str
+) -> None:
     model = MLP(784, [8, 10])
-    with pytest.raises((FloatingPointError, OverflowError)):
-        fit(model, digits[0], optimizer=SGD(model.parameters(), 1e300), progress=False)
+    optimizer = SGD(model.parameters(), 1e300)
+    with pytest.raises((FloatingPointError, OverflowError)) as failure:
+        fit(model, digits[0], optimizer=optimizer, progress=False, engine=engine)
+    assert "in scope 'layer" in " ".join(getattr(failure.value, "__notes__", []))
     with pytest.raises(ValueError, match="no images to evaluate"):
         evaluate(model, Dataset(np.zeros((0, 784)), np.zeros(0, np.int64)))
 

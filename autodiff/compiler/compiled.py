@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import inspect
 import logging
+import math
 import pickle
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import count
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -75,6 +77,8 @@ class Specialization:
         self, function: Callable[..., Any], parameters: list[Parameter], mode: str
     ) -> None:
         self.parameters = [parameter.name for parameter in parameters]
+        counts = [_count_blocks(parameter.structure) for parameter in parameters]
+        self.argument_ends = np.cumsum([0, *counts]).tolist()
         traced = trace(function, parameters)
         self.results = traced.rebuild(list(range(len(traced.program.outputs))))
         self.output_count = len(traced.program.outputs)
@@ -92,6 +96,8 @@ class Specialization:
         self.is_python = _choose(mode, program, self.vectors)
         self.program = program if self.is_python else None
         self.instructions = len(program.operations)
+        self.chunk = self._chunk()
+        """How many examples are computed at a time."""
         self.sources: dict[tuple[int, ...] | None, emit.Source] = {}
         self._functions: dict[Any, Callable[..., Any]] = {}
 
@@ -107,7 +113,7 @@ class Specialization:
 
     def function(self, wanted: tuple[int, ...] | None, dtype: Any) -> Callable[..., Any]:
         """The generated function; see :meth:`source`."""
-        key = wanted, np.dtype(dtype).name
+        key = wanted, dtype
         if key not in self._functions:
             source = self.source(wanted)
             space = straight.namespace() if self.is_python else emit.namespace(source, dtype)
@@ -115,8 +121,7 @@ class Specialization:
             self._functions[key] = space["run"]
         return self._functions[key]
 
-    def chunk(self, itemsize: int) -> int:
-        """How many examples are computed at a time."""
+    def _chunk(self) -> int:
         vectors = self.vectors
         batched = sum(block.size for block in vectors.blocks if block.kind == BATCHED)
         has_products = any(
@@ -124,7 +129,7 @@ class Specialization:
             for i in vectors.instructions
         )
         room = LARGE_WORKSPACE if has_products else WORKSPACE
-        return max(64, room // (2 * itemsize * max(1, batched)))
+        return max(64, room // (16 * max(1, batched)))
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_functions": {}}
@@ -170,7 +175,11 @@ class Compiled:
     """
 
     def __init__(
-        self, function: Callable[..., Any], batched: Sequence[str] | str, dtype: str, mode: str
+        self,
+        function: Callable[..., Any],
+        batched: Sequence[str] | str = (),
+        dtype: str = "float64",
+        mode: str = "auto",
     ) -> None:
         if not callable(function):
             raise TypeError(f"compile() expected a function, got {type(function).__name__}")
@@ -205,7 +214,7 @@ class Compiled:
         """
         call = self._prepare(arguments, named)
         out, _ = self._run(call, None)
-        if not np.isfinite(out).all():
+        if not _are_finite(out):
             return self._replay(call, None)
         return self._results(call, out)
 
@@ -229,17 +238,37 @@ class Compiled:
         chosen = chosen_arguments(argnums, len(call.arguments))
         wanted = self._blocks_of(call, chosen)
         out, gradients = self._run(call, wanted)
-        finite = np.isfinite(out).all() and all(np.isfinite(g.sum()) for g in gradients)
-        if not finite and not (
-            np.isfinite(out).all() and all(np.isfinite(g).all() for g in gradients)
-        ):
+        if not _are_finite(out) or not all(map(_are_finite, gradients)):
             return self._replay(call, argnums)
-        found = dict(zip(wanted, gradients, strict=True))
+        found = iter(gradients)
         structures = [self._gradient(call, i, found) for i in chosen]
         return (
             self._results(call, out),
             structures[0] if is_index(argnums) else tuple(structures),
         )
+
+    def specialize(self, *arguments: Any) -> None:
+        """Compile for arguments of this shape without running, so that ``captured`` is known."""
+        self._latest = self._prepare(arguments, {}).special, None
+
+    @property
+    def captured(self) -> list[Value]:
+        """The leaves that the program that ran last uses without being given them."""
+        return self._ran()[0].captured
+
+    def captured_gradient(self, numbers: Array, *arguments: Any) -> tuple[Array, Array]:
+        """All results, and the gradient of the first by what was captured.
+
+        Args:
+            numbers: one for each of ``captured``, in place of their own.
+
+        Returns:
+            Results of shape (count,) or (count, examples), and a vector, the gradient of the first
+            result, added up over examples. They are not checked to be finite.
+        """
+        call = self._prepare(arguments, {}, numbers)
+        out, gradients = self._run(call, (len(call.special.inputs) - 1,))
+        return out, gradients[0]
 
     # ----------------------------------------------------------------------------- inspection
 
@@ -291,7 +320,12 @@ class Compiled:
 
     # ------------------------------------------------------------------------------ arguments
 
-    def _prepare(self, arguments: tuple[Any, ...], named: dict[str, Any]) -> _Call:
+    def _prepare(
+        self,
+        arguments: tuple[Any, ...],
+        named: dict[str, Any],
+        captured_numbers: Array | None = None,
+    ) -> _Call:
         if named or len(arguments) != len(self._names):
             arguments, names = self._bind(arguments, named)
         else:
@@ -318,7 +352,9 @@ class Compiled:
         if special is None:
             special = self._specialize(tuple(key), names, arranged)
         if special.captured:
-            blocks.append(np.array([v._data for v in special.captured], self.dtype))
+            if captured_numbers is None:
+                captured_numbers = np.array([value.data for value in special.captured], self.dtype)
+            blocks.append(captured_numbers)
         return _Call(special, tuple(arranged), blocks, examples)
 
     def _bind(
@@ -355,9 +391,8 @@ class Compiled:
 
     def _blocks_of(self, call: _Call, chosen: Sequence[int]) -> tuple[int, ...]:
         """The input blocks of some arguments."""
-        ends = np.cumsum([len(_block_names(a, "")) for a in call.arguments]).tolist()
-        starts = [0, *ends[:-1]]
-        return tuple(b for i in chosen for b in range(starts[i], ends[i]))
+        ends = call.special.argument_ends
+        return tuple(b for i in chosen for b in range(ends[i], ends[i + 1]))
 
     # -------------------------------------------------------------------------------- running
 
@@ -368,10 +403,14 @@ class Compiled:
         run = special.function(wanted, self.dtype)
         if special.is_python:
             return self._run_python(run, call, wanted)
-        if call.examples is None:
-            with np.errstate(all="ignore"):
-                return _split(run(*call.blocks), wanted)
-        return self._run_in_chunks(run, call, wanted)
+        with np.errstate(all="ignore"):
+            if call.examples is None or 0 < call.examples <= special.chunk:
+                out, gradients = _split(run(*call.blocks), wanted)
+            else:
+                out, gradients = self._run_in_chunks(run, call, wanted)
+        if call.examples is not None and out.ndim == 1:  # the same for every example
+            out = np.repeat(out[:, None], call.examples, axis=1)
+        return out, gradients
 
     def _run_python(
         self, run: Callable[..., Any], call: _Call, wanted: tuple[int, ...] | None
@@ -387,33 +426,23 @@ class Compiled:
     ) -> tuple[Array, list[Array]]:
         special, examples = call.special, call.examples
         assert examples is not None
-        chunk = special.chunk(self.dtype.itemsize)
         kinds = [block.kind for block in special.inputs]
         outs: list[Array] = []
-        sums: list[Array] = []
-        parts_of: list[list[Array]] = [[] for _ in wanted or ()]
-        with np.errstate(all="ignore"):
-            for start in range(0, max(1, examples), chunk):
-                end = min(start + chunk, examples)
-                blocks = [
-                    block[start:end] if kind == BATCHED else block
-                    for block, kind in zip(call.blocks, kinds, strict=True)
-                ]
-                out, gradients = _split(run(*blocks), wanted)
-                if out.ndim == 1:
-                    out = np.repeat(out[:, None], end - start, axis=1)
-                outs.append(out)
-                for k, gradient in enumerate(gradients):
-                    parts_of[k].append(gradient)
-        out = outs[0] if len(outs) == 1 else np.concatenate(outs, axis=1)
-        for i, found in zip(wanted or (), parts_of, strict=True):
-            if len(found) == 1:
-                sums.append(found[0])
-            elif kinds[i] == BATCHED:
-                sums.append(np.concatenate(found))
-            else:
-                sums.append(np.sum(found, axis=0))
-        return out, sums if examples else [np.zeros_like(found) for found in sums]
+        found: list[list[Array]] = []
+        for start in range(0, max(1, examples), special.chunk):
+            blocks = [
+                block[start : start + special.chunk] if kind == BATCHED else block
+                for block, kind in zip(call.blocks, kinds, strict=True)
+            ]
+            out, gradients = _split(run(*blocks), wanted)
+            outs.append(out)
+            found.append(gradients)
+        out = np.concatenate(outs, axis=1) if outs[0].ndim == 2 else outs[0]
+        gradients = []
+        for i, chunks in zip(wanted or (), zip(*found, strict=True), strict=True):
+            joined = np.concatenate(chunks) if kinds[i] == BATCHED else np.sum(chunks, axis=0)
+            gradients.append(joined if examples else np.zeros_like(joined))
+        return out, gradients
 
     # -------------------------------------------------------------------------------- results
 
@@ -429,19 +458,20 @@ class Compiled:
 
         return _map_leaves(call.special.results, take)
 
-    def _gradient(self, call: _Call, i: int, found: dict[int, Array]) -> Any:
-        """The gradients of an argument's blocks, in its structure."""
-        (*blocks,) = self._blocks_of(call, [i])
-        argument = call.arguments[i]
-        is_batched = call.special.parameters[i] in self.batched
-        arrays = iter(blocks)
-        numbers = iter(range(len(blocks) and call.special.inputs[blocks[-1]].size))
+    def _gradient(self, call: _Call, i: int, found: Iterator[Array]) -> Any:
+        """The gradients of an argument's blocks, which come next, in its structure."""
+        argument, is_batched = call.arguments[i], call.special.parameters[i] in self.batched
+        if type(argument) is np.ndarray and argument.ndim > is_batched:
+            return next(found).reshape(argument.shape)
+        start, end = call.special.argument_ends[i : i + 2]
+        blocks = [next(found) for _ in range(start, end)]
+        arrays, numbers = iter(blocks), count()
 
         def put(part: Any) -> Any:
             if isinstance(part, np.ndarray) and part.ndim > is_batched:
-                return found[next(arrays)].reshape(part.shape)
-            plain = found[blocks[-1]]
-            return plain[:, next(numbers)] if is_batched else float(plain[next(numbers)])
+                return next(arrays).reshape(part.shape)
+            plain = blocks[-1][..., next(numbers)]
+            return plain if is_batched else float(plain)
 
         return _map_leaves(argument, put)
 
@@ -525,29 +555,29 @@ def _one_example(argument: Any) -> Any:
     return _map_leaves(argument, lambda part: np.zeros(part.shape[1:]) if part.ndim > 1 else 0.0)
 
 
-def _block_names(argument: Any, name: str) -> list[str]:
-    """The input blocks of an argument: each array, then all plain numbers together."""
-    found = list(parts(argument, name))
-    arrays = [own for own, part in found if isinstance(part, np.ndarray)]
-    return arrays if len(arrays) == len(found) else [*arrays, name]
+def _count_blocks(structure: Any) -> int:
+    """How many input blocks an argument has: each array, then all plain numbers together."""
+    arrays = [isinstance(part, np.ndarray) for _, part in parts(structure, "")]
+    return sum(arrays) + (not all(arrays))
+
+
+def _are_finite(array: Array) -> bool:
+    """Whether all numbers are finite; the sum of squares says so at once, unless it overflows."""
+    flat = array.ravel()
+    return math.isfinite(flat.dot(flat)) or bool(np.isfinite(flat).all())
 
 
 def _blocks_of_argument(
     argument: Any, name: str, is_batched: bool, dtype: Any
 ) -> tuple[list[Array], Any, int | None]:
     """The numbers of an argument by blocks, its shape as a key, and its number of examples."""
-    if type(argument) is np.ndarray and not is_batched:  # the usual case, without detours
-        return [_real(argument, name, dtype).ravel()], argument.shape, None
     arrays: list[Array] = []
     plain: list[Any] = []
+    if not is_batched:
+        key = _scan(argument, name, dtype, arrays, plain)
+        return ([*arrays, np.array(plain, dtype)] if plain else arrays), key, None
     counts: set[int] = set()
     for own, part in parts(argument, name):
-        if not is_batched:
-            if isinstance(part, np.ndarray):
-                arrays.append(_real(part, own, dtype).ravel())
-            else:
-                plain.append(_number(part, own))
-            continue
         if not isinstance(part, np.ndarray) or part.ndim == 0:
             raise ValueError(
                 f"the batched argument {own} must be an array with a leading axis of examples, "
@@ -562,8 +592,8 @@ def _blocks_of_argument(
     if len(counts) > 1:
         raise ValueError(f"the arrays in {name} have different numbers of examples: {counts}")
     if plain:
-        arrays.append(np.stack(plain, axis=1) if is_batched else np.array(plain, dtype))
-    return arrays, _key_of(argument, is_batched), counts.pop() if counts else None
+        arrays.append(np.stack(plain, axis=1))
+    return arrays, _key_of(argument), counts.pop() if counts else None
 
 
 def _real(array: Array, name: str, dtype: Any) -> Array:
@@ -571,7 +601,7 @@ def _real(array: Array, name: str, dtype: Any) -> Array:
         raise TypeError(
             f"the argument {name} must hold real numbers, got an array of {array.dtype}"
         )
-    return array.astype(dtype, copy=False)
+    return array if array.dtype == dtype else array.astype(dtype)
 
 
 def _number(number: Any, name: str) -> float:
@@ -583,15 +613,28 @@ def _number(number: Any, name: str) -> float:
     )
 
 
-def _key_of(argument: Any, is_batched: bool) -> Any:
-    """Structure and shapes, without the number of examples."""
+def _key_of(argument: Any) -> Any:
+    """Structure and shapes of a batched argument, without the number of examples."""
     if isinstance(argument, np.ndarray):
-        return argument.shape[is_batched:]
+        return argument.shape[1:]
     if isinstance(argument, dict):
-        return tuple((key, _key_of(part, is_batched)) for key, part in argument.items())
+        return tuple((key, _key_of(part)) for key, part in argument.items())
+    return (type(argument).__name__, *[_key_of(part) for part in argument])
+
+
+def _scan(argument: Any, name: str, dtype: Any, arrays: list[Array], plain: list[float]) -> Any:
+    """Collect the arrays and the plain numbers of an argument; give its shape as a key."""
+    if type(argument) is np.ndarray:
+        arrays.append(_real(argument, name, dtype).ravel())
+        return argument.shape
+    if isinstance(argument, dict):
+        return tuple(
+            [(key, _scan(part, name, dtype, arrays, plain)) for key, part in argument.items()]
+        )
     if isinstance(argument, list | tuple):
         kind = type(argument).__name__
-        return (kind, *[_key_of(part, is_batched) for part in argument])
+        return (kind, *[_scan(part, name, dtype, arrays, plain) for part in argument])
+    plain.append(_number(argument, name))
     return "number"
 
 

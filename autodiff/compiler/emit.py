@@ -437,6 +437,9 @@ class _Emitter:
         self, instruction: Contraction, d: str, varies: set[int], batched: bool
     ) -> None:
         left, right = self._rows_of(instruction)
+        if left == right and instruction.left.block in varies:
+            self._contribute(_rows_view(instruction.left), f"2 * {d} * {left}", batched)
+            return
         sides = [(instruction.left, right), (instruction.right, left)]
         for (view, other), partner in zip(
             sides, (instruction.right, instruction.left), strict=True
@@ -487,7 +490,9 @@ class _Emitter:
         """Add to the gradient of a view; what comes per example is summed where it is shared."""
         block = self.program.blocks[view.block]
         if batched and block.kind != BATCHED:
-            text = f"{text}.sum(-1)" if text.isidentifier() else f"({text}).sum(-1)"
+            sign = "-" if re.fullmatch(r"-\w+", text) else ""
+            text = text.removeprefix(sign)
+            text = f"{sign}{text}.sum(-1)" if text.isidentifier() else f"({text}).sum(-1)"
         gradient = self.gradients.get(view.block)
         if gradient is None:
             gradient = _Gradient(self._unique(f"d_{self.names[view.block]}"), block)

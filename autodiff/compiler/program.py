@@ -53,10 +53,9 @@ class Program:
     names: list[str] = field(default_factory=list)
     outputs: list[int] = field(default_factory=list)
 
-    @property
-    def input_size(self) -> int:
+    def __post_init__(self) -> None:
+        self.input_size = sum(block.size for block in self.inputs)
         """How many scalars the inputs hold."""
-        return sum(block.size for block in self.inputs)
 
     @property
     def first(self) -> int:

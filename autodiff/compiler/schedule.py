@@ -145,6 +145,7 @@ class _Dot(NamedTuple):
 class _Scheduler:
     def __init__(self, program: Program) -> None:
         self.program = program
+        self.first = program.first
         total = program.first + len(program.operations)
         self.kind = np.array(program.kinds(), np.int8)
         self.block_of = np.full(total, CONSTANTS)
@@ -207,7 +208,7 @@ class _Scheduler:
                 self._schedule_elementwise(members)
 
     def _instruction(self, i: int) -> tuple[Primitive, tuple[int, ...]]:
-        at = i - self.program.first
+        at = i - self.first
         return self.program.operations[at], self.program.operands[at]
 
     # --------------------------------------------------------------------------------- blocks
@@ -264,7 +265,9 @@ class _Scheduler:
     def _schedule_elementwise(self, members: list[int]) -> None:
         operation, _ = self._instruction(members[0])
         rows = np.array([self._instruction(i)[1] for i in members])
-        order = self._by_storage(*rows.T)
+        # By the operand that is different for most of them, so that it is read in order.
+        columns = sorted(rows.T, key=lambda column: -len(np.unique(column)))
+        order = self._by_storage(*columns)
         rows, results = rows[order], np.array(members)[order]
         if operation.arity is None:
             views: tuple[View, ...] = (self._view(rows.T),)

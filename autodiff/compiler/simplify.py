@@ -168,6 +168,7 @@ class _Gatherer:
 
     def __init__(self, program: Program) -> None:
         self.old = program
+        self.first = program.first
         self.new = Program(list(program.inputs), list(program.constants))
         self.uses = [0] * (program.first + len(program.operations))
         for operands in program.operands:
@@ -183,7 +184,7 @@ class _Gatherer:
         self.zero = {program.input_size + i for i, c in enumerate(program.constants) if c == 0}
 
     def run(self) -> Program:
-        for i, operation in enumerate(self.old.operations, start=self.old.first):
+        for i, operation in enumerate(self.old.operations, start=self.first):
             if operation in _ADDITIVE:
                 self.sums[i] = self._terms(i)
             elif not self._is_held_back(i):
@@ -205,10 +206,10 @@ class _Gatherer:
         return self._operation(i) is primitives.multiply
 
     def _operation(self, i: int) -> primitives.Primitive | None:
-        return self.old.operations[i - self.old.first] if i >= self.old.first else None
+        return self.old.operations[i - self.first] if i >= self.first else None
 
     def _emit(self, i: int) -> None:
-        at = i - self.old.first
+        at = i - self.first
         operands = tuple([self.value(operand) for operand in self.old.operands[at]])
         self.place[i] = self._append(
             self.old.operations[at], operands, self.old.scopes[at], self.old.names[at]
@@ -224,7 +225,7 @@ class _Gatherer:
     # -------------------------------------------------------------------------- one sum
 
     def _terms(self, i: int) -> _Terms:
-        at = i - self.old.first
+        at = i - self.first
         terms = _Terms(self.old.scopes[at], self.old.names[at])
         sums: list[tuple[int, int]] = []
         for sign, left, right in self._signed_terms(i):
@@ -235,7 +236,7 @@ class _Gatherer:
             elif self.uses[left] == 1 and left in self.sums:
                 sums.append((sign, left))
             elif self.uses[left] == 1 and self._operation(left) is primitives.multiply:
-                self._add_product(terms, sign, *self.old.operands[left - self.old.first])
+                self._add_product(terms, sign, *self.old.operands[left - self.first])
             else:
                 self._add_plain(terms, sign, left)
         self._take_in(terms, sums)
@@ -243,7 +244,7 @@ class _Gatherer:
 
     def _signed_terms(self, i: int) -> Iterable[tuple[int, int, int]]:
         """(sign, factor, factor), or (sign, term, -1), in the numbers of the old program."""
-        operation, operands = self._operation(i), self.old.operands[i - self.old.first]
+        operation, operands = self._operation(i), self.old.operands[i - self.first]
         if operation is primitives.dot:
             count = len(operands) // 2
             yield from (
@@ -320,8 +321,8 @@ class _Gatherer:
         for sign, part in others:
             operation = primitives.add if sign > 0 else primitives.subtract
             total = self._append(operation, (total, part), terms.scope, "")
-        if total >= self.new.first and terms.name:
-            self.new.names[total - self.new.first] = terms.name
+        if total >= self.first and terms.name:
+            self.new.names[total - self.first] = terms.name
         return total
 
 
