@@ -173,9 +173,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_training_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--images", type=_count, default=1000, help="how many to train on (default: %(default)s)"
+        "--images", type=_count, help="how many to train on (default: all but those set aside)"
     )
-    command.add_argument("--epochs", type=_count, default=3, help="default: %(default)s")
+    command.add_argument("--epochs", type=_count, default=15, help="default: %(default)s")
     command.add_argument(
         "--seed", type=_seed, default=0, help="same seed, same run (default: %(default)s)"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ class Reader(NamedTuple):
     model: MLP
     history: History
     validation: Dataset
+    images_per_second: float
 
 
 def load(data: str) -> Dataset:
@@ -32,31 +34,24 @@ def learn_to_read(
     dataset: Dataset,
     *,
     hidden: Sequence[int] = (40, 40),
-    images: int = 1000,
-    epochs: int = 3,
+    images: int | None = None,
+    epochs: int = 15,
     batch_size: int = 16,
     learning_rate: float = 0.02,
     momentum: float = 0.9,
     seed: int = 0,
     engine: str = "compiled",
 ) -> Reader:
-    """Train on ``images`` of the images, validate on a fifth as many others, and say how it went.
+    """Set a tenth of the images aside for validation, train on the others, and say how it went.
 
-    A tenth of the data is set aside first, and the validation images come from there.
+    With a number of ``images``, train on so many of them and validate on a fifth as many.
     """
-    if images < 1:
-        raise ValueError(f"expected at least one image to train on, got {images}")
     kept, aside = split(dataset, validation=0.1, seed=seed)
-    if images > len(kept):
-        raise ValueError(
-            f"expected at most {len(kept):,} images to train on (a tenth of {len(dataset):,} is "
-            f"set aside for validation), got {images:,}"
-        )
-    training = kept.sample(images, seed)
-    validation = aside.sample(min(len(aside), max(100, images // 5)), seed)
+    training, validation = _some(kept, aside, images, seed)
     model = MLP(dataset.images.shape[1], [*hidden, 10], seed=seed)
     optimizer = SGD(model.parameters(), learning_rate, momentum)
     print(f"{model}: {len(training):,} images to train on, {len(validation):,} to validate")
+    started = time.perf_counter()
     history = fit(
         model,
         training,
@@ -72,5 +67,20 @@ def learn_to_read(
         accuracy = evaluate(model, validation)[1]
     else:
         accuracy = history.validation_accuracy[-1]
-    print(f"validation accuracy: {accuracy:.1%}".replace("%", " %"))
-    return Reader(model, history, validation)
+    seconds = time.perf_counter() - started
+    print(f"validation accuracy: {accuracy:.1%} after {seconds:.1f} s".replace("%", " %"))
+    return Reader(model, history, validation, len(training) * len(history.epochs) / seconds)
+
+
+def _some(kept: Dataset, aside: Dataset, images: int | None, seed: int) -> tuple[Dataset, Dataset]:
+    """All images to train on and to validate, or some of both."""
+    if images is None:
+        return kept, aside
+    if images < 1:
+        raise ValueError(f"expected at least one image to train on, got {images}")
+    if images > len(kept):
+        raise ValueError(
+            f"expected at most {len(kept):,} images to train on (a tenth of "
+            f"{len(kept) + len(aside):,} is set aside for validation), got {images:,}"
+        )
+    return kept.sample(images, seed), aside.sample(min(len(aside), max(100, images // 5)), seed)

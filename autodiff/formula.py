@@ -178,9 +178,6 @@ def _listed(operands: Iterable[Any]) -> str:
 FORMULA = FormulaMathematics(lambda c, a, b: f"({a} if {c} else {b})")
 """For floats: a branch that is not taken is not evaluated."""
 
-ARRAY_FORMULA = FormulaMathematics(lambda c, a, b: f"where({c}, {a}, {b})")
-"""For arrays, element by element."""
-
 
 def derivative(
     primitive: Primitive, y: str, operands: Sequence[str], slot: int, m: Mathematics = FORMULA

@@ -30,7 +30,7 @@ from autodiff.compiler.schedule import (
     VectorProgram,
     View,
 )
-from autodiff.formula import ARRAY_FORMULA, Formula, Rows, as_formula
+from autodiff.formula import Formula, FormulaMathematics, Rows, as_formula
 from autodiff.mathematics import ARRAY, Mathematics
 
 
@@ -76,6 +76,23 @@ def namespace(source: Source, dtype: Any) -> dict[str, Any]:
     return {**functions(ARRAY), **numpys, "dtype": dtype, **arrays}
 
 
+class _SharingMathematics(FormulaMathematics):
+    """Rules as text, where a function that was computed before is read by its name."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda c, a, b: f"where({c}, {a}, {b})")
+        self.known: dict[str, str] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        function = super().__getattr__(name)
+
+        def call(*operands: Any) -> Formula:
+            text = str(function(*operands))
+            return Formula(self.known.get(text, text))
+
+        return call
+
+
 class _Emitter:
     def __init__(self, program: VectorProgram, wanted: Sequence[int] | None) -> None:
         self.program = program
@@ -86,6 +103,7 @@ class _Emitter:
         self.taken: set[str] = {"n", "dtype", "run", *functions(ARRAY), *_NUMPY}
         self.read_before: dict[tuple[int, bytes, tuple[int, ...]], str] = {}
         self.scope = ""
+        self.mathematics = _SharingMathematics()
         self.gradients: dict[int, _Gradient] = {}
 
     # ------------------------------------------------------------------------------- the whole
@@ -106,9 +124,30 @@ class _Emitter:
         if self.wanted is not None:
             results += self._adjoint(self.wanted)
         self._line(f"return {', '.join(results)}")
+        if batched:
+            self._free_after_last_use()
         body = "\n".join(f"    {line}" if line else "" for line in self.lines)
         self.source.text = f"def run({', '.join(inputs)}):\n{body}\n"
         return self.source
+
+    def _free_after_last_use(self) -> None:
+        """Delete intermediate arrays as soon as they are not needed, so that memory is reused."""
+        inputs = {self.names[i] for i in range(self.program.inputs)}
+        last: dict[str, int] = {}
+        for at, line in enumerate(self.lines):
+            if not line.startswith("#"):
+                last.update(dict.fromkeys(re.findall(r"[A-Za-z_]\w*", line), at))
+        made = {line.split(" = ")[0] for line in self.lines if " = " in line}
+        ends: dict[int, list[str]] = {}
+        for name in sorted((made & last.keys()) - inputs - {"n"}, key=str):
+            if name.isidentifier() and last[name] < len(self.lines) - 1:
+                ends.setdefault(last[name], []).append(name)
+        lines: list[str] = []
+        for at, line in enumerate(self.lines):
+            lines.append(line)
+            if at in ends:
+                lines.append(f"del {', '.join(ends[at])}")
+        self.lines = lines
 
     def _outputs(self) -> str:
         """All results in one array, which shares no memory with an input."""
@@ -230,7 +269,9 @@ class _Emitter:
         name = self.names[instruction.block]
         if isinstance(instruction, Elementwise):
             operands = self._operands(instruction)
-            value = str(as_formula(instruction.primitive.value(ARRAY_FORMULA, *operands)))
+            value = str(as_formula(instruction.primitive.value(self.mathematics, *operands)))
+            if value.endswith(")"):
+                self.mathematics.known[value] = name
             if _is_one_row(instruction):
                 value = f"{value}[None]"
             self._line(f"{name} = {self._in_full(value, instruction)}")
@@ -279,10 +320,10 @@ class _Emitter:
 
     def _is_rowwise(self, instruction: Contraction) -> bool:
         """Whether it is a stack of separate dot products, rather than matrix products."""
-        (groups, rows, _), columns = instruction.left.indices.shape, instruction.right.indices.shape
+        rows, columns = instruction.left.indices.shape[1], instruction.right.indices.shape[1]
         if not self._is_unbatched(instruction.left):
             return True
-        is_stack: bool = groups > 1 and rows == columns[1] == 1
+        is_stack: bool = rows == columns == 1
         return is_stack and self._is_unbatched(instruction.right)
 
     def _contraction(self, instruction: Contraction, block: Block) -> str:
@@ -413,7 +454,7 @@ class _Emitter:
         flags = [view.block in varies for view in instruction.views]
         operands = self._operands(instruction)
         y = Formula(self.names[instruction.block])
-        partials = instruction.primitive.partial_derivatives(ARRAY_FORMULA, y, operands, flags)
+        partials = instruction.primitive.partial_derivatives(self.mathematics, y, operands, flags)
         by_view: dict[tuple[int, bytes], Any] = {}
         view_of: dict[tuple[int, bytes], View] = {}
         for view, partial, varying in zip(
