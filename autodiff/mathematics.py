@@ -230,8 +230,9 @@ class _ArrayMathematics(_NumberMathematics):
         peak = rows.max(0)
         total = np.log(np.exp(rows - peak).sum(0))
         total += peak
-        finite = np.isfinite(peak)
-        return total if finite.all() else np.where(finite, total, peak)
+        if math.isfinite(np.add.reduce(total, axis=None)):
+            return total
+        return np.where(np.isfinite(peak), total, peak)
 
     def softmax(self, operands: Iterable[Any]) -> Any:
         """Over the rows of an array, or over several arrays."""

@@ -240,12 +240,22 @@ def compiled_network(dtype: str = "float64") -> Any:
 
 
 def autodiff_step(layers: Layers, batch: Batch, dtype: str) -> Work:
-    function = compiled_network(dtype)
+    """As training does it: all parameters are one vector, and the step is one subtraction."""
+    numbers = np.concatenate([part.ravel() for layer in layers for part in layer])
+    shapes = [part.shape for layer in layers for part in layer]
+
+    def loss(parameters: Any, x: Any, t: Any) -> Any:
+        parts = np.split(parameters, np.cumsum([np.prod(shape) for shape in shapes])[:-1])
+        arrays = [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
+        return network_loss(list(zip(arrays[::2], arrays[1::2], strict=True)), x, t)
+
+    function = compiled(loss, batched=("x", "t"), dtype=dtype)
     targets = batch.one_hot(len(layers[-1][1]))
 
     def step() -> float:
-        losses, gradients = function.value_and_grad(layers, batch.images, targets)
-        descend(layers, gradients, LEARNING_RATE / len(batch.labels))
+        losses, gradient = function.value_and_grad(numbers, batch.images, targets)
+        gradient *= LEARNING_RATE / len(batch.labels)
+        np.subtract(numbers, gradient, out=numbers)
         return float(losses.mean())
 
     return step

@@ -27,7 +27,7 @@ Array = NDArray[Any]
 log = logging.getLogger("autodiff.compiler")
 
 MODES = ("auto", "vector", "python")
-WORKSPACE = 1 << 20
+WORKSPACE = 1 << 23
 """Bytes of intermediate results that a chunk of examples may take where nothing is a matrix."""
 LARGE_WORKSPACE = 1 << 27
 """The same with matrix products, which want many examples at a time."""
@@ -235,7 +235,10 @@ class Compiled:
             raise TypeError(
                 f"expected a function with one scalar result, got {call.special.output_count}"
             )
-        chosen = chosen_arguments(argnums, len(call.arguments))
+        if type(argnums) is int and 0 <= argnums < len(call.arguments):
+            chosen = [argnums]
+        else:
+            chosen = chosen_arguments(argnums, len(call.arguments))
         wanted = self._blocks_of(call, chosen)
         out, gradients = self._run(call, wanted)
         if not _are_finite(out) or not all(map(_are_finite, gradients)):
@@ -336,7 +339,8 @@ class Compiled:
         arranged = []
         for name, argument in zip(names, arguments, strict=True):
             is_batched = name in self.batched
-            argument = _as_arrays(argument) if is_batched else argument
+            if is_batched and type(argument) is not np.ndarray:
+                argument = _as_arrays(argument)
             arranged.append(argument)
             own, spec, count = _blocks_of_argument(argument, name, is_batched, self.dtype)
             blocks += own
@@ -576,6 +580,8 @@ def _blocks_of_argument(
     if not is_batched:
         key = _scan(argument, name, dtype, arrays, plain)
         return ([*arrays, np.array(plain, dtype)] if plain else arrays), key, None
+    if type(argument) is np.ndarray and argument.ndim == 2:  # the usual case, without detours
+        return [_real(argument, name, dtype)], argument.shape[1:], len(argument)
     counts: set[int] = set()
     for own, part in parts(argument, name):
         if not isinstance(part, np.ndarray) or part.ndim == 0:

@@ -270,6 +270,8 @@ class _Emitter:
         if isinstance(instruction, Elementwise):
             operands = self._operands(instruction)
             value = str(as_formula(instruction.primitive.value(self.mathematics, *operands)))
+            if self._grid(instruction):
+                value = f"({value}).reshape{_shape(block)}"
             if value.endswith(")"):
                 self.mathematics.known[value] = name
             if _is_one_row(instruction):
@@ -285,9 +287,38 @@ class _Emitter:
     def _operands(self, instruction: Elementwise) -> list[Formula]:
         batched = self.program.blocks[instruction.block].kind == BATCHED
         kind = Rows if instruction.primitive.arity is None else _expression
+        views = self._operand_views(instruction)
         if kind is Rows:
-            return [Rows(self._read_stack(view)) for view in _operand_views(instruction)]
-        return [kind(self._read(view, batched)) for view in _operand_views(instruction)]
+            return [Rows(self._read_stack(view)) for view in views]
+        return [kind(self._read(view, batched)) for view in views]
+
+    def _operand_views(self, instruction: Elementwise) -> tuple[View, ...]:
+        """The views as they are read: without an axis of one element, or on a grid."""
+        if _is_one_row(instruction):
+            (view,) = instruction.views
+            return (View(view.block, view.indices[:, 0]),)
+        grid = self._grid(instruction)
+        if grid:
+            return tuple(_on_grid(view, grid) for view in instruction.views)
+        return instruction.views
+
+    def _grid(self, instruction: Elementwise) -> tuple[int, int] | None:
+        """Rows and columns, if an operand that would be gathered is the same along one of them."""
+        if instruction.primitive.arity is None:
+            return None
+        for view in instruction.views:
+            grid = None if self._is_even(view) else _repeating(view.indices)
+            if grid:
+                views = [_on_grid(other, grid) for other in instruction.views]
+                return grid if all(map(self._is_even, views)) else None
+        return None
+
+    def _is_even(self, view: View) -> bool:
+        """Whether it is read without a gather."""
+        if view.block == CONSTANTS or (view.indices == view.indices.flat[0]).all():
+            return True
+        layout = strided(view.indices)
+        return bool(layout and window(layout, self.program.blocks[view.block].size))
 
     def _in_full(self, value: str, instruction: Elementwise) -> str:
         """A comparison as numbers, and a value in the shape of its block."""
@@ -332,10 +363,10 @@ class _Emitter:
             if _is_one_dot(instruction):
                 return f"({_expression(left) * _expression(right)}).sum(0, keepdims=True)"
             subscripts = [
-                "kg" if self._is_unbatched(v) else "kgn"
+                "gk" if self._is_unbatched(v) else "gkn"
                 for v in (instruction.left, instruction.right)
             ]
-            out = "gn" if "kgn" in subscripts else "g"
+            out = "gn" if "gkn" in subscripts else "g"
             return f'einsum("{",".join(subscripts)}->{out}", {left}, {right})'
         left, right = self._left(instruction), self._right(instruction)
         text = f"{left} @ {right}"
@@ -349,7 +380,7 @@ class _Emitter:
         return bool(groups == columns == 1)
 
     def _rows_of(self, instruction: Contraction) -> tuple[str, str]:
-        """Both sides of separate dot products, each of shape (k, groups) and examples."""
+        """Both sides of separate dot products, each of shape (groups, k) and examples."""
         left, right = _rows_view(instruction.left), _rows_view(instruction.right)
         texts = [self._read_stack(view) for view in (left, right)]
         if _is_one_dot(instruction) and left.block != right.block:
@@ -454,11 +485,15 @@ class _Emitter:
         flags = [view.block in varies for view in instruction.views]
         operands = self._operands(instruction)
         y = Formula(self.names[instruction.block])
+        grid = self._grid(instruction)
+        if grid:
+            shape = f"({grid[0]}, {grid[1]}{', n' * batched})"
+            y, d = Formula(f"{y}.reshape{shape}"), f"{d}.reshape{shape}"
         partials = instruction.primitive.partial_derivatives(self.mathematics, y, operands, flags)
         by_view: dict[tuple[int, bytes], Any] = {}
         view_of: dict[tuple[int, bytes], View] = {}
         for view, partial, varying in zip(
-            _operand_views(instruction), partials, flags, strict=True
+            self._operand_views(instruction), partials, flags, strict=True
         ):
             if not varying or (isinstance(partial, int) and partial == 0):
                 continue
@@ -471,13 +506,19 @@ class _Emitter:
                 same = str(before) == str(partial)
                 by_view[key] = 2 * partial if same else before + partial
         for key, partial in by_view.items():
+            view = view_of[key]
             text = str(as_formula(Formula(d) * partial))
-            self._contribute(view_of[key], text, batched)
+            axes = [a for a in (0, 1) if grid and view.indices.shape[a] < grid[a]]
+            if axes:
+                text = f"({text}).sum({axes[0] if len(axes) == 1 else (0, 1)}, keepdims=True)"
+            self._contribute(view, text, batched)
 
     def _backward_rows(
         self, instruction: Contraction, d: str, varies: set[int], batched: bool
     ) -> None:
         left, right = self._rows_of(instruction)
+        if not _is_one_dot(instruction):
+            d = f"{d}[:, None]"
         if left == right and instruction.left.block in varies:
             self._contribute(_rows_view(instruction.left), f"2 * {d} * {left}", batched)
             return
@@ -531,14 +572,15 @@ class _Emitter:
         """Add to the gradient of a view; what comes per example is summed where it is shared."""
         block = self.program.blocks[view.block]
         if batched and block.kind != BATCHED:
-            sign = "-" if re.fullmatch(r"-\w+", text) else ""
-            text = text.removeprefix(sign)
-            text = f"{sign}{text}.sum(-1)" if text.isidentifier() else f"({text}).sum(-1)"
+            atom = re.fullmatch(r"(-?)(\w+(?:\.reshape\([\w, ]*\))?)", text)
+            text = f"{atom[1]}{atom[2]}.sum(-1)" if atom else f"({text}).sum(-1)"
         gradient = self.gradients.get(view.block)
         if gradient is None:
             gradient = _Gradient(self._unique(f"d_{self.names[view.block]}"), block)
             self.gradients[view.block] = gradient
-        if view.indices.ndim == 1 and _is_whole(view, block):
+        if _is_whole(view, block):
+            if view.indices.ndim > 1:
+                text = _reshaped(text, block)
             self._add_whole(gradient, text)
             return
         self._make_room(gradient)
@@ -651,12 +693,32 @@ def views_of(instruction: Instruction) -> tuple[View, ...]:
     return (instruction.view,)
 
 
-def _operand_views(instruction: Elementwise) -> tuple[View, ...]:
-    """The views as read: of a single variadic operation just its operands, without an axis."""
-    if _is_one_row(instruction):
-        (view,) = instruction.views
-        return (View(view.block, view.indices[:, 0]),)
-    return instruction.views
+def _repeating(indices: Indices) -> tuple[int, int] | None:
+    """Rows and columns of a vector that repeats itself, as a whole or element by element."""
+    size = indices.size
+    (changes,) = np.nonzero(indices[1:] != indices[:-1])
+    run = int(changes[0]) + 1 if len(changes) else size
+    if 1 < run < size and size % run == 0:
+        rows = indices.reshape(-1, run)
+        if (rows == rows[:, :1]).all():
+            return size // run, run
+    (again,) = np.nonzero(indices[1:] == indices[0])
+    period = int(again[0]) + 1 if len(again) else size
+    if period < size and size % period == 0:
+        rows = indices.reshape(-1, period)
+        if (rows == rows[0]).all():
+            return size // period, period
+    return None
+
+
+def _on_grid(view: View, grid: tuple[int, int]) -> View:
+    """The view in rows and columns; an axis along which it is the same has one element."""
+    indices = view.indices.reshape(grid)
+    if (indices == indices[:1]).all():
+        indices = indices[:1]
+    if (indices == indices[:, :1]).all():
+        indices = indices[:, :1]
+    return View(view.block, indices)
 
 
 def _summed(instruction: Sum) -> View:
@@ -677,9 +739,9 @@ def _is_one_dot(instruction: Contraction) -> bool:
 
 
 def _rows_view(view: View) -> View:
-    """One side of separate dot products, of shape (k, groups), or (k,) for a single one."""
-    rows = view.indices[:, 0].T
-    return View(view.block, rows[:, 0] if rows.shape[1] == 1 else rows)
+    """One side of separate dot products, of shape (groups, k), or (k,) for a single one."""
+    rows = view.indices[:, 0]
+    return View(view.block, rows[0] if len(rows) == 1 else rows)
 
 
 def int_or_nan(number: float) -> float:
@@ -699,7 +761,13 @@ def _squeezed(view: View) -> View:
 
 def _is_whole(view: View, block: Block) -> bool:
     size = view.indices.size
-    return bool(size == block.size and (view.indices == np.arange(size)).all())
+    return bool(size == block.size and (view.indices.ravel() == np.arange(size)).all())
+
+
+def _reshaped(text: str, block: Block) -> str:
+    """The text of an array in the shape of a block, instead of the shape that it had."""
+    inner = re.fullmatch(r"(\(.*\))\.reshape\([\w, *]*\)", text)
+    return f"{inner[1] if inner else f'({text})'}.reshape{_shape(block)}"
 
 
 def _are_distinct(indices: Indices) -> bool:
