@@ -31,8 +31,9 @@ lint: $(VENV)/.with-test ## check style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(VENV)/.with-bench ## measure speed beside micrograd
+bench: $(VENV)/.with-bench ## measure speed beside micrograd, CasADi and what else is installed
 	$(BIN)/python -m benchmarks eager
+	$(BIN)/python -m benchmarks compiled
 
 readme-pictures: $(VENV)/.with-pictures ## draw the pictures of the README again
 	$(BIN)/python -m docs.readme_pictures

@@ -100,7 +100,9 @@ class _Emitter:
         self.source = Source("")
         self.lines: list[str] = []
         self.names: dict[int, str] = {}
-        self.taken: set[str] = {"n", "dtype", "run", *functions(ARRAY), *_NUMPY}
+        self.functions = {*functions(ARRAY), *_NUMPY}
+        self.taken: set[str] = {"n", "dtype", "run", *self.functions}
+        self.matrices: dict[str, str] = {}
         self.read_before: dict[tuple[int, bytes, tuple[int, ...]], str] = {}
         self.scope = ""
         self.mathematics = _SharingMathematics()
@@ -139,7 +141,7 @@ class _Emitter:
                 last.update(dict.fromkeys(re.findall(r"[A-Za-z_]\w*", line), at))
         made = {line.split(" = ")[0] for line in self.lines if " = " in line}
         ends: dict[int, list[str]] = {}
-        for name in sorted((made & last.keys()) - inputs - {"n"}, key=str):
+        for name in sorted((made & last.keys()) - inputs - {"n"} - set(self.matrices.values())):
             if name.isidentifier() and last[name] < len(self.lines) - 1:
                 ends.setdefault(last[name], []).append(name)
         lines: list[str] = []
@@ -173,7 +175,7 @@ class _Emitter:
         self._line(f"{name} = {text}")
 
     def _unique(self, name: str) -> str:
-        candidate, count = name, 2
+        candidate, count = name, 1 if name in self.functions else 2
         while candidate in self.taken or keyword.iskeyword(candidate):
             candidate, count = f"{name}_{count}", count + 1
         self.taken.add(candidate)
@@ -399,9 +401,15 @@ class _Emitter:
         return self._read(view, batched=False)
 
     def _left(self, instruction: Contraction) -> str:
-        """(rows, k), or (groups, rows, k)."""
-        view = instruction.left
-        return self._read_stack(_squeezed(view))
+        """(rows, k), or (groups, rows, k); a matrix of parameters gets a name."""
+        text = self._read_stack(_squeezed(instruction.left))
+        if instruction.left.block not in range(self.program.inputs) or text.isidentifier():
+            return text
+        if text not in self.matrices:
+            scope = self.program.blocks[instruction.block].scope
+            self.matrices[text] = self._unique(_identifier("weights", scope))
+            self._line(f"{self.matrices[text]} = {text}")
+        return self.matrices[text]
 
     def _right_view(self, instruction: Contraction) -> View:
         """(k, columns) or (groups, k, columns); a single column is left out where it can be."""
