@@ -20,7 +20,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from autodiff import primitives
+from autodiff import formula, primitives
+from autodiff.compiler import emit
+from autodiff.formula import FORMULA, Formula, as_formula
 from autodiff.mathematics import ARRAY, FLOAT, mathematics_of
 from autodiff.primitives import PRIMITIVES, Primitive
 
@@ -164,6 +166,22 @@ def test_the_same_rule_serves_arrays(primitive: Primitive, data: st.DataObject) 
         values = np.broadcast_to(primitive.value(ARRAY, *arrays), len(columns))
     for value, point in zip(values, columns, strict=True):
         assert float(value) == pytest.approx(primitive.evaluate(point), rel=1e-14, abs=1e-14)
+
+
+@pytest.mark.parametrize("primitive", OPERATIONS, ids=str)
+@given(data=st.data())
+def test_the_same_rule_serves_names(primitive: Primitive, data: st.DataObject) -> None:
+    """The text of a rule, evaluated, is the number that the rule gives."""
+    point = data.draw(points(primitive))
+    assume(not is_corner(primitive.name, point))
+    y, expected = primitive.linearize(point, [True] * len(point))
+    names = [f"x{i}" for i in range(len(point))]
+    scope = {**emit.functions(FLOAT), **dict(zip(names, point, strict=True)), "y": y, "abs": abs}
+    value = primitive.value(FORMULA, *[Formula(name) for name in names])
+    assert eval(str(as_formula(value)), scope) == pytest.approx(y, rel=1e-14, abs=1e-300)
+    for slot, slope in enumerate(expected):
+        text = formula.derivative(primitive, "y", names, slot)
+        assert eval(text, scope) == pytest.approx(slope, rel=1e-14, abs=1e-300)
 
 
 NAN, INF = math.nan, math.inf
