@@ -102,7 +102,9 @@ class _Emitter:
         self.names: dict[int, str] = {}
         self.functions = {*functions(ARRAY), *_NUMPY}
         self.taken: set[str] = {"n", "dtype", "run", *self.functions}
+        self.counts: dict[str, int] = {}
         self.matrices: dict[str, str] = {}
+        self.array_names: dict[tuple[str, tuple[int, ...], bytes], str] = {}
         self.read_before: dict[tuple[int, bytes, tuple[int, ...]], str] = {}
         self.scope = ""
         self.mathematics = _SharingMathematics()
@@ -175,9 +177,11 @@ class _Emitter:
         self._line(f"{name} = {text}")
 
     def _unique(self, name: str) -> str:
-        candidate, count = name, 1 if name in self.functions else 2
+        candidate = name
         while candidate in self.taken or keyword.iskeyword(candidate):
-            candidate, count = f"{name}_{count}", count + 1
+            count = self.counts.get(name, 1 if name in self.functions else 2)
+            self.counts[name] = count + 1
+            candidate = f"{name}_{count}"
         self.taken.add(candidate)
         return candidate
 
@@ -197,12 +201,11 @@ class _Emitter:
         return self._kind(view) != BATCHED
 
     def _array(self, name: str, array: NDArray[Any]) -> str:
-        for known, other in self.source.arrays.items():
-            if other.dtype == array.dtype and np.array_equal(other, array):
-                return known
-        name = self._unique(name)
-        self.source.arrays[name] = array
-        return name
+        key = (array.dtype.char, array.shape, array.tobytes())
+        if key not in self.array_names:
+            self.array_names[key] = self._unique(name)
+            self.source.arrays[self.array_names[key]] = array
+        return self.array_names[key]
 
     # -------------------------------------------------------------------------------- reading
 
