@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 import autodiff
 from autodiff import Graph, Value, dot, exp, logsumexp, relu, sin, value_and_grad
 from autodiff import compile as compiled
+from autodiff.compiler.trace import Parameter, trace
 from benchmarks import adbench
 from benchmarks.measure import interleaved, seconds_of, seconds_per_call
 
@@ -621,17 +622,37 @@ def layered_arguments(width: int) -> tuple[Array, Array]:
 
 
 def growth_part() -> None:
-    title = "a perceptron of + and × in plain loops"
-    print(f"\n{title:<46}{'compile':>10}{'per node':>10}{'run':>10}{'per node':>10}")
+    """Wide: a perceptron of + and × in plain loops. Deep: a chain, one number at a time."""
+    columns = ("trace", "per node", "compile", "per node", "run", "per node")
+    print(f"\n{'nodes':<46}" + "".join(f"{column:>10}" for column in columns))
     for width in (10, 33, 105, 333):
         nodes = nodes_of_layered_sum(width)
-        call = first_call(compiled(layered_sum), *layered_arguments(width))
-        columns = (call.compiling, call.compiling / nodes, call.running)
-        print(
-            f"{f'{nodes:,} nodes, width {width}':<46}"
-            + "".join(f"{shown(seconds):>10}" for seconds in columns)
-            + f"{1e9 * call.running / nodes:>7.3g} ns"
-        )
+        print_growth(f"{nodes:,}, width {width}", nodes, layered_sum, *layered_arguments(width))
+    for length in (333, 3_333, 33_333):
+        name = f"{3 * length:,}, a chain"
+        print_growth(name, 3 * length, lambda x, length=length: chain(x, length), 0.5)
+
+
+def print_growth(name: str, nodes: int, function: Any, *arguments: Any) -> None:
+    """Seconds to trace, for everything after that, and to run; each also per node."""
+    letters = "abc"[: len(arguments)]
+    parameters = [Parameter(a, b, False) for a, b in zip(letters, arguments, strict=True)]
+    tracing = seconds_of(lambda: trace(function, parameters))
+    call = first_call(compiled(function), *arguments)
+    times = (tracing, call.compiling - tracing, call.running)
+    columns = [f"{shown(t):>10}{shown_per_node(t / nodes):>10}" for t in times]
+    print(f"{name:<46}{''.join(columns)}")
+
+
+def shown_per_node(seconds: float) -> str:
+    return f"{1e9 * seconds:.3g} ns" if seconds < 1e-6 else f"{1e6 * seconds:.3g} µs"
+
+
+def chain(x: Any, length: int) -> Any:
+    y = x
+    for _ in range(length):
+        y = sin(y) * x + 0.1
+    return y
 
 
 def check_growth() -> None:
