@@ -32,7 +32,8 @@ WORKSPACE = 1 << 23
 LARGE_WORKSPACE = 1 << 27
 """The same with matrix products, which want many examples at a time."""
 MOST_STATEMENTS = 10_000
-"""Longer straight-line programs take Python longer to compile than they save."""
+"""Longer straight-line programs take Python longer to compile than they save, except where vectors
+are hardly shorter."""
 SECONDS_PER_CALL, SECONDS_PER_ELEMENT, SECONDS_PER_STATEMENT = 1.5e-6, 1.5e-9, 6e-8
 """The cost model: one NumPy call, one element in it, one statement on floats."""
 
@@ -149,7 +150,8 @@ def _choose(mode: str, program: Program, vectors: VectorProgram) -> bool:
     if mode != "auto":
         return mode == "python"
     statements = sum(map(len, program.operands))
-    if is_batched or statements > MOST_STATEMENTS:
+    is_long = statements > max(MOST_STATEMENTS, 4 * len(vectors.instructions))
+    if is_batched or is_long:
         return False
     elements = sum(block.size for block in vectors.blocks)
     in_vectors = SECONDS_PER_CALL * len(vectors.instructions) + SECONDS_PER_ELEMENT * elements
