@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 import logging
 import math
 import pickle
 from collections.abc import Callable, Iterator, Sequence
-from itertools import count
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,10 +27,11 @@ Array = NDArray[Any]
 log = logging.getLogger("autodiff.compiler")
 
 MODES = ("auto", "vector", "python")
-WORKSPACE = 1 << 23
-"""Bytes of intermediate results that a chunk of examples may take where nothing is a matrix."""
-LARGE_WORKSPACE = 1 << 27
-"""The same with matrix products, which want many examples at a time."""
+LARGEST_ARRAY = 1 << 15
+"""Elements of an intermediate array that a chunk of examples may have: allocators give larger ones
+back to the system and fetch them again at every call, which takes longer than to fill them."""
+FEWEST_EXAMPLES = 512
+"""In a chunk, where there are more: matrix products want many examples at a time."""
 MOST_STATEMENTS = 10_000
 """Longer straight-line programs take Python longer to compile than they save, except where vectors
 are hardly shorter."""
@@ -123,14 +124,9 @@ class Specialization:
         return self._functions[key]
 
     def _chunk(self) -> int:
-        vectors = self.vectors
-        batched = sum(block.size for block in vectors.blocks if block.kind == BATCHED)
-        has_products = any(
-            isinstance(i, Contraction) and vectors.blocks[i.left.block].kind != BATCHED
-            for i in vectors.instructions
-        )
-        room = LARGE_WORKSPACE if has_products else WORKSPACE
-        return max(64, room // (16 * max(1, batched)))
+        made = self.vectors.blocks[self.vectors.inputs :]
+        largest = max([block.size for block in made if block.kind == BATCHED], default=1)
+        return max(FEWEST_EXAMPLES, LARGEST_ARRAY // largest)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_functions": {}}
@@ -435,9 +431,11 @@ class Compiled:
         kinds = [block.kind for block in special.inputs]
         outs: list[Array] = []
         found: list[list[Array]] = []
-        for start in range(0, max(1, examples), special.chunk):
+        pieces = max(1, math.ceil(examples / special.chunk))
+        ends = np.linspace(0, examples, pieces + 1).astype(int)
+        for start, end in itertools.pairwise(ends.tolist()):
             blocks = [
-                block[start : start + special.chunk] if kind == BATCHED else block
+                block[start:end] if kind == BATCHED else block
                 for block, kind in zip(call.blocks, kinds, strict=True)
             ]
             out, gradients = _split(run(*blocks), wanted)
@@ -471,7 +469,7 @@ class Compiled:
             return next(found).reshape(argument.shape)
         start, end = call.special.argument_ends[i : i + 2]
         blocks = [next(found) for _ in range(start, end)]
-        arrays, numbers = iter(blocks), count()
+        arrays, numbers = iter(blocks), itertools.count()
 
         def put(part: Any) -> Any:
             if isinstance(part, np.ndarray) and part.ndim > is_batched:
