@@ -21,7 +21,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from autodiff import formula, primitives
-from autodiff.compiler import emit
+from autodiff.compiler import writer
 from autodiff.formula import FORMULA, Formula, as_formula
 from autodiff.mathematics import ARRAY, FLOAT, mathematics_of
 from autodiff.primitives import PRIMITIVES, Primitive
@@ -176,7 +176,7 @@ def test_the_same_rule_serves_names(primitive: Primitive, data: st.DataObject) -
     assume(not is_corner(primitive.name, point))
     y, expected = primitive.linearize(point, [True] * len(point))
     names = [f"x{i}" for i in range(len(point))]
-    scope = {**emit.functions(FLOAT), **dict(zip(names, point, strict=True)), "y": y, "abs": abs}
+    scope = {**writer.functions(FLOAT), **dict(zip(names, point, strict=True)), "y": y, "abs": abs}
     value = primitive.value(FORMULA, *[Formula(name) for name in names])
     assert eval(str(as_formula(value)), scope) == pytest.approx(y, rel=1e-14, abs=1e-300)
     for slot, slope in enumerate(expected):

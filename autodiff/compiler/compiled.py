@@ -13,11 +13,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from autodiff.compiler import emit, straight
-from autodiff.compiler.program import BATCHED, Input, Program
-from autodiff.compiler.schedule import Contraction, VectorProgram, schedule
-from autodiff.compiler.simplify import in_reading_order, reordered, simplify
-from autodiff.compiler.trace import Parameter, parts, trace
+from autodiff.compiler.arguments import (
+    added,
+    as_arrays,
+    blocks_of_argument,
+    map_leaves,
+    one_example,
+    stacked,
+)
+from autodiff.compiler.program import BATCHED
+from autodiff.compiler.specialization import MODES, Specialization
+from autodiff.compiler.trace import Parameter
 from autodiff.structure import flatten
 from autodiff.transforms import ArgumentNumbers, chosen_arguments, is_index, value_and_grad
 from autodiff.value import Value
@@ -25,18 +31,6 @@ from autodiff.value import Value
 Array = NDArray[Any]
 
 log = logging.getLogger("autodiff.compiler")
-
-MODES = ("auto", "vector", "python")
-LARGEST_ARRAY = 1 << 15
-"""Elements of an intermediate array that a chunk of examples may have: allocators give larger ones
-back to the system and fetch them again at every call, which takes longer than to fill them."""
-FEWEST_EXAMPLES = 512
-"""In a chunk, where there are more: matrix products want many examples at a time."""
-MOST_STATEMENTS = 10_000
-"""Longer straight-line programs take Python longer to compile than they save, except where vectors
-are hardly shorter."""
-SECONDS_PER_CALL, SECONDS_PER_ELEMENT, SECONDS_PER_STATEMENT = 1.5e-6, 1.5e-9, 6e-8
-"""The cost model: one NumPy call, one element in it, one statement on floats."""
 
 
 def compile(
@@ -70,88 +64,6 @@ def compile(
     [4.0, 16.0]
     """
     return Compiled(function, batched, dtype, mode)
-
-
-class Specialization:
-    """The program for one shape of arguments, and the functions generated from it so far."""
-
-    def __init__(
-        self, function: Callable[..., Any], parameters: list[Parameter], mode: str
-    ) -> None:
-        self.parameters = [parameter.name for parameter in parameters]
-        counts = [_count_blocks(parameter.structure) for parameter in parameters]
-        self.argument_ends = np.cumsum([0, *counts]).tolist()
-        traced = trace(function, parameters)
-        self.results = traced.rebuild(list(range(len(traced.program.outputs))))
-        self.output_count = len(traced.program.outputs)
-        self.traced_scalars = traced.program.input_size + len(traced.program.operations)
-        program, self.captured = traced.program, traced.captured
-        del traced
-        program = simplify(program)
-        if self.captured:
-            last = len(program.inputs) - 1
-            order = in_reading_order(program, last)
-            program = reordered(program, last, order)
-            self.captured = [self.captured[i] for i in order]
-        self.inputs = program.inputs
-        self.vectors = schedule(program)
-        self.is_python = _choose(mode, program, self.vectors)
-        self.program = program if self.is_python else None
-        self.instructions = len(program.operations)
-        self.chunk = self._chunk()
-        """How many examples are computed at a time."""
-        self.sources: dict[tuple[int, ...] | None, emit.Source] = {}
-        self._functions: dict[Any, Callable[..., Any]] = {}
-
-    def source(self, wanted: tuple[int, ...] | None) -> emit.Source:
-        """The generated text that returns the outputs and the gradients of the wanted inputs."""
-        if wanted not in self.sources:
-            self.sources[wanted] = (
-                straight.emit_straight(self.program, wanted)
-                if self.program is not None
-                else emit.emit(self.vectors, wanted)
-            )
-        return self.sources[wanted]
-
-    def function(self, wanted: tuple[int, ...] | None, dtype: Any) -> Callable[..., Any]:
-        """The generated function; see :meth:`source`."""
-        key = wanted, dtype
-        if key not in self._functions:
-            source = self.source(wanted)
-            space = straight.namespace() if self.is_python else emit.namespace(source, dtype)
-            exec(_bytecode(source.text), space)
-            self._functions[key] = space["run"]
-        return self._functions[key]
-
-    def _chunk(self) -> int:
-        made = self.vectors.blocks[self.vectors.inputs :]
-        largest = max([block.size for block in made if block.kind == BATCHED], default=1)
-        return max(FEWEST_EXAMPLES, LARGEST_ARRAY // largest)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "_functions": {}}
-
-
-def _bytecode(text: str) -> Any:
-    import builtins
-
-    return builtins.compile(text, "<compiled>", "exec")
-
-
-def _choose(mode: str, program: Program, vectors: VectorProgram) -> bool:
-    """Whether straight-line Python is expected to be faster than vectors."""
-    is_batched = any(block.kind == BATCHED for block in program.inputs)
-    if mode == "python" and is_batched:
-        raise ValueError('mode="python" is for functions without batched arguments')
-    if mode != "auto":
-        return mode == "python"
-    statements = sum(map(len, program.operands))
-    is_long = statements > max(MOST_STATEMENTS, 4 * len(vectors.instructions))
-    if is_batched or is_long:
-        return False
-    elements = sum(block.size for block in vectors.blocks)
-    in_vectors = SECONDS_PER_CALL * len(vectors.instructions) + SECONDS_PER_ELEMENT * elements
-    return SECONDS_PER_STATEMENT * statements < in_vectors
 
 
 class _Call(NamedTuple):
@@ -288,19 +200,7 @@ class Compiled:
         ``gathers`` read elements that are not evenly spaced.
         """
         special, wanted = self._ran()
-        vectors = special.vectors
-        products = sum(
-            isinstance(i, Contraction) and vectors.blocks[i.left.block].kind != BATCHED
-            for i in vectors.instructions
-        )
-        return {
-            "scalars": special.traced_scalars,
-            "instructions": special.instructions,
-            "operations": len(vectors.instructions),
-            "products": products,
-            "gathers": special.source(wanted).gathers,
-            "mode": "python" if special.is_python else "vector",
-        }
+        return special.stats(wanted)
 
     def _ran(self) -> tuple[Specialization, tuple[int, ...] | None]:
         if self._latest is None:
@@ -338,9 +238,9 @@ class Compiled:
         for name, argument in zip(names, arguments, strict=True):
             is_batched = name in self.batched
             if is_batched and type(argument) is not np.ndarray:
-                argument = _as_arrays(argument)
+                argument = as_arrays(argument)
             arranged.append(argument)
-            own, spec, count = _blocks_of_argument(argument, name, is_batched, self.dtype)
+            own, spec, count = blocks_of_argument(argument, name, is_batched, self.dtype)
             blocks += own
             key.append(spec)
             if count is not None:
@@ -382,7 +282,7 @@ class Compiled:
                 "it runs only with arguments of the shapes that it had before"
             )
         parameters = [
-            Parameter(name, _one_example(a) if name in self.batched else a, name in self.batched)
+            Parameter(name, one_example(a) if name in self.batched else a, name in self.batched)
             for name, a in zip(names, arguments, strict=True)
         ]
         level = logging.WARNING if self._specializations else logging.INFO
@@ -460,7 +360,7 @@ class Compiled:
                 return chosen if call.examples is None else np.moveaxis(chosen, -1, 0)
             return float(out[places]) if call.examples is None else out[places]
 
-        return _map_leaves(call.special.results, take)
+        return map_leaves(call.special.results, take)
 
     def _gradient(self, call: _Call, i: int, found: Iterator[Array]) -> Any:
         """The gradients of an argument's blocks, which come next, in its structure."""
@@ -477,7 +377,7 @@ class Compiled:
             plain = blocks[-1][..., next(numbers)]
             return plain if is_batched else float(plain)
 
-        return _map_leaves(argument, put)
+        return map_leaves(argument, put)
 
     # ------------------------------------------------------------------------- eager replay
 
@@ -508,7 +408,7 @@ class Compiled:
             return part[i] if np.ndim(part) > 1 else float(part[i])
 
         return tuple(
-            _map_leaves(argument, take) if name in self.batched else argument
+            map_leaves(argument, take) if name in self.batched else argument
             for name, argument in zip(call.special.parameters, call.arguments, strict=True)
         )
 
@@ -526,15 +426,15 @@ class Compiled:
     def _gathered(self, call: _Call, results: list[Any], argnums: ArgumentNumbers | None) -> Any:
         """Examples computed one by one, put together as the program gives them."""
         if argnums is None:
-            return _stacked(results)
-        values = _stacked([value for value, _ in results])
+            return stacked(results)
+        values = stacked([value for value, _ in results])
         chosen = chosen_arguments(argnums, len(call.arguments))
         gradients = [[g] if is_index(argnums) else list(g) for _, g in results]
         combined = []
         for k, i in enumerate(chosen):
             of_argument = [gradient[k] for gradient in gradients]
             is_batched = call.special.parameters[i] in self.batched
-            combined.append(_stacked(of_argument) if is_batched else _added(of_argument))
+            combined.append(stacked(of_argument) if is_batched else added(of_argument))
         return values, combined[0] if is_index(argnums) else tuple(combined)
 
 
@@ -545,134 +445,7 @@ def _split(results: Any, wanted: tuple[int, ...] | None) -> tuple[Any, list[Any]
     return out, gradients
 
 
-def _as_arrays(argument: Any) -> Any:
-    """A list of examples as an array; structures of arrays as they are."""
-    if isinstance(argument, list | tuple) and not any(
-        isinstance(part, np.ndarray | dict) for part in argument
-    ):
-        return np.asarray(argument)
-    return argument
-
-
-def _one_example(argument: Any) -> Any:
-    """The structure of one example of a batched argument: an array, or a number."""
-    return _map_leaves(argument, lambda part: np.zeros(part.shape[1:]) if part.ndim > 1 else 0.0)
-
-
-def _count_blocks(structure: Any) -> int:
-    """How many input blocks an argument has: each array, then all plain numbers together."""
-    arrays = [isinstance(part, np.ndarray) for _, part in parts(structure, "")]
-    return sum(arrays) + (not all(arrays))
-
-
 def _are_finite(array: Array) -> bool:
     """Whether all numbers are finite; the sum of squares says so at once, unless it overflows."""
     flat = array.ravel()
     return math.isfinite(flat.dot(flat)) or bool(np.isfinite(flat).all())
-
-
-def _blocks_of_argument(
-    argument: Any, name: str, is_batched: bool, dtype: Any
-) -> tuple[list[Array], Any, int | None]:
-    """The numbers of an argument by blocks, its shape as a key, and its number of examples."""
-    arrays: list[Array] = []
-    plain: list[Any] = []
-    if not is_batched:
-        key = _scan(argument, name, dtype, arrays, plain)
-        return ([*arrays, np.array(plain, dtype)] if plain else arrays), key, None
-    if type(argument) is np.ndarray and argument.ndim == 2:  # the usual case, without detours
-        return [_real(argument, name, dtype)], argument.shape[1:], len(argument)
-    counts: set[int] = set()
-    for own, part in parts(argument, name):
-        if not isinstance(part, np.ndarray) or part.ndim == 0:
-            raise ValueError(
-                f"the batched argument {own} must be an array with a leading axis of examples, "
-                f"got {part!r:.60}"
-            )
-        counts.add(len(part))
-        part = _real(part, own, dtype)
-        if part.ndim == 1:
-            plain.append(part)
-        else:
-            arrays.append(part.reshape(len(part), int(np.prod(part.shape[1:]))))
-    if len(counts) > 1:
-        raise ValueError(f"the arrays in {name} have different numbers of examples: {counts}")
-    if plain:
-        arrays.append(np.stack(plain, axis=1))
-    return arrays, _key_of(argument), counts.pop() if counts else None
-
-
-def _real(array: Array, name: str, dtype: Any) -> Array:
-    if array.dtype.kind not in "fiub":
-        raise TypeError(
-            f"the argument {name} must hold real numbers, got an array of {array.dtype}"
-        )
-    return array if array.dtype == dtype else array.astype(dtype)
-
-
-def _number(number: Any, name: str) -> float:
-    if isinstance(number, int | float | np.integer | np.floating | np.bool):
-        return float(number)
-    raise TypeError(
-        f"the argument {name} must be a number, an array or a structure of them, "
-        f"got {type(number).__name__} {number!r:.40}"
-    )
-
-
-def _key_of(argument: Any) -> Any:
-    """Structure and shapes of a batched argument, without the number of examples."""
-    if isinstance(argument, np.ndarray):
-        return argument.shape[1:]
-    if isinstance(argument, dict):
-        return tuple((key, _key_of(part)) for key, part in argument.items())
-    return (type(argument).__name__, *[_key_of(part) for part in argument])
-
-
-def _scan(argument: Any, name: str, dtype: Any, arrays: list[Array], plain: list[float]) -> Any:
-    """Collect the arrays and the plain numbers of an argument; give its shape as a key."""
-    if type(argument) is np.ndarray:
-        arrays.append(_real(argument, name, dtype).ravel())
-        return argument.shape
-    if isinstance(argument, dict):
-        return tuple(
-            [(key, _scan(part, name, dtype, arrays, plain)) for key, part in argument.items()]
-        )
-    if isinstance(argument, list | tuple):
-        kind = type(argument).__name__
-        return (kind, *[_scan(part, name, dtype, arrays, plain) for part in argument])
-    plain.append(_number(argument, name))
-    return "number"
-
-
-def _map_leaves(structure: Any, change: Callable[[Any], Any]) -> Any:
-    """A structure with every array or number in it changed, in the order of ``flatten``."""
-    if isinstance(structure, dict):
-        return {key: _map_leaves(part, change) for key, part in structure.items()}
-    if isinstance(structure, list | tuple):
-        elements = [_map_leaves(part, change) for part in structure]
-        kind: Any = type(structure)
-        return kind(*elements) if hasattr(kind, "_fields") else kind(elements)
-    return change(structure)
-
-
-def _stacked(results: list[Any]) -> Any:
-    """Structures of equal form with their numbers stacked along a new leading axis."""
-    return _combined(results, lambda leaves: np.stack([np.asarray(leaf) for leaf in leaves]))
-
-
-def _added(results: list[Any]) -> Any:
-    return _combined(results, lambda leaves: sum(leaves[1:], leaves[0]))
-
-
-def _combined(results: list[Any], combine: Callable[[list[Any]], Any]) -> Any:
-    first = results[0]
-    if isinstance(first, dict):
-        return {key: _combined([r[key] for r in results], combine) for key in first}
-    if isinstance(first, list | tuple):
-        elements = [_combined([r[i] for r in results], combine) for i in range(len(first))]
-        kind: Any = type(first)
-        return kind(*elements) if hasattr(kind, "_fields") else kind(elements)
-    return combine(results)
-
-
-__all__ = ["Compiled", "Input", "Specialization", "compile"]

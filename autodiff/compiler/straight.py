@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from autodiff import primitives
-from autodiff.compiler.emit import Source, functions
 from autodiff.compiler.program import Program
+from autodiff.compiler.writer import Source, functions
 from autodiff.formula import FORMULA, Formula, as_formula
 from autodiff.mathematics import FLOAT
 

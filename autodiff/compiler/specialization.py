@@ -1,0 +1,125 @@
+"""Specialization: the program for one shape of arguments, through all stages of the compiler."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from autodiff.compiler import straight, writer
+from autodiff.compiler.arguments import count_blocks
+from autodiff.compiler.emit import emit
+from autodiff.compiler.program import BATCHED, Program
+from autodiff.compiler.schedule import Contraction, VectorProgram, schedule
+from autodiff.compiler.simplify import in_reading_order, reordered, simplify
+from autodiff.compiler.trace import Parameter, trace
+
+MODES = ("auto", "vector", "python")
+LARGEST_ARRAY = 1 << 15
+"""Elements of an intermediate array that a chunk of examples may have: allocators give larger ones
+back to the system and fetch them again at every call, which takes longer than to fill them."""
+FEWEST_EXAMPLES = 512
+"""In a chunk, where there are more: matrix products want many examples at a time."""
+MOST_STATEMENTS = 10_000
+"""Longer straight-line programs take Python longer to compile than they save, except where vectors
+are hardly shorter."""
+SECONDS_PER_CALL, SECONDS_PER_ELEMENT, SECONDS_PER_STATEMENT = 1.5e-6, 1.5e-9, 6e-8
+"""The cost model: one NumPy call, one element in it, one statement on floats."""
+
+
+class Specialization:
+    """The program for one shape of arguments, and the functions generated from it so far."""
+
+    def __init__(
+        self, function: Callable[..., Any], parameters: list[Parameter], mode: str
+    ) -> None:
+        self.parameters = [parameter.name for parameter in parameters]
+        counts = [count_blocks(parameter.structure) for parameter in parameters]
+        self.argument_ends = np.cumsum([0, *counts]).tolist()
+        traced = trace(function, parameters)
+        self.results = traced.rebuild(list(range(len(traced.program.outputs))))
+        self.output_count = len(traced.program.outputs)
+        self.traced_scalars = traced.program.input_size + len(traced.program.operations)
+        program, self.captured = traced.program, traced.captured
+        del traced
+        program = simplify(program)
+        if self.captured:
+            last = len(program.inputs) - 1
+            order = in_reading_order(program, last)
+            program = reordered(program, last, order)
+            self.captured = [self.captured[i] for i in order]
+        self.inputs = program.inputs
+        self.vectors = schedule(program)
+        self.is_python = _choose(mode, program, self.vectors)
+        self.program = program if self.is_python else None
+        self.instructions = len(program.operations)
+        self.chunk = self._chunk()
+        """How many examples are computed at a time."""
+        self.sources: dict[tuple[int, ...] | None, writer.Source] = {}
+        self._functions: dict[Any, Callable[..., Any]] = {}
+
+    def source(self, wanted: tuple[int, ...] | None) -> writer.Source:
+        """The generated text that returns the outputs and the gradients of the wanted inputs."""
+        if wanted not in self.sources:
+            self.sources[wanted] = (
+                straight.emit_straight(self.program, wanted)
+                if self.program is not None
+                else emit(self.vectors, wanted)
+            )
+        return self.sources[wanted]
+
+    def function(self, wanted: tuple[int, ...] | None, dtype: Any) -> Callable[..., Any]:
+        """The generated function; see :meth:`source`."""
+        key = wanted, dtype
+        if key not in self._functions:
+            source = self.source(wanted)
+            space = straight.namespace() if self.is_python else writer.namespace(source, dtype)
+            exec(_bytecode(source.text), space)
+            self._functions[key] = space["run"]
+        return self._functions[key]
+
+    def _chunk(self) -> int:
+        made = self.vectors.blocks[self.vectors.inputs :]
+        largest = max([block.size for block in made if block.kind == BATCHED], default=1)
+        return max(FEWEST_EXAMPLES, LARGEST_ARRAY // largest)
+
+    def stats(self, wanted: tuple[int, ...] | None) -> dict[str, Any]:
+        """What became of the scalar graph; see :attr:`Compiled.stats`."""
+        vectors = self.vectors
+        products = sum(
+            isinstance(i, Contraction) and vectors.blocks[i.left.block].kind != BATCHED
+            for i in vectors.instructions
+        )
+        return {
+            "scalars": self.traced_scalars,
+            "instructions": self.instructions,
+            "operations": len(vectors.instructions),
+            "products": products,
+            "gathers": self.source(wanted).gathers,
+            "mode": "python" if self.is_python else "vector",
+        }
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_functions": {}}
+
+
+def _bytecode(text: str) -> Any:
+    return builtins.compile(text, "<compiled>", "exec")
+
+
+def _choose(mode: str, program: Program, vectors: VectorProgram) -> bool:
+    """Whether straight-line Python is expected to be faster than vectors."""
+    is_batched = any(block.kind == BATCHED for block in program.inputs)
+    if mode == "python" and is_batched:
+        raise ValueError('mode="python" is for functions without batched arguments')
+    if mode != "auto":
+        return mode == "python"
+    statements = sum(map(len, program.operands))
+    is_long = statements > max(MOST_STATEMENTS, 4 * len(vectors.instructions))
+    if is_batched or is_long:
+        return False
+    elements = sum(block.size for block in vectors.blocks)
+    in_vectors = SECONDS_PER_CALL * len(vectors.instructions) + SECONDS_PER_ELEMENT * elements
+    return SECONDS_PER_STATEMENT * statements < in_vectors

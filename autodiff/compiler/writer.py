@@ -1,0 +1,192 @@
+"""Writer: lines of a program, names for its arrays, and views of blocks as text."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autodiff.compiler.layout import Window, strided, window
+from autodiff.compiler.program import BATCHED, CONSTANT
+from autodiff.compiler.schedule import CONSTANTS, Block, Indices, VectorProgram, View
+from autodiff.formula import as_formula
+from autodiff.mathematics import ARRAY, Mathematics
+
+
+@dataclass
+class Source:
+    """Python text that defines one function, and the arrays that it refers to by name."""
+
+    text: str
+    arrays: dict[str, NDArray[Any]] = field(default_factory=dict)
+    gathers: int = 0
+
+
+_NUMPY = (
+    "abs", "add", "ascontiguousarray", "broadcast_to", "einsum", "empty", "matmul", "nan", "ones",
+    "where", "zeros",
+)  # fmt: skip
+
+
+def functions(m: Mathematics) -> dict[str, Any]:
+    """What generated code may call: the functions of a carrier's namespace, by their names."""
+    names = [name for name in dir(m) if not name.startswith("_") and name != "where"]
+    return {name: getattr(m, name) for name in names}
+
+
+def namespace(source: Source, dtype: Any) -> dict[str, Any]:
+    """The globals of a generated function, with its arrays in one precision."""
+    arrays = {
+        name: array.astype(dtype) if array.dtype.kind == "f" else array
+        for name, array in source.arrays.items()
+    }
+    numpys = {name: getattr(np, name) for name in _NUMPY}
+    return {**functions(ARRAY), **numpys, "dtype": dtype, **arrays}
+
+
+class Writer:
+    """What the forward and the adjoint program are written with."""
+
+    def __init__(self, program: VectorProgram) -> None:
+        self.program = program
+        self.source = Source("")
+        self.lines: list[str] = []
+        self.names: dict[int, str] = {}
+        self.functions = {*functions(ARRAY), *_NUMPY}
+        self.taken: set[str] = {"n", "dtype", "run", *self.functions}
+        self.counts: dict[str, int] = {}
+        self.array_names: dict[tuple[str, tuple[int, ...], bytes], str] = {}
+        self.read_before: dict[tuple[int, bytes, tuple[int, ...]], str] = {}
+        self.scope = ""
+        for i, block in enumerate(program.blocks):
+            self.names[i] = self._unique(identifier(block.name, block.scope))
+
+    def _unique(self, name: str) -> str:
+        candidate = name
+        while candidate in self.taken or keyword.iskeyword(candidate):
+            count = self.counts.get(name, 1 if name in self.functions else 2)
+            self.counts[name] = count + 1
+            candidate = f"{name}_{count}"
+        self.taken.add(candidate)
+        return candidate
+
+    def _line(self, text: str) -> None:
+        self.lines.append(text)
+
+    def _comment(self, block: Block) -> None:
+        if block.scope != self.scope:
+            self.scope = block.scope
+            if block.scope:
+                self.lines += ["", f"# {block.scope}"]
+
+    def _kind(self, view: View) -> int:
+        return CONSTANT if view.block == CONSTANTS else self.program.blocks[view.block].kind
+
+    def _is_unbatched(self, view: View) -> bool:
+        return self._kind(view) != BATCHED
+
+    def _array(self, name: str, array: NDArray[Any]) -> str:
+        key = (array.dtype.char, array.shape, array.tobytes())
+        if key not in self.array_names:
+            self.array_names[key] = self._unique(name)
+            self.source.arrays[self.array_names[key]] = array
+        return self.array_names[key]
+
+    # -------------------------------------------------------------------------------- reading
+
+    def _read(self, view: View, batched: bool) -> str:
+        """The text of a view; ``batched`` asks for an axis of examples in any case."""
+        if view.block == CONSTANTS:
+            return self._read_constants(view.indices, batched)
+        block = self.program.blocks[view.block]
+        text = self._read_block(view, block)
+        if batched and block.kind != BATCHED and not text.endswith("]]"):
+            return text if self._is_single(view) else f"{text}[..., None]"
+        return text
+
+    def _is_single(self, view: View) -> bool:
+        """Whether one unbatched number stands for all elements."""
+        same = (view.indices == view.indices.flat[0]).all()
+        return bool(same) and self._is_unbatched(view) and view.indices.size > 1
+
+    def _read_constants(self, indices: Indices, batched: bool) -> str:
+        numbers = self.program.constants[indices]
+        if (numbers == numbers.flat[0]).all() or np.isnan(numbers).all():
+            number = float(numbers.flat[0])
+            return str(as_formula(int(number) if number == int_or_nan(number) else number))
+        return self._array("c", numbers[..., None] if batched else numbers)
+
+    def _read_block(self, view: View, block: Block) -> str:
+        name, indices = self.names[view.block], view.indices
+        if (indices == indices.flat[0]).all() and indices.size > 1:
+            at = int(indices.flat[0])
+            if block.kind != BATCHED:
+                return f"{name}[{at}]"
+            if indices.ndim == 1:
+                return f"{name}[{at}:{at + 1}]"
+        layout = strided(indices)
+        found = window(layout, block.size) if layout else None
+        if found:
+            return self._slice_text(name, found, block)
+        key = (view.block, indices.tobytes(), indices.shape)
+        if key not in self.read_before:
+            self.source.gathers += 1
+            at_name = self._array("i", indices)
+            gathered = self._unique(f"{name}_at_{at_name}")
+            self._line(f"{gathered} = {name}.take({at_name}, 0)")
+            self.read_before[key] = gathered
+        return self.read_before[key]
+
+    def _slice_text(self, name: str, w: Window, block: Block) -> str:
+        text = name
+        if (w.start, w.stop, w.step) != (0, block.size, 1):
+            text += f"[{w.start}:{w.stop}" + (f":{w.step}]" if w.step != 1 else "]")
+        if w.shape:
+            batch = ", n" if block.kind == BATCHED else ""
+            text += f".reshape({', '.join(map(str, w.shape))}{batch})"
+        if w.columns:
+            text += f"[..., {w.columns[0]}:{w.columns[1]}{', :' * (block.kind == BATCHED)}]"
+        if w.axes:
+            axes = (*w.axes, len(w.axes)) if block.kind == BATCHED else w.axes
+            text += ".T" if axes == (1, 0) else f".transpose({', '.join(map(str, axes))})"
+        return text
+
+    def _read_stack(self, view: View) -> str:
+        """A view whose shape matters, even where all its elements are the same."""
+        if view.block == CONSTANTS:
+            return self._array("c", self.program.constants[view.indices])
+        if view.indices.size > 1 and (view.indices == view.indices.flat[0]).all():
+            self.source.gathers += 1
+            return f"{self.names[view.block]}.take({self._array('i', view.indices)}, 0)"
+        return self._read(view, batched=False)
+
+    def _is_even(self, view: View) -> bool:
+        """Whether it is read without a gather."""
+        if view.block == CONSTANTS or (view.indices == view.indices.flat[0]).all():
+            return True
+        layout = strided(view.indices)
+        return bool(layout and window(layout, self.program.blocks[view.block].size))
+
+    def _place(self, place: Indices) -> str:
+        layout = strided(place)
+        if layout and (layout.strides[0] > 0 or len(place) == 1):
+            step = layout.strides[0] or 1
+            stop = layout.start + step * (len(place) - 1) + 1
+            return f"{layout.start}:{stop}" + (f":{step}" if step > 1 else "")
+        return self._array("i", place)
+
+
+def int_or_nan(number: float) -> float:
+    """The nearest whole number, or NaN for what has none."""
+    return round(number) if abs(number) < 1e15 else float("nan")
+
+
+def identifier(name: str, scope: str) -> str:
+    """A Python name made of a scope and a name."""
+    text = f"{scope}_{name}" if scope else name
+    text = re.sub(r"\W+", "_", text).strip("_") or "value"
+    return text if not text[0].isdigit() else f"v{text}"
