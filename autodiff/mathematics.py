@@ -212,7 +212,7 @@ class _ArrayMathematics(_NumberMathematics):
 
     def erf(self, a: Any) -> Any:
         """NumPy has none of its own."""
-        return np.vectorize(math.erf, otypes=[float])(a)
+        return np.vectorize(math.erf, otypes=[float])(a).astype(np.result_type(a, np.float32))
 
     def fsum(self, operands: Iterable[Any]) -> Any:
         """Each element's sum over the operands, rounded once."""

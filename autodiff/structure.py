@@ -28,13 +28,13 @@ def flatten(structure: Any) -> tuple[list[Any], Rebuild]:
     if isinstance(structure, dict):
         keys = list(structure)
         scalars, rebuild = flatten(list(structure.values()))
-        return scalars, lambda others: _like(structure, keys, rebuild(others))
+        return scalars, lambda others: dict_like(structure, keys, rebuild(others))
     if isinstance(structure, list | tuple):
         return _flatten_sequence(structure)
     return [structure], lambda scalars: scalars[0]
 
 
-def _like(model: dict[Any, Any], keys: list[Any], others: list[Any]) -> dict[Any, Any]:
+def dict_like(model: dict[Any, Any], keys: list[Any], others: list[Any]) -> dict[Any, Any]:
     """A dict of the same kind, OrderedDict or defaultdict for instance, with other values."""
     if type(model) is dict:
         return dict(zip(keys, others, strict=True))

@@ -187,7 +187,8 @@ def _shown(loss: float, accuracy: float) -> dict[str, str]:
 def _check_fit(model: Module, training: Dataset, loss: Loss) -> None:
     """Try the model on one image with the largest label, before anything is trained."""
     with no_grad():
-        loss(model(training.images[0].tolist()), int(training.labels.max()))
+        last = int(training.labels.argmax())
+        loss(model(training.images[last].tolist()), int(training.labels[last]))
 
 
 def _check(

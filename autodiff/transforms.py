@@ -9,8 +9,9 @@ transforms never confuse theirs.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any, NamedTuple, TypeGuard
 
@@ -242,6 +243,8 @@ def chosen_arguments(argnums: ArgumentNumbers, count: int) -> list[int]:
     Raises:
         ValueError: if there is no such argument among ``count``, or one is named twice.
     """
+    if isinstance(argnums, bool) or not (is_index(argnums) or hasattr(argnums, "__iter__")):
+        raise ValueError(f"argnums must be a whole number or several, got {argnums!r}")
     numbers: list[int] = [argnums] if is_index(argnums) else list(argnums)  # type: ignore[arg-type]
     for number in numbers:
         if not is_index(number) or not -count <= number < count:
@@ -274,5 +277,7 @@ def _seeds(numbers: Sequence[Any], likes: Sequence[Value]) -> list[Any]:
 
 def _named(transform: str, function: Function, transformed: Function) -> Function:
     name = getattr(function, "__name__", "function")
+    with suppress(TypeError, ValueError):
+        transformed.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
     transformed.__name__ = transformed.__qualname__ = f"{transform}({name})"
     return transformed

@@ -405,6 +405,10 @@ class Value:
         self._refuse("complex")
 
     def _refuse(self, kind: str) -> NoReturn:
+        if is_tracing():
+            _refuse_while_tracing(
+                f"turns a traced value into {kind}, but its number is not known yet"
+            )
         raise TypeError(
             f"a Value is not turned into {kind} silently, because its gradient would be lost; "
             "use .data or .item() for the number, or autodiff's functions in place of math's"
@@ -489,7 +493,8 @@ def traced_leaf(name: str) -> Value:
 def _refuse_while_tracing(complaint: str) -> NoReturn:
     """Raise a TypeError that names the user's line."""
     frame: FrameType | None = sys._getframe(1)
-    while frame is not None and frame.f_globals.get("__name__", "").startswith("autodiff"):
+    internal = ("autodiff", "numpy")
+    while frame is not None and frame.f_globals.get("__name__", "").startswith(internal):
         frame = frame.f_back
     where = ""
     if frame is not None:

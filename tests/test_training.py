@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autodiff import Value, fsum, relu
+from autodiff import Value, fsum, log, relu
 from autodiff.data import Dataset, load_mnist, load_subset, split
 from autodiff.engines import ENGINES
 from autodiff.nn import MLP, Layer, Module, Neuron, cross_entropy
@@ -171,6 +171,65 @@ def test_both_engines_give_the_same_parameters(
     (eager, expected), (compiled, computed) = trained
     np.testing.assert_allclose(computed, expected, rtol=1e-9, atol=1e-9)
     np.testing.assert_allclose(compiled.epochs, eager.epochs, rtol=1e-9)
+
+
+def test_a_loss_that_wraps_another_trains(digits: tuple[Dataset, Dataset]) -> None:
+    trained = []
+    for engine in ENGINES:
+        model = MLP(784, [6, 10], seed=1)
+        fit(
+            model, digits[0], epochs=1, loss=lambda z, label: 2 * cross_entropy(z, label),
+            engine=engine, progress=False,
+        )  # fmt: skip
+        trained.append([p.data for p in model.parameters()])
+    np.testing.assert_allclose(*trained, rtol=1e-9, atol=1e-12)
+
+
+def test_a_loss_may_be_undefined_for_the_labels_that_are_wrong() -> None:
+    class Scores(Module):
+        def __init__(self) -> None:
+            self.scores = [Value(1.0), Value(0.5)]
+
+        def __call__(self, inputs: Any) -> Any:
+            return [s * relu(x) for s, x in zip(self.scores, inputs, strict=True)]
+
+    batch = Dataset(np.array([[2.0, -1.0], [-1.0, 3.0], [1.0, 0.0]]), np.array([0, 1, 0]))
+    trained = []
+    for engine in ENGINES:
+        model = Scores()
+        fit(model, batch, epochs=2, loss=lambda z, label: -log(z[label]), engine=engine,
+            progress=False)  # fmt: skip
+        trained.append([p.data for p in model.parameters()])
+    assert trained[0] == pytest.approx(trained[1], rel=1e-12)
+
+
+def test_an_optimizer_with_a_step_of_its_own_is_used(digits: tuple[Dataset, Dataset]) -> None:
+    class Decay(SGD):
+        def step(self) -> None:
+            for parameter in self.parameters:
+                parameter.grad += 0.1 * parameter.data
+            super().step()
+
+    trained = []
+    for engine in ENGINES:
+        model = MLP(784, [4, 10], seed=1)
+        optimizer = Decay(model.parameters(), 0.05, 0.5)
+        fit(model, digits[0], epochs=1, optimizer=optimizer, engine=engine, progress=False)
+        trained.append([p.data for p in model.parameters()])
+    np.testing.assert_allclose(*trained, rtol=1e-9, atol=1e-12)
+
+
+def test_a_model_that_branches_is_told_of_the_eager_engine(
+    digits: tuple[Dataset, Dataset],
+) -> None:
+    class Branching(MLP):
+        def __call__(self, inputs: Any) -> Any:
+            return [z if z > 0 else 0 * z for z in super().__call__(inputs)]
+
+    model = Branching(784, [10])
+    with pytest.raises(TypeError, match="use where") as failure:
+        fit(model, digits[0], epochs=1, progress=False)
+    assert 'engine="eager"' in " ".join(failure.value.__notes__)
 
 
 def test_any_loss_and_frozen_parameters_can_be_compiled(digits: tuple[Dataset, Dataset]) -> None:

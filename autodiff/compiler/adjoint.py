@@ -6,6 +6,7 @@ segments for what was read. A block's gradient is complete when its own instruct
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -124,14 +125,14 @@ class Adjoint(Forward):
             shape = f"({grid[0]}, {grid[1]}{', n' * batched})"
             y, d = Formula(f"{y}.reshape{shape}"), f"{d}.reshape{shape}"
         partials = instruction.primitive.partial_derivatives(self.mathematics, y, operands, flags)
-        by_view: dict[tuple[int, bytes], Any] = {}
-        view_of: dict[tuple[int, bytes], View] = {}
+        by_view: dict[Any, Any] = {}
+        view_of: dict[Any, View] = {}
         for view, partial, varying in zip(
             self._operand_views(instruction), partials, flags, strict=True
         ):
             if not varying or (isinstance(partial, int) and partial == 0):
                 continue
-            key = (view.block, view.indices.tobytes())
+            key = (view.block, view.indices.shape, view.indices.tobytes())
             view_of[key] = view
             before = by_view.get(key)
             if before is None:
@@ -224,7 +225,7 @@ class Adjoint(Forward):
         name = gradient.name
         if gradient.covered is None:
             gradient.covered = np.ones(gradient.block.size, bool)
-            gradient.is_shared = bool(re.fullmatch(r"\w+|\w+\[.*\]|broadcast_to\(.*\)", text))
+            gradient.is_shared = not _is_new_array(text)
             if text.isidentifier():
                 gradient.name = text
             else:
@@ -303,6 +304,22 @@ class Adjoint(Forward):
             text = f"{gradient.name} = {maker}({shape_text(gradient.block)}, dtype)"
             self.lines[gradient.made_at] = text
             gradient.made_at = None
+
+
+def _is_new_array(text: str) -> bool:
+    """Whether an expression makes an array, rather than a view of one that others may use."""
+    node = ast.parse(text, mode="eval").body
+    while True:
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            if node.func.attr not in ("reshape", "transpose", "swapaxes"):
+                return True
+            node = node.func.value
+        elif isinstance(node, ast.Attribute | ast.Subscript):
+            node = node.value
+        elif isinstance(node, ast.Call):
+            return isinstance(node.func, ast.Name) and node.func.id != "broadcast_to"
+        else:
+            return not isinstance(node, ast.Name)
 
 
 def _is_whole(view: View, block: Block) -> bool:

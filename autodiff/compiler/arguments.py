@@ -13,17 +13,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autodiff.compiler.trace import parts
+from autodiff.structure import dict_like
+from autodiff.value import Value
 
 Array = NDArray[Any]
 
 
 def as_arrays(argument: Any) -> Any:
-    """A list of examples as an array; structures of arrays as they are."""
-    if isinstance(argument, list | tuple) and not any(
-        isinstance(part, np.ndarray | dict) for part in argument
-    ):
-        return np.asarray(argument)
-    return argument
+    """A list of examples as an array; tuples and dicts of arrays as they are.
+
+    Raises:
+        ValueError: for a list of arrays, which could be examples or parts of each example.
+    """
+    if not isinstance(argument, list | tuple):
+        return argument
+    holds_arrays = any(isinstance(part, np.ndarray | dict) for part in argument)
+    if holds_arrays and isinstance(argument, list):
+        raise ValueError(
+            "a batched argument is an array with a leading axis of examples (np.stack makes one of "
+            "a list), or a tuple or dict of such arrays, got a list of arrays"
+        )
+    if holds_arrays:
+        return argument
+    try:
+        return np.asarray(argument, float)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"expected equally long lists of numbers as examples, got {argument!r:.60}"
+        ) from None
 
 
 def one_example(argument: Any) -> Any:
@@ -70,6 +87,8 @@ def blocks_of_argument(
 
 def _real(array: Array, name: str, dtype: Any) -> Array:
     if array.dtype.kind not in "fiub":
+        if array.size and isinstance(array.flat[0], Value):
+            _number(array.flat[0], name)
         raise TypeError(
             f"the argument {name} must hold real numbers, got an array of {array.dtype}"
         )
@@ -79,6 +98,11 @@ def _real(array: Array, name: str, dtype: Any) -> Array:
 def _number(number: Any, name: str) -> float:
     if isinstance(number, int | float | np.integer | np.floating | np.bool):
         return float(number)
+    if isinstance(number, Value):
+        raise TypeError(
+            f"the argument {name} is a Value, and a compiled function takes numbers; within grad() "
+            "or another compiled function call what it was made from, its attribute .function"
+        )
     raise TypeError(
         f"the argument {name} must be a number, an array or a structure of them, "
         f"got {type(number).__name__} {number!r:.40}"
@@ -90,8 +114,13 @@ def _key_of(argument: Any) -> Any:
     if isinstance(argument, np.ndarray):
         return argument.shape[1:]
     if isinstance(argument, dict):
-        return tuple((key, _key_of(part)) for key, part in argument.items())
-    return (type(argument).__name__, *[_key_of(part) for part in argument])
+        return ("dict", *[(key, _key_of(part)) for key, part in argument.items()])
+    return (_kind_of(argument), *[_key_of(part) for part in argument])
+
+
+def _kind_of(argument: list[Any] | tuple[Any, ...]) -> Any:
+    """The name of a sequence's type, with its fields if they are named."""
+    return type(argument).__name__, getattr(argument, "_fields", ())
 
 
 def _scan(argument: Any, name: str, dtype: Any, arrays: list[Array], plain: list[float]) -> Any:
@@ -100,11 +129,12 @@ def _scan(argument: Any, name: str, dtype: Any, arrays: list[Array], plain: list
         arrays.append(_real(argument, name, dtype).ravel())
         return argument.shape
     if isinstance(argument, dict):
-        return tuple(
-            [(key, _scan(part, name, dtype, arrays, plain)) for key, part in argument.items()]
+        return (
+            "dict",
+            *[(key, _scan(part, name, dtype, arrays, plain)) for key, part in argument.items()],
         )
     if isinstance(argument, list | tuple):
-        kind = type(argument).__name__
+        kind = _kind_of(argument)
         return (kind, *[_scan(part, name, dtype, arrays, plain) for part in argument])
     plain.append(_number(argument, name))
     return "number"
@@ -113,7 +143,8 @@ def _scan(argument: Any, name: str, dtype: Any, arrays: list[Array], plain: list
 def map_leaves(structure: Any, change: Callable[[Any], Any]) -> Any:
     """A structure with every array or number in it changed, in the order of ``flatten``."""
     if isinstance(structure, dict):
-        return {key: map_leaves(part, change) for key, part in structure.items()}
+        others = [map_leaves(part, change) for part in structure.values()]
+        return dict_like(structure, list(structure), others)
     if isinstance(structure, list | tuple):
         elements = [map_leaves(part, change) for part in structure]
         kind: Any = type(structure)

@@ -93,12 +93,12 @@ class Compiled:
     ) -> None:
         if not callable(function):
             raise TypeError(f"compile() expected a function, got {type(function).__name__}")
-        if np.dtype(dtype) not in (np.dtype("float32"), np.dtype("float64")):
+        if str(dtype) not in ("float32", "float64"):
             raise ValueError(f'dtype must be "float32" or "float64", got {dtype!r}')
         if mode not in MODES:
             raise ValueError(f"mode must be one of {', '.join(MODES)}, got {mode!r}")
         self.function: Callable[..., Any] | None = function
-        self.batched = (batched,) if isinstance(batched, str) else tuple(batched)
+        self.batched = _names(batched)
         self.dtype = np.dtype(dtype)
         self.mode = mode
         self.__name__ = getattr(function, "__name__", "function")
@@ -156,7 +156,7 @@ class Compiled:
         found = iter(gradients)
         structures = [self._gradient(call, i, found) for i in chosen]
         return (
-            self._results(call, out),
+            float(out[0]) if call.examples is None else out[0],
             structures[0] if is_index(argnums) else tuple(structures),
         )
 
@@ -236,7 +236,7 @@ class Compiled:
         examples: int | None = None
         arranged = []
         for name, argument in zip(names, arguments, strict=True):
-            is_batched = name in self.batched
+            is_batched = name.split("[")[0] in self.batched
             if is_batched and type(argument) is not np.ndarray:
                 argument = as_arrays(argument)
             arranged.append(argument)
@@ -272,7 +272,7 @@ class Compiled:
         names: list[str] = []
         for name, argument in bound.arguments.items():
             is_rest = self._signature.parameters[name].kind is inspect.Parameter.VAR_POSITIONAL
-            names += [f"{name}{i}" for i in range(len(argument))] if is_rest else [name]
+            names += [f"{name}[{i}]" for i in range(len(argument))] if is_rest else [name]
         return bound.args, names
 
     def _specialize(self, key: Any, names: list[str], arguments: list[Any]) -> Specialization:
@@ -282,14 +282,21 @@ class Compiled:
                 "it runs only with arguments of the shapes that it had before"
             )
         parameters = [
-            Parameter(name, one_example(a) if name in self.batched else a, name in self.batched)
-            for name, a in zip(names, arguments, strict=True)
+            Parameter(name, one_example(a), True) if is_batched else Parameter(name, a, False)
+            for name, a, is_batched in zip(
+                names, arguments, map(self._is_batched, names), strict=True
+            )
         ]
-        level = logging.WARNING if self._specializations else logging.INFO
-        log.log(level, "compiling %s for arguments of shape %s", self.__name__, key)
+        if self._specializations:
+            log.warning("compiling %s again, for arguments of shape %s", self.__name__, key)
+        else:
+            log.info("compiling %s for arguments of shape %s", self.__name__, key)
         special = Specialization(self.function, parameters, self.mode)
         self._specializations[key] = special
         return special
+
+    def _is_batched(self, name: str) -> bool:
+        return name.split("[")[0] in self.batched
 
     def _blocks_of(self, call: _Call, chosen: Sequence[int]) -> tuple[int, ...]:
         """The input blocks of some arguments."""
@@ -364,15 +371,15 @@ class Compiled:
 
     def _gradient(self, call: _Call, i: int, found: Iterator[Array]) -> Any:
         """The gradients of an argument's blocks, which come next, in its structure."""
-        argument, is_batched = call.arguments[i], call.special.parameters[i] in self.batched
-        if type(argument) is np.ndarray and argument.ndim > is_batched:
+        argument, is_batched = call.arguments[i], call.special.is_batched[i]
+        if type(argument) is np.ndarray and (argument.ndim > 1 or not is_batched):
             return next(found).reshape(argument.shape)
         start, end = call.special.argument_ends[i : i + 2]
         blocks = [next(found) for _ in range(start, end)]
         arrays, numbers = iter(blocks), itertools.count()
 
         def put(part: Any) -> Any:
-            if isinstance(part, np.ndarray) and part.ndim > is_batched:
+            if isinstance(part, np.ndarray) and (part.ndim > 1 or not is_batched):
                 return next(arrays).reshape(part.shape)
             plain = blocks[-1][..., next(numbers)]
             return plain if is_batched else float(plain)
@@ -392,6 +399,7 @@ class Compiled:
                 f"{self.__name__} gave a number that is not finite, and was unpickled without its "
                 "function, which could say where"
             )
+        log.info("a number in %s is not finite: running it on Values", self.__name__)
         if call.examples is None:
             return self._eager(call.arguments, argnums)
         results = []
@@ -408,18 +416,24 @@ class Compiled:
             return part[i] if np.ndim(part) > 1 else float(part[i])
 
         return tuple(
-            map_leaves(argument, take) if name in self.batched else argument
-            for name, argument in zip(call.special.parameters, call.arguments, strict=True)
+            map_leaves(argument, take) if is_batched else argument
+            for is_batched, argument in zip(call.special.is_batched, call.arguments, strict=True)
         )
 
     def _eager(self, arguments: tuple[Any, ...], argnums: ArgumentNumbers | None) -> Any:
         assert self.function is not None
+        with np.errstate(all="ignore"):
+            return self._on_values(self.function, arguments, argnums)
+
+    def _on_values(
+        self, function: Callable[..., Any], arguments: tuple[Any, ...], argnums: Any
+    ) -> Any:
         if argnums is not None:
-            return value_and_grad(self.function, argnums)(*arguments)
+            return value_and_grad(function, argnums)(*arguments)
         _, rebuild = flatten(list(arguments))
         scalars, _ = flatten(list(arguments))
         results, rebuild_results = flatten(
-            self.function(*rebuild([Value(scalar) for scalar in scalars]))
+            function(*rebuild([Value(scalar) for scalar in scalars]))
         )
         return rebuild_results([r.data if isinstance(r, Value) else r for r in results])
 
@@ -433,9 +447,16 @@ class Compiled:
         combined = []
         for k, i in enumerate(chosen):
             of_argument = [gradient[k] for gradient in gradients]
-            is_batched = call.special.parameters[i] in self.batched
+            is_batched = call.special.is_batched[i]
             combined.append(stacked(of_argument) if is_batched else added(of_argument))
         return values, combined[0] if is_index(argnums) else tuple(combined)
+
+
+def _names(batched: Sequence[str] | str) -> tuple[str, ...]:
+    names = (batched,) if isinstance(batched, str) else batched
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+        raise TypeError(f"batched expected names of arguments, got {batched!r}")
+    return tuple(names)
 
 
 def _split(results: Any, wanted: tuple[int, ...] | None) -> tuple[Any, list[Any]]:

@@ -304,6 +304,17 @@ class _Scheduler:
         return _Dot(i, left[order], right[order])
 
     def _schedule_dots(self, dots: list[_Dot], left_is_batched: bool) -> None:
+        """Equal products once, then grids of products of one length."""
+        first: dict[tuple[bytes, bytes], _Dot] = {}
+        for dot in dots:
+            first.setdefault((dot.left.tobytes(), dot.right.tobytes()), dot)
+        self._schedule_distinct_dots(list(first.values()), left_is_batched)
+        for dot in dots:
+            same = first[dot.left.tobytes(), dot.right.tobytes()].result
+            self.block_of[dot.result] = self.block_of[same]
+            self.offset_of[dot.result] = self.offset_of[same]
+
+    def _schedule_distinct_dots(self, dots: list[_Dot], left_is_batched: bool) -> None:
         by_length: dict[int, list[_Dot]] = defaultdict(list)
         for dot in dots:
             by_length[len(dot.right)].append(dot)

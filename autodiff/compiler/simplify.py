@@ -55,6 +55,8 @@ def share(program: Program) -> Program:
                 continue
         if operation in _COMMUTATIVE and operands[0] > operands[1]:
             operands = (operands[1], operands[0])
+        if operation is primitives.dot:
+            operands = _in_order(operands)
         key = (operation.name, *operands)
         place = found.get(key)
         if place is None:
@@ -63,6 +65,13 @@ def share(program: Program) -> Program:
     assert shift >= 0
     result.outputs = [new[output] for output in program.outputs]
     return result
+
+
+def _in_order(operands: tuple[int, ...]) -> tuple[int, ...]:
+    """The products of a dot product in an order that does not depend on how it was written."""
+    count = len(operands) // 2
+    pairs = sorted(zip(operands[:count], operands[count:-1], strict=True))
+    return (*[a for a, _ in pairs], *[b for _, b in pairs], operands[-1])
 
 
 def _constant_place(program: Program, number: float) -> int:

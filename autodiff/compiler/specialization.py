@@ -35,7 +35,7 @@ class Specialization:
     def __init__(
         self, function: Callable[..., Any], parameters: list[Parameter], mode: str
     ) -> None:
-        self.parameters = [parameter.name for parameter in parameters]
+        self.is_batched = [parameter.is_batched for parameter in parameters]
         counts = [count_blocks(parameter.structure) for parameter in parameters]
         self.argument_ends = np.cumsum([0, *counts]).tolist()
         traced = trace(function, parameters)

@@ -6,13 +6,14 @@ table, applied to names.
 
 from __future__ import annotations
 
-import re
+import keyword
+import math
 from collections.abc import Sequence
 from typing import Any
 
 from autodiff import primitives
 from autodiff.compiler.program import Program
-from autodiff.compiler.writer import Source, functions
+from autodiff.compiler.writer import Source, functions, identifier
 from autodiff.formula import FORMULA, Formula, as_formula
 from autodiff.mathematics import FLOAT
 
@@ -30,7 +31,8 @@ def emit_straight(program: Program, wanted: Sequence[int] | None = None) -> Sour
 
 def namespace() -> dict[str, Any]:
     """The globals of a generated function."""
-    return {**functions(FLOAT), "abs": abs, "nan": float("nan")}
+    constants = {"nan": math.nan, "inf": math.inf}
+    return {**functions(FLOAT), "abs": abs, "pow": math.pow, **constants}
 
 
 class _Straight:
@@ -42,7 +44,7 @@ class _Straight:
         self.names: list[str] = []
         self.taken = set(namespace()) | {"run"}
         for i, block in enumerate(program.inputs):
-            base = self._unique(re.sub(r"\W+", "_", block.name))
+            base = self._unique(identifier(block.name, ""))
             self.inputs.append([f"{base}{k}" for k in range(block.size)])
             self.names += self.inputs[i]
             self.taken.update(self.inputs[i])
@@ -54,9 +56,17 @@ class _Straight:
         self.taken.add(name)
         return name
 
+    def _fresh(self, name: str) -> str:
+        """A name that nothing has yet."""
+        while name in self.taken or keyword.iskeyword(name):
+            name += "_"
+        self.taken.add(name)
+        return name
+
     def run(self) -> Source:
+        """The source, instruction by instruction."""
         program = self.program
-        arguments = [f"arg{i}" for i in range(len(program.inputs))]
+        arguments = [self._fresh(f"arg{i}") for i in range(len(program.inputs))]
         for argument, names in zip(arguments, self.inputs, strict=True):
             if names:
                 self.lines.append(f"{', '.join(names)}, = {argument}")
@@ -66,7 +76,7 @@ class _Straight:
         ):
             if program.scopes[at] != scope:
                 scope = program.scopes[at]
-                self.lines.append(f"# {scope}" if scope else "")
+                self.lines.append(f"# {' '.join(scope.split())}" if scope else "")
             self.names.append(self._result_name(at))
             self._forward(operation, [self.names[o] for o in operands], self.names[-1])
         results = [f"[{', '.join(self.names[output] for output in program.outputs)}]"]
@@ -77,11 +87,8 @@ class _Straight:
         return Source(f"def run({', '.join(arguments)}):\n{body}\n")
 
     def _result_name(self, at: int) -> str:
-        given = re.sub(r"\W+", "_", self.program.names[at]).strip("_")
-        if given and given.isidentifier() and given not in self.taken:
-            self.taken.add(given)
-            return given
-        return f"v{at}" if f"v{at}" not in self.taken else f"v{at}_"
+        given = self.program.names[at]
+        return self._fresh(identifier(given, "") if given else f"v{at}")
 
     def _forward(self, operation: primitives.Primitive, operands: list[str], name: str) -> None:
         if operation is primitives.dot:
@@ -93,6 +100,8 @@ class _Straight:
         else:
             formulas = [_atom(operand) for operand in operands]
             value = str(as_formula(operation.value(FORMULA, *formulas)))
+            if operation is primitives.power:  # ** of floats may be complex, pow raises
+                value = f"pow({operands[0]}, {operands[1]})"
             is_comparison = operation.name in ("less", "less_equal", "greater", "greater_equal")
             self.lines.append(f"{name} = {f'float({value})' if is_comparison else value}")
 
@@ -131,8 +140,9 @@ class _Straight:
         formulas = [_atom(self.names[operand]) for operand in operands]
         partials = operation.partial_derivatives(FORMULA, _atom(self.names[i]), formulas, flags)
         if operation is primitives.logsumexp:
-            self.lines.append(f"shares = softmax(({', '.join(map(str, formulas))},))")
-            partials = [Formula(f"shares[{k}]") for k in range(len(operands))]
+            shares = self._fresh("shares")
+            self.lines.append(f"{shares} = softmax(({', '.join(map(str, formulas))},))")
+            partials = [Formula(f"{shares}[{k}]") for k in range(len(operands))]
         d = Formula(gradients[i])
         for operand, partial, varying in zip(operands, partials, flags, strict=True):
             if varying and not (isinstance(partial, int) and partial == 0):
@@ -142,7 +152,7 @@ class _Straight:
         if i in gradients:
             self.lines.append(f"{gradients[i]} += {text}")
         else:
-            gradients[i] = f"d_{self.names[i]}"
+            gradients[i] = self._fresh(f"d_{self.names[i]}")
             self.lines.append(f"{gradients[i]} = {text}")
 
 

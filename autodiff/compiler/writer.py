@@ -27,8 +27,8 @@ class Source:
 
 
 _NUMPY = (
-    "abs", "add", "ascontiguousarray", "broadcast_to", "einsum", "empty", "matmul", "nan", "ones",
-    "where", "zeros",
+    "abs", "add", "ascontiguousarray", "broadcast_to", "einsum", "empty", "inf", "matmul", "nan",
+    "ones", "where", "zeros",
 )  # fmt: skip
 
 
@@ -45,7 +45,8 @@ def namespace(source: Source, dtype: Any) -> dict[str, Any]:
         for name, array in source.arrays.items()
     }
     numpys = {name: getattr(np, name) for name in _NUMPY}
-    return {**functions(ARRAY), **numpys, "dtype": dtype, **arrays}
+    pi = np.dtype(dtype).type(np.pi)
+    return {**functions(ARRAY), **numpys, "dtype": dtype, "pi": pi, **arrays}
 
 
 class Writer:
@@ -81,7 +82,7 @@ class Writer:
         if block.scope != self.scope:
             self.scope = block.scope
             if block.scope:
-                self.lines += ["", f"# {block.scope}"]
+                self.lines += ["", f"# {' '.join(block.scope.split())}"]
 
     def _kind(self, view: View) -> int:
         return CONSTANT if view.block == CONSTANTS else self.program.blocks[view.block].kind
@@ -188,5 +189,5 @@ def int_or_nan(number: float) -> float:
 def identifier(name: str, scope: str) -> str:
     """A Python name made of a scope and a name."""
     text = f"{scope}_{name}" if scope else name
-    text = re.sub(r"\W+", "_", text).strip("_") or "value"
+    text = re.sub(r"\W+", "_", text, flags=re.ASCII).strip("_") or "value"
     return text if not text[0].isdigit() else f"v{text}"
