@@ -49,6 +49,8 @@ def apply(step: tuple[str, str, int, int, int], pool: list[Any]) -> Any:
         a, b = a.ravel()[:6], b.ravel()[:6]
         count = min(len(a), len(b))
         return each(BINARY[name], a[:count], b[:count])
+    if kind == "pairs":
+        return each(BINARY[name], a.ravel()[:5, None], a.ravel()[:5])
     if kind == "outer":
         return each(BINARY[name], a.ravel()[:5, None], b.ravel()[:4])
     if kind == "row":
@@ -73,7 +75,18 @@ def apply(step: tuple[str, str, int, int, int], pool: list[Any]) -> Any:
     return views[number % len(views)]
 
 
-KINDS = ("unary", "binary", "outer", "row", "matrix", "triangle", "sum", "logsumexp", "view")
+KINDS = (
+    "unary",
+    "binary",
+    "pairs",
+    "outer",
+    "row",
+    "matrix",
+    "triangle",
+    "sum",
+    "logsumexp",
+    "view",
+)
 steps = st.lists(
     st.one_of(
         [
