@@ -41,8 +41,9 @@ from autodiff.functions import (
 )
 from autodiff.graph import Edge, Graph
 from autodiff.primitives import PRIMITIVES, Primitive
+from autodiff.recording import no_grad, scope
 from autodiff.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
-from autodiff.value import Value, no_grad, scope
+from autodiff.value import Value
 
 __version__ = "0.1.0"
 

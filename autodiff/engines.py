@@ -18,7 +18,8 @@ from autodiff.compiler import Compiled
 from autodiff.data import Dataset
 from autodiff.nn import Module, cross_entropy
 from autodiff.optim import SGD
-from autodiff.value import Value, as_values, no_grad
+from autodiff.recording import no_grad
+from autodiff.value import Value, as_values
 
 Loss = Callable[[Sequence[Any], Any], Any]
 

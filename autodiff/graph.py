@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 from autodiff import primitives
 from autodiff.adjoint import Adjoint, backpropagate, topological_order
+from autodiff.linearize import linearize
 from autodiff.mathematics import Number, as_number, format_number
-from autodiff.value import Value, linearize
+from autodiff.value import Value
 
 __all__ = ["Edge", "Graph", "Path", "Paths", "format_number"]
 

@@ -16,7 +16,7 @@ from autodiff.data import Dataset
 from autodiff.engines import ENGINES, Engine, Loss, largest
 from autodiff.nn import Module, cross_entropy
 from autodiff.optim import SGD
-from autodiff.value import no_grad
+from autodiff.recording import no_grad
 
 FEW = 32
 """Images for which it does not pay to compile."""

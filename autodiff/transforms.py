@@ -19,14 +19,13 @@ import numpy as np
 
 from autodiff.adjoint import ONE, gradients, tangents
 from autodiff.mathematics import as_number
+from autodiff.recording import is_tracing, recording
 from autodiff.structure import Rebuild, align, flatten
 from autodiff.value import (
     Value,
     as_values,
     derivatives_as_values,
-    is_tracing,
     neutral_as_value,
-    recording,
     seen_through,
 )
 

@@ -6,94 +6,26 @@ rule, which stand in :mod:`autodiff.adjoint`.
 
 from __future__ import annotations
 
-import linecache
-import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from contextvars import ContextVar
-from types import FrameType
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import numpy as np
 
 from autodiff import copies, primitives
 from autodiff.adjoint import ONE, ZERO, backpropagate, gradients, topological_order
-from autodiff.mathematics import (
-    Mathematics,
-    Number,
-    as_number,
-    format_number,
-    mathematics_of,
-)
+from autodiff.linearize import FAILURES, explain, linearize
+from autodiff.mathematics import Mathematics, Number, as_number, format_number, mathematics_of
 from autodiff.primitives import PRIMITIVES, Primitive
+from autodiff.recording import TRACING, is_tracing, refuse_while_tracing
+from autodiff.recording import recording_now as _recording_now
 
 _CONSTANT, _ADD, _MULTIPLY = primitives.constant, primitives.add, primitives.multiply
 _ONES, _FLOAT_ONES = (1, 1), (1.0, 1.0)  # exact for exact numbers, fast for floats
 
-TRACING = "tracing"
-"""Recording structure alone: operations are not evaluated, because the numbers come later."""
-
 UNKNOWN = float("nan")
 """The number of a traced Value, known by identity."""
 
-_context: ContextVar[tuple[str, bool | str]] = ContextVar("recording", default=("", True))
-"""The current scope, and whether operations are recorded: True, False or TRACING."""
-
-_recording_now = _context.get
 _new = object.__new__
-
-
-@contextmanager
-def _recording(scope: str, records: bool | str) -> Iterator[None]:
-    token = _context.set((scope, records))
-    try:
-        yield
-    finally:
-        _context.reset(token)
-
-
-def scope(name: str) -> AbstractContextManager[None]:
-    """Nodes made inside remember ``name``; scopes nest, as ``"layer1/neuron3"``.
-
-    >>> with scope("layer1"), scope("neuron3"):
-    ...     Value(1.0).scope
-    'layer1/neuron3'
-    """
-    if not isinstance(name, str) or not name:
-        raise TypeError(f"scope() expected a name, a non-empty string, got {name!r}")
-    outer, records = _recording_now()
-    return _recording(f"{outer}/{name}" if outer else name, records)
-
-
-def no_grad() -> AbstractContextManager[None]:
-    """Operations inside compute values but record nothing: their results are constants.
-
-    >>> x = Value(3.0)
-    >>> with no_grad():
-    ...     y = x * x
-    >>> y.data, y.parents
-    (9.0, ())
-    """
-    scope, records = _recording_now()
-    if records is TRACING:
-        raise TypeError("no_grad() has no meaning inside a compiled function; leave it out")
-    return _recording(scope, False)
-
-
-def recording() -> AbstractContextManager[None]:
-    """Operations inside are recorded, even within :func:`no_grad`."""
-    scope, records = _recording_now()
-    return _recording(scope, records or True)
-
-
-def tracing() -> AbstractContextManager[None]:
-    """Operations inside are recorded but not evaluated; see :mod:`autodiff.compiler`."""
-    return _recording("", TRACING)
-
-
-def is_tracing() -> bool:
-    """Whether a function is being traced just now."""
-    return _recording_now()[1] is TRACING
 
 
 class Value:
@@ -164,7 +96,7 @@ class Value:
         and derivatives recorded with it. Compute again, or replay it with a Graph.
         """
         if self._data is UNKNOWN:
-            _refuse_while_tracing("asks for the number of a traced value, which is not known yet")
+            refuse_while_tracing("asks for the number of a traced value, which is not known yet")
         return self._data
 
     @data.setter
@@ -251,7 +183,7 @@ class Value:
         (12.0, 12.0)
         """
         if is_tracing():
-            _refuse_while_tracing(
+            refuse_while_tracing(
                 "calls backward(), but a compiled function is differentiated as "
                 "a whole: use grad(...) inside, or value_and_grad outside"
             )
@@ -389,7 +321,7 @@ class Value:
 
     def __bool__(self) -> bool:
         if self.op is not _CONSTANT and is_tracing():
-            _refuse_while_tracing(
+            refuse_while_tracing(
                 "decides by a traced value, whose number is not known yet; "
                 "use where(condition, a, b)"
             )
@@ -406,7 +338,7 @@ class Value:
 
     def _refuse(self, kind: str) -> NoReturn:
         if is_tracing():
-            _refuse_while_tracing(
+            refuse_while_tracing(
                 f"turns a traced value into {kind}, but its number is not known yet"
             )
         raise TypeError(
@@ -490,19 +422,6 @@ def traced_leaf(name: str) -> Value:
     return leaf
 
 
-def _refuse_while_tracing(complaint: str) -> NoReturn:
-    """Raise a TypeError that names the user's line."""
-    frame: FrameType | None = sys._getframe(1)
-    internal = ("autodiff", "numpy")
-    while frame is not None and frame.f_globals.get("__name__", "").startswith(internal):
-        frame = frame.f_back
-    where = ""
-    if frame is not None:
-        path, line = frame.f_code.co_filename, frame.f_lineno
-        where = f"line {line} of {path}, `{linecache.getline(path, line).strip()}`, "
-    raise TypeError(f"{where or 'a compiled function '}{complaint}")
-
-
 def seen_through(value: Value) -> Value:
     """Another node with the same value, recorded even of a constant and within no_grad()."""
     return _node(value._data, primitives.identity, (value,), (1,))
@@ -543,49 +462,11 @@ def _record(primitive: Primitive, parents: tuple[Value, ...]) -> Value:
     if only_constants or not records:
         try:
             return _constant(primitive.evaluate(operands))
-        except _FAILURES as error:
-            _explain(error, primitive, parents, operands, scope)
+        except FAILURES as error:
+            explain(error, primitive, parents, operands, scope)
             raise
     y, local_derivatives = linearize(primitive, parents, operands, scope)
     return _node(y, primitive, parents, local_derivatives)
-
-
-def linearize(
-    primitive: Primitive, parents: Sequence[Value], operands: Sequence[Number], scope: str
-) -> tuple[Number, tuple[Number, ...]]:
-    """The value at these operands, and the local derivative for each parent.
-
-    A failure carries a note that says where in the graph it happened.
-    """
-    varies = [parent.op is not _CONSTANT for parent in parents] if primitive.arity else ()
-    try:
-        return primitive.linearize(operands, varies)
-    except _FAILURES as error:
-        _explain(error, primitive, parents, operands, scope)
-        raise
-
-
-_FAILURES = (ArithmeticError, ValueError, TypeError)
-
-
-def _explain(
-    error: Exception,
-    primitive: Primitive,
-    parents: Sequence[Value],
-    operands: Sequence[Number],
-    scope: str,
-) -> None:
-    """Add a note on where it happened: the operation, its operands and their names, the scope."""
-    named = [
-        f"{parent.name} = {operand}" if parent.name else str(operand)
-        for parent, operand in zip(parents[:4], operands[:4], strict=True)
-    ]
-    shown = ", ".join(named) + (f", ... {len(parents)} operands" if len(parents) > 4 else "")
-    note = f"in {primitive.name}({shown})"
-    if isinstance(error, ValueError | ZeroDivisionError) and primitive.domain.text:
-        letters = ", ".join("ab"[: len(parents)])
-        note += f"; {primitive.name}({letters}) is defined for {primitive.domain.text}"
-    error.add_note(f"{note}; in scope {scope!r}" if scope else note)
 
 
 def _zero_like(number: Number) -> Number:

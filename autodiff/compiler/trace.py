@@ -11,8 +11,9 @@ import numpy as np
 from autodiff import primitives
 from autodiff.adjoint import topological_order
 from autodiff.compiler.program import BATCHED, SHARED, Input, Program
+from autodiff.recording import tracing
 from autodiff.structure import Rebuild, flatten
-from autodiff.value import Value, as_values, traced_leaf, tracing
+from autodiff.value import Value, as_values, traced_leaf
 
 
 class Traced(NamedTuple):

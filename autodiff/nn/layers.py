@@ -10,7 +10,8 @@ import numpy as np
 
 from autodiff.functions import dot, relu, sigmoid, tanh
 from autodiff.nn.module import Module
-from autodiff.value import Value, as_values, scope
+from autodiff.recording import scope
+from autodiff.value import Value, as_values
 
 Activation = Callable[[Any], Any]
 
