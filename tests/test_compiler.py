@@ -647,3 +647,19 @@ def test_erf_in_single_precision() -> None:
     f = compile(lambda x: ad.erf(x), batched="x", dtype="float32")
     losses, slopes = f.value_and_grad(np.array([0.5, 1.0]))
     assert losses.dtype == slopes.dtype == np.float32
+
+
+@pytest.mark.parametrize("operation", ["add", "multiply", "subtract", "divide", "mixed"])
+def test_deep_programs_do_not_recurse(operation: str) -> None:
+    def function(x: Any) -> Any:
+        y = x
+        for k in range(3000):
+            name = ("add", "multiply", "subtract")[k % 3] if operation == "mixed" else operation
+            y = ad.primitives.PRIMITIVES[name](y, 1 + 1e-4 * x)
+        return y
+
+    for mode in ("vector", "python"):
+        value, slope = compile(function, mode=mode).value_and_grad(1e-3)
+        expected, derivative = value_and_grad(function)(1e-3)
+        assert value == pytest.approx(expected, rel=1e-9)
+        assert slope == pytest.approx(derivative, rel=1e-9)

@@ -180,9 +180,13 @@ class _Gatherer:
         self.first = program.first
         self.new = Program(list(program.inputs), list(program.constants))
         self.uses = [0] * (program.first + len(program.operations))
-        for operands in program.operands:
+        self.is_term = [False] * len(self.uses)
+        for operation, operands in zip(program.operations, program.operands, strict=True):
             for operand in operands:
                 self.uses[operand] += 1
+            if operation in _ADDITIVE:
+                for operand in operands:
+                    self.is_term[operand] = True
         for output in program.outputs:
             self.uses[output] += 2  # its value is needed as such
         self.place: list[int] = list(range(program.first))
@@ -196,7 +200,7 @@ class _Gatherer:
         for i, operation in enumerate(self.old.operations, start=self.first):
             if operation in _ADDITIVE:
                 self.sums[i] = self._terms(i)
-            elif not self._is_held_back(i):
+            elif not self._is_product_in_a_sum(i):
                 self._emit(i)
         self.new.outputs = [self.value(output) for output in self.old.outputs]
         return _without_dead_code(self.new)
@@ -210,9 +214,10 @@ class _Gatherer:
                 self._emit(i)
         return self.place[i]
 
-    def _is_held_back(self, i: int) -> bool:
-        """A product is not computed before it is known whether it is a term of a sum."""
-        return self._operation(i) is primitives.multiply
+    def _is_product_in_a_sum(self, i: int) -> bool:
+        """Whether a product is needed as a term of one sum only, and not for itself."""
+        is_product = self._operation(i) is primitives.multiply
+        return is_product and self.uses[i] == 1 and self.is_term[i]
 
     def _operation(self, i: int) -> primitives.Primitive | None:
         return self.old.operations[i - self.first] if i >= self.first else None
@@ -244,7 +249,7 @@ class _Gatherer:
                 continue
             elif self.uses[left] == 1 and left in self.sums:
                 sums.append((sign, left))
-            elif self.uses[left] == 1 and self._operation(left) is primitives.multiply:
+            elif self._is_product_in_a_sum(left):
                 self._add_product(terms, sign, *self.old.operands[left - self.first])
             else:
                 self._add_plain(terms, sign, left)
@@ -269,18 +274,17 @@ class _Gatherer:
     def _take_in(self, terms: _Terms, sums: list[tuple[int, int]]) -> None:
         """Take in the one sum that is at this level; others stay what they are, single terms."""
         highest = max([self.sums[child].level for _, child in sums], default=-1)
-        at_level = [child for _, child in sums if self.sums[child].level == highest]
-        fits = len(at_level) == 1 and highest >= terms.level
+        at_level = [(sign, child) for sign, child in sums if self.sums[child].level == highest]
+        candidate = at_level[0] if len(at_level) == 1 else None
         for sign, child in sums:
-            if fits and child == at_level[0]:
-                continue
-            self._add_plain(terms, sign, child)
-        if fits:
-            (sign,) = [sign for sign, child in sums if child == at_level[0]]
+            if (sign, child) != candidate:
+                self._add_plain(terms, sign, child)
+        if candidate:
+            sign, child = candidate
             if highest >= terms.level:
-                terms.take(self.sums.pop(at_level[0]), sign)
+                terms.take(self.sums.pop(child), sign)
             else:
-                self._add_plain(terms, sign, at_level[0])
+                self._add_plain(terms, sign, child)
 
     def _add_product(self, terms: _Terms, sign: int, left: int, right: int) -> None:
         a, b = self.value(left), self.value(right)
