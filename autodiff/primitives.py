@@ -196,16 +196,6 @@ def _zero(*_: Any) -> int:
 # it, equal in value: derivatives of derivatives then lose no digits on either side.
 
 
-def _logistic_density(m: Mathematics, a: Any) -> Any:
-    """σ'(a) = σ(a) σ(-a), whose tails keep their digits; near 0 (1 - tanh²(a/2)) / 4."""
-
-    def by_tanh() -> Any:
-        t = m.tanh(a / 2)
-        return (1 - t * t) / 4
-
-    return m.where(builtins.abs(a) < 2, by_tanh, lambda: m.sigmoid(a) * m.sigmoid(-a))
-
-
 def _one_minus_square(m: Mathematics, a: Any) -> Any:
     """1 - a², which loses digits near ±1, where (1 - a)(1 + a) loses none."""
     return m.where(builtins.abs(a) < 0.5, lambda: 1 - a * a, lambda: (1 - a) * (1 + a))
@@ -356,11 +346,13 @@ cosh = define(
 )
 tanh = define(
     "tanh", "tanh", lambda m, a: m.tanh(a),
-    lambda m, y, a: 4 * _logistic_density(m, 2 * a),
+    lambda m, y, a: m.where(
+        builtins.abs(a) < 1, lambda: 1 - y * y, lambda: 4 * m.logistic_density(2 * a)
+    ),
 )
 sigmoid = define(
     "sigmoid", "σ", lambda m, a: m.sigmoid(a),
-    lambda m, y, a: _logistic_density(m, a),
+    lambda m, y, a: m.logistic_density(a),
 )
 softplus = define(
     "softplus", "softplus", lambda m, a: m.softplus(a),

@@ -14,7 +14,14 @@ import numpy as np
 from autodiff import copies, primitives
 from autodiff.adjoint import ONE, ZERO, backpropagate, gradients, topological_order
 from autodiff.linearize import FAILURES, explain, linearize
-from autodiff.mathematics import Mathematics, Number, as_number, format_number, mathematics_of
+from autodiff.mathematics import (
+    Mathematics,
+    Number,
+    as_number,
+    format_number,
+    logistic_density,
+    mathematics_of,
+)
 from autodiff.primitives import PRIMITIVES, Primitive
 from autodiff.recording import TRACING, is_tracing, refuse_while_tracing
 from autodiff.recording import recording_now as _recording_now
@@ -522,6 +529,9 @@ class _ValueMathematics(Mathematics):
         if isinstance(condition, Value) and _is_open(condition):
             return primitives.where(condition, if_true(), if_false())
         return super().where(condition, if_true, if_false)
+
+    def logistic_density(self, a: Value) -> Any:
+        return logistic_density(self, a)
 
     def softmax(self, operands: Iterable[Value]) -> list[Value]:
         """Shifted by a constant, the largest operand's number, which changes no derivative."""
