@@ -455,18 +455,18 @@ def adbench_mixture() -> tuple[adbench.Mixture, str]:
 
 
 def mixture_value_and_grad(problem: adbench.Mixture) -> Work:
-    """The likelihood over a batch of examples, and the rest once, each compiled."""
-    likelihood = compiled(adbench.log_likelihood, batched=("x",))
-    rest = compiled(lambda alphas, factors: adbench.terms_without_data(alphas, factors, problem))
-    alphas, means, factors, data = problem[:4]
+    """The likelihood of one example, and its share of the terms without data, over a batch."""
+    count = len(problem.data)
+
+    def objective(alphas: Any, means: Any, factors: Any, x: Any) -> Any:
+        rest = adbench.terms_without_data(alphas, factors, problem)
+        return adbench.log_likelihood(alphas, means, factors, x) + rest / count
+
+    function = compiled(objective, batched=("x",))
 
     def work() -> tuple[float, list[Array]]:
-        likelihoods, slopes = likelihood.value_and_grad(
-            alphas, means, factors, data, argnums=(0, 1, 2)
-        )
-        value, others = rest.value_and_grad(alphas, factors, argnums=(0, 1))
-        gradient = [slopes[0] + others[0], slopes[1], slopes[2] + others[1]]
-        return float(likelihoods.sum() + value), gradient
+        values, gradient = function.value_and_grad(*problem[:4], argnums=(0, 1, 2))
+        return float(values.sum()), list(gradient)
 
     return work
 

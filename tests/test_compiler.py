@@ -477,6 +477,13 @@ def test_recompilation_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     assert "(4,)" in caplog.text
 
 
+def test_a_result_that_is_the_same_for_every_example() -> None:
+    f = compile(lambda p, x: ad.logsumexp(list(p)), batched="x")
+    losses, slopes = f.value_and_grad(np.array([0.0, 0.0]), np.ones((3, 1)))
+    assert losses.tolist() == [math.log(2.0)] * 3
+    assert slopes.tolist() == [1.5, 1.5]
+
+
 def test_many_examples_run_in_chunks() -> None:
     f = compile(lambda w, x: ad.sin(w * x[0]) * x[1], batched="x")
     x = GENERATOR.normal(size=(200_000, 2))

@@ -57,6 +57,7 @@ class Adjoint(Forward):
     def __init__(self, program: VectorProgram) -> None:
         super().__init__(program)
         self.gradients: dict[int, _Gradient] = {}
+        self.ones = ""
 
     def _adjoint(self, wanted: Sequence[int]) -> list[str]:
         varies = self._varying(wanted)
@@ -69,6 +70,8 @@ class Adjoint(Forward):
             if not batched and any(b.kind == BATCHED for b in self.program.blocks):
                 seed += " * n"  # the same result for every example
             self._contribute(first, seed, batched)
+            if self.program.blocks[first.block].size == 1 and "*" not in seed:
+                self.ones = self.gradients[first.block].name
         for instruction in reversed(self.program.instructions):
             gradient = self.gradients.get(instruction.block)
             if gradient is not None:
@@ -142,7 +145,8 @@ class Adjoint(Forward):
                 by_view[key] = 2 * partial if same else before + partial
         for key, partial in by_view.items():
             view = view_of[key]
-            text = str(as_formula(Formula(d) * partial))
+            is_one = d == self.ones and instruction.primitive.arity is None
+            text = str(as_formula(partial if is_one else Formula(d) * partial))
             axes = [a for a in (0, 1) if grid and view.indices.shape[a] < grid[a]]
             if axes:
                 text = f"({text}).sum({axes[0] if len(axes) == 1 else (0, 1)}, keepdims=True)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -17,9 +18,9 @@ from autodiff.compiler.simplify import in_reading_order, reordered, simplify
 from autodiff.compiler.trace import Parameter, trace
 
 MODES = ("auto", "vector", "python")
-LARGEST_ARRAY = 1 << 15
-"""Elements of an intermediate array that a chunk of examples may have: allocators give larger ones
-back to the system and fetch them again at every call, which takes longer than to fill them."""
+LARGEST_ARRAY = 1 << 16
+"""Elements of an intermediate array that a chunk of examples may have, so that most of what is
+computed is still in the processor's cache when it is used."""
 FEWEST_EXAMPLES = 512
 """In a chunk, where there are more: matrix products want many examples at a time."""
 MOST_STATEMENTS = 10_000
@@ -29,12 +30,24 @@ SECONDS_PER_CALL, SECONDS_PER_ELEMENT, SECONDS_PER_STATEMENT = 1.5e-6, 1.5e-9, 6
 """The cost model: one NumPy call, one element in it, one statement on floats."""
 
 
+@functools.cache
+def _keep_freed_memory() -> None:
+    """Make the allocator keep the memory of arrays that were deleted, for the next call.
+
+    By default glibc gives arrays of more than 128 kB back to the system at once, and fetching their
+    pages again takes longer than filling them. It stops that below the size of the largest one that
+    was ever freed (mallopt(3), M_MMAP_THRESHOLD), so one is freed here.
+    """
+    np.empty(1 << 24, np.uint8)
+
+
 class Specialization:
     """The program for one shape of arguments, and the functions generated from it so far."""
 
     def __init__(
         self, function: Callable[..., Any], parameters: list[Parameter], mode: str
     ) -> None:
+        _keep_freed_memory()
         self.is_batched = [parameter.is_batched for parameter in parameters]
         counts = [count_blocks(parameter.structure) for parameter in parameters]
         self.argument_ends = np.cumsum([0, *counts]).tolist()
