@@ -10,12 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
 from autodiff.primitives import Primitive
-
-Array = NDArray[Any]
 
 CONSTANT, SHARED, BATCHED = range(3)
 """Kinds: fixed at tracing; the same for all examples; one number for each example."""
@@ -92,13 +87,3 @@ def interpret(program: Program, inputs: Sequence[Sequence[Any]]) -> list[Any]:
     for operation, operands in zip(program.operations, program.operands, strict=True):
         numbers.append(operation.evaluate([numbers[operand] for operand in operands]))
     return [numbers[output] for output in program.outputs]
-
-
-def statistics(program: Program) -> dict[str, int]:
-    """How many scalars and instructions a program has."""
-    edges = int(np.sum([len(operands) for operands in program.operands], dtype=int))
-    return {
-        "scalars": program.input_size + len(program.operations),
-        "instructions": len(program.operations),
-        "operands": edges,
-    }

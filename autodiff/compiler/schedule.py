@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from autodiff import primitives
-from autodiff.compiler.program import BATCHED, CONSTANT, Program
+from autodiff.compiler.program import BATCHED, Program
+from autodiff.mathematics import ARRAY
 from autodiff.primitives import Primitive
 
 Indices = NDArray[np.int64]
@@ -102,8 +102,6 @@ def interpret_vectors(program: VectorProgram, inputs: Sequence[Any]) -> Any:
     Args:
         inputs: for each input block an array of shape (size,), or (size, examples) if batched.
     """
-    from autodiff.mathematics import ARRAY
-
     values = list(inputs)
 
     def read(view: View) -> Any:
@@ -461,20 +459,3 @@ def _common_scope(scopes: set[str]) -> str:
             break
         common.append(parts[0])
     return "/".join(common)
-
-
-__all__ = [
-    "CONSTANT",
-    "CONSTANTS",
-    "Block",
-    "Contraction",
-    "Elementwise",
-    "Instruction",
-    "Pack",
-    "Sum",
-    "VectorProgram",
-    "View",
-    "interpret_vectors",
-    "primitives",
-    "schedule",
-]  # fmt: skip

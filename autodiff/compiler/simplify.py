@@ -36,7 +36,6 @@ def share(program: Program) -> Program:
     result = Program(list(program.inputs), list(program.constants))
     one = _constant_place(result, 1.0)
     zero = _constant_place(result, 0.0)
-    shift = result.first - program.first
     new = list(range(program.first))
     found: dict[tuple[object, ...], int] = {}
     constants = {program.input_size + i: c for i, c in enumerate(result.constants)}
@@ -62,7 +61,6 @@ def share(program: Program) -> Program:
         if place is None:
             place = found[key] = result.append(operation, operands, scope, name)
         new.append(place)
-    assert shift >= 0
     result.outputs = [new[output] for output in program.outputs]
     return result
 
