@@ -58,7 +58,7 @@ class EagerEngine:
         self.optimizer.zero_grad()
         total, right = 0.0, 0
         for image, label in zip(batch.images.tolist(), batch.labels.tolist(), strict=True):
-            logits = self.model(image)
+            logits = as_values(self.model(image))
             (loss,) = as_values([self.loss(logits, label)])
             _check_finite(loss.data, label)
             (loss / len(batch)).backward()
@@ -72,7 +72,7 @@ class EagerEngine:
         total, right = 0.0, 0
         for image, label in zip(dataset.images.tolist(), dataset.labels.tolist(), strict=True):
             with no_grad():
-                logits = self.model(image)
+                logits = as_values(self.model(image))
                 (loss,) = as_values([self.loss(logits, label)])
             total += loss.data
             right += largest(logits) == label
@@ -189,7 +189,10 @@ class CompiledEngine:
             return
         assert self.optimizer is not None
         captured = program.compiled.captured
-        new = [value for value in captured if value not in self.place]
+        wanted = dict.fromkeys(
+            [*captured, *self.optimizer.parameters]
+        )  # others keep their momentum
+        new = [value for value in wanted if value not in self.place]
         self.place.update({value: i for i, value in enumerate(new, start=len(self.place))})
         old = [] if self.numbers is None else self.numbers.tolist()
         self.numbers = np.array([*old, *[value.data for value in new]], float)

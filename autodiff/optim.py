@@ -34,6 +34,8 @@ class SGD:
     def __init__(
         self, parameters: Iterable[Value], learning_rate: float = 0.1, momentum: float = 0.0
     ) -> None:
+        if isinstance(learning_rate, Value) or isinstance(momentum, Value):
+            raise TypeError("learning_rate and momentum are numbers, got a Value; pass its .data")
         if not 0 < learning_rate < math.inf:
             raise ValueError(f"learning_rate must be positive and finite, got {learning_rate}")
         if not 0 <= momentum < 1:

@@ -17,6 +17,8 @@ from autodiff.engines import ENGINES, Engine, Loss, largest
 from autodiff.nn import Module, cross_entropy
 from autodiff.optim import SGD
 from autodiff.recording import no_grad
+from autodiff.transforms import is_index
+from autodiff.value import as_values
 
 FEW = 32
 """Images for which it does not pay to compile."""
@@ -100,8 +102,12 @@ def fit(
         FloatingPointError: if the loss of an image is not finite; the model keeps its last state.
     """
     _check(training, validation, epochs, batch_size, engine)
-    _check_fit(model, training, loss)
+    for dataset in (training, validation):
+        if dataset is not None:
+            _check_fit(model, dataset, loss)
     optimizer = optimizer or SGD(model.parameters(), learning_rate=0.02, momentum=0.9)
+    if not optimizer.parameters:
+        raise ValueError("there is nothing to train: the model or the optimizer has no parameters")
     runner = ENGINES[engine](model, loss, optimizer)
     generator = np.random.default_rng(seed)
     history = History()
@@ -126,7 +132,11 @@ def fit(
     except KeyboardInterrupt:
         history.interrupted = True
     finally:
-        runner.finish()
+        try:
+            runner.finish()
+        except KeyboardInterrupt:  # a second Ctrl-C waits until the model is whole
+            runner.finish()
+            history.interrupted = True
     optimizer.zero_grad()
     return history
 
@@ -136,12 +146,18 @@ def predict(
 ) -> NDArray[np.int64]:
     """The most likely class of each image, shape (count,), for images of shape (count, pixels)."""
     _check_engine(engine)
+    images = np.asarray(images, float)
+    if images.ndim != 2 or not np.isfinite(images).all():
+        raise ValueError(
+            "predict() expected finite pixels in an array of shape (count, pixels), got shape "
+            f"{images.shape}"
+        )
     if engine == "compiled" and len(images) >= FEW:
         logits = compile(lambda image: list(model(list(image))), batched="image")(images)
         classes: NDArray[np.int64] = np.array(logits).argmax(0)
         return classes
     with no_grad():
-        return np.array([largest(model(image)) for image in images.tolist()], dtype=np.int64)
+        return np.array([largest(as_values(model(image))) for image in images.tolist()], np.int64)
 
 
 def evaluate(
@@ -196,7 +212,7 @@ def _check(
 ) -> None:
     _check_engine(engine)
     for name, number in (("epochs", epochs), ("batch_size", batch_size)):
-        if not isinstance(number, int) or number < 1:
+        if not is_index(number) or number < 1:
             raise ValueError(f"{name} must be a whole number of at least 1, got {number!r}")
     for name, dataset in (("training", training), ("validation", validation)):
         if dataset is not None and len(dataset) == 0:

@@ -165,7 +165,9 @@ class Value:
         >>> x.grad
         3.0
         """
-        return _constant(self.data)
+        if self._data is UNKNOWN:
+            refuse_while_tracing("cuts a traced value off, which a compiled function cannot do")
+        return _constant(self._data)
 
     # ------------------------------------------------------------------------------- backward
 

@@ -397,7 +397,7 @@ def test_float32() -> None:
         (lambda x: x.data + 1, "asks for the number"),
         (lambda x: x.item() + 1, "asks for the number"),
         (lambda x: math.exp(x), "turns a traced value into float"),
-        (lambda x: x * x.detach(), "asks for the number"),
+        (lambda x: x * x.detach(), "cuts a traced value off"),
         (lambda x: "no", "got the string"),
     ],
 )
@@ -670,3 +670,22 @@ def test_deep_programs_do_not_recurse(operation: str) -> None:
         expected, derivative = value_and_grad(function)(1e-3)
         assert value == pytest.approx(expected, rel=1e-9)
         assert slope == pytest.approx(derivative, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda a: 1 - a[0] + 1,
+        lambda a: 3 - (a[0] + 1),
+        lambda a: ad.dot([-1, a[0]], [0.5, 0.5]),
+        lambda a: -1 * 0.0 * a[0] + 0 * a[0],
+        lambda a: a[0] * -0.0 - a[0] * 0 + a[1],
+        lambda a: (a[0] - a[0]) * 3 + 2 - 5,
+    ],
+)
+def test_constants_that_meet_and_zeros_with_signs(function: Any) -> None:
+    point = np.array([1.5, 2.5])
+    for mode in ("vector", "python"):
+        assert_like_eager(function, compile(function, mode=mode), point)
+    batch = np.array([[1.0, 2.0], [3.0, 4.0]])
+    assert_like_eager(function, compile(function, batched="a"), batch, batched=(0,))

@@ -219,6 +219,36 @@ def test_an_optimizer_with_a_step_of_its_own_is_used(digits: tuple[Dataset, Data
     np.testing.assert_allclose(*trained, rtol=1e-9, atol=1e-12)
 
 
+def test_parameters_that_are_not_used_keep_their_momentum(
+    digits: tuple[Dataset, Dataset],
+) -> None:
+    trained = []
+    for engine in ENGINES:
+        first, second = MLP(784, [3, 10], seed=1), MLP(784, [3, 10], seed=2)
+        optimizer = SGD([*first.parameters(), *second.parameters()], 0.05, 0.9)
+        for model in (first, second):
+            fit(model, digits[0], epochs=1, optimizer=optimizer, engine=engine, progress=False)
+        trained.append([p.data for p in first.parameters()])
+    np.testing.assert_allclose(*trained, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_training_without_parameters_or_with_plain_logits(engine: str) -> None:
+    class Scaled(Module):
+        def __init__(self, own: bool) -> None:
+            self.scale = Value(0.5) if own else 0.5
+
+        def __call__(self, inputs: Any) -> Any:
+            return [0.0, self.scale * inputs[0]]
+
+    data = Dataset(np.array([[1.0], [-1.0]]), np.array([1, 0]))
+    fit(Scaled(own=True), data, epochs=1, engine=engine, progress=False)
+    with pytest.raises(ValueError, match="nothing to train"):
+        fit(Scaled(own=False), data, epochs=1, engine=engine, progress=False)
+    with pytest.raises(ValueError, match="finite pixels"):
+        predict(Scaled(own=True), np.array([[math.nan]]), engine)
+
+
 def test_a_model_that_branches_is_told_of_the_eager_engine(
     digits: tuple[Dataset, Dataset],
 ) -> None:

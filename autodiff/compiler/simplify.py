@@ -7,6 +7,7 @@ form in which the schedule finds matrix products.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import NamedTuple
@@ -22,7 +23,7 @@ SMALLEST_DOT = 3
 
 def simplify(program: Program) -> Program:
     """All passes in turn; equal expressions may appear again where sums are written out."""
-    return share(gather_sums(share(program)))
+    return share(fold(gather_sums(share(program))))
 
 
 # ---------------------------------------------------------------------------------------- share
@@ -61,6 +62,39 @@ def share(program: Program) -> Program:
         if place is None:
             place = found[key] = result.append(operation, operands, scope, name)
         new.append(place)
+    result.outputs = [new[output] for output in program.outputs]
+    return result
+
+
+def fold(program: Program) -> Program:
+    """Compute what depends on constants alone; NaN stands for what has no value."""
+    numbers = dict(enumerate(program.constants, start=program.input_size))
+    folded: list[int] = []
+    for i, operands in enumerate(program.operands, start=program.first):
+        if all(operand in numbers for operand in operands):
+            try:
+                operation = program.operations[i - program.first]
+                numbers[i] = operation.evaluate([numbers[operand] for operand in operands])
+            except (ArithmeticError, ValueError):
+                numbers[i] = math.nan
+            folded.append(i)
+    if not folded:
+        return program
+    new = list(range(program.first))
+    result = Program(program.inputs, [*program.constants, *[numbers[i] for i in folded]])
+    place = {i: program.first + k for k, i in enumerate(folded)}
+    for i, operands in enumerate(program.operands, start=program.first):
+        at = i - program.first
+        new.append(
+            place[i]
+            if i in place
+            else result.append(
+                program.operations[at],
+                tuple([new[operand] for operand in operands]),
+                program.scopes[at],
+                program.names[at],
+            )
+        )
     result.outputs = [new[output] for output in program.outputs]
     return result
 

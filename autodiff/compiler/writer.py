@@ -116,7 +116,8 @@ class Writer:
 
     def _read_constants(self, indices: Indices, batched: bool) -> str:
         numbers = self.program.constants[indices]
-        if (numbers == numbers.flat[0]).all() or np.isnan(numbers).all():
+        same = (numbers == numbers.flat[0]) & (np.signbit(numbers) == np.signbit(numbers.flat[0]))
+        if same.all() or np.isnan(numbers).all():
             number = float(numbers.flat[0])
             return str(as_formula(int(number) if number == int_or_nan(number) else number))
         return self._array("c", numbers[..., None] if batched else numbers)

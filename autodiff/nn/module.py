@@ -11,8 +11,8 @@ from autodiff.value import Value
 class Module:
     """Base of neurons, layers and networks: finds its parameters in its own attributes.
 
-    An attribute that is a Value, a Module, or a list or tuple of these, counts; a parameter that
-    appears twice is given once.
+    An attribute that is a Value, a Module, or a list, tuple or dict of these, counts; a parameter
+    that appears twice is given once.
     """
 
     def parameters(self) -> list[Value]:
