@@ -32,10 +32,13 @@ class Dataset:
                 f"{images.shape} and {labels.shape}"
             )
         if not np.issubdtype(labels.dtype, np.integer) or (labels < 0).any():
-            raise ValueError(f"labels must be whole numbers from 0, got {labels.dtype}")
+            wrong = labels.min() if np.issubdtype(labels.dtype, np.integer) else labels.dtype
+            raise ValueError(f"labels must be whole numbers from 0, got {wrong}")
         if not np.issubdtype(images.dtype, np.floating) or not np.isfinite(images).all():
+            is_float = np.issubdtype(images.dtype, np.floating)
+            wrong = images[~np.isfinite(images)][0] if is_float else images.dtype
             raise ValueError(
-                f"pixels must be finite floats, got {images.dtype}"
+                f"pixels must be finite floats, got {wrong}"
                 + ("; divide bytes by 255" if images.dtype == np.uint8 else "")
             )
 
