@@ -681,6 +681,8 @@ def test_deep_programs_do_not_recurse(operation: str) -> None:
         lambda a: -1 * 0.0 * a[0] + 0 * a[0],
         lambda a: a[0] * -0.0 - a[0] * 0 + a[1],
         lambda a: (a[0] - a[0]) * 3 + 2 - 5,
+        lambda a: (0 * -3.0) * a[0] + a[1] * 0.0 + (1 - 1.0) * a[0] * a[1] + a[0] / (0.5 + 0.5),
+        lambda a: ad.dot([1.0, 1, a[0]], [a[0], 2, a[1]]) * (0.0 + (-1 * 0.0) + a[1]),
     ],
 )
 def test_constants_that_meet_and_zeros_with_signs(function: Any) -> None:

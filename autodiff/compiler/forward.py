@@ -67,7 +67,10 @@ class Forward(Writer):
                 self.mathematics.known[value] = name
             if _is_one_row(instruction):
                 value = f"{value}[None]"
-            self._line(f"{name} = {self._in_full(value, instruction)}")
+            value = self._in_full(value, instruction)
+            if not self._is_grown(instruction, block):
+                value = f"{value} + zeros({shape_text(block)}, dtype)"
+            self._line(f"{name} = {value}")
         elif isinstance(instruction, Contraction):
             self._line(f"{name} = {self._contraction(instruction, block)}")
         elif isinstance(instruction, Sum):
@@ -103,6 +106,12 @@ class Forward(Writer):
                 views = [_on_grid(other, grid) for other in instruction.views]
                 return grid if all(map(self._is_even, views)) else None
         return None
+
+    def _is_grown(self, instruction: Elementwise, block: Block) -> bool:
+        """Whether some operand has as many elements as the result; equal ones are read as one."""
+        if block.size == 1 or instruction.primitive.arity is None:
+            return True
+        return not all(self._is_same(view) for view in instruction.views)
 
     def _in_full(self, value: str, instruction: Elementwise) -> str:
         """A comparison as numbers, and a value in the shape of its block."""

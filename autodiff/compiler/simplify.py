@@ -80,9 +80,13 @@ def fold(program: Program) -> Program:
             folded.append(i)
     if not folded:
         return program
+    places = {repr(c): k for k, c in enumerate(program.constants, start=program.input_size)}
+    place = {}
+    for i in folded:  # by text, which tells -0.0 from 0.0
+        place[i] = places.setdefault(repr(numbers[i]), program.input_size + len(places))
+    constants = [*program.constants, *map(float, list(places)[len(program.constants) :])]
     new = list(range(program.first))
-    result = Program(program.inputs, [*program.constants, *[numbers[i] for i in folded]])
-    place = {i: program.first + k for k, i in enumerate(folded)}
+    result = Program(program.inputs, constants)
     for i, operands in enumerate(program.operands, start=program.first):
         at = i - program.first
         new.append(

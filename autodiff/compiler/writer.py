@@ -116,8 +116,7 @@ class Writer:
 
     def _read_constants(self, indices: Indices, batched: bool) -> str:
         numbers = self.program.constants[indices]
-        same = (numbers == numbers.flat[0]) & (np.signbit(numbers) == np.signbit(numbers.flat[0]))
-        if same.all() or np.isnan(numbers).all():
+        if _are_equal(numbers):
             number = float(numbers.flat[0])
             return str(as_formula(int(number) if number == int_or_nan(number) else number))
         return self._array("c", numbers[..., None] if batched else numbers)
@@ -166,9 +165,15 @@ class Writer:
             return f"{self.names[view.block]}.take({self._array('i', view.indices)}, 0)"
         return self._read(view, batched=False)
 
+    def _is_same(self, view: View) -> bool:
+        """Whether all elements are one and the same."""
+        if view.block == CONSTANTS:
+            return _are_equal(self.program.constants[view.indices])
+        return bool((view.indices == view.indices.flat[0]).all())
+
     def _is_even(self, view: View) -> bool:
         """Whether it is read without a gather."""
-        if view.block == CONSTANTS or (view.indices == view.indices.flat[0]).all():
+        if view.block == CONSTANTS or self._is_same(view):
             return True
         layout = strided(view.indices)
         return bool(layout and window(layout, self.program.blocks[view.block].size))
@@ -180,6 +185,13 @@ class Writer:
             stop = layout.start + step * (len(place) - 1) + 1
             return f"{layout.start}:{stop}" + (f":{step}" if step > 1 else "")
         return self._array("i", place)
+
+
+def _are_equal(numbers: NDArray[Any]) -> bool:
+    """Whether all numbers are the same, NaN like NaN, and 0 unlike -0."""
+    first = numbers.flat[0]
+    same = (numbers == first) & (np.signbit(numbers) == np.signbit(first))
+    return bool(same.all() or np.isnan(numbers).all())
 
 
 def int_or_nan(number: float) -> float:
