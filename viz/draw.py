@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import html
 import unicodedata
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -86,7 +86,9 @@ class _Drawing:
     def __init__(self, graph: Graph, view: str, theme: Theme, number: str) -> None:
         self.graph, self.view, self.theme, self.number = graph, view, theme, number
         self.edges = graph.edges
-        self.uses = Counter(edge.tail for edge in self.edges)
+        self.flows_back: dict[Any, list[Any]] = defaultdict(list)
+        for edge in self.edges:
+            self.flows_back[edge.tail].append(edge.grad)
         self.dot = graphviz.Digraph(
             graph_attr={
                 "rankdir": "LR",
@@ -164,7 +166,9 @@ class _Drawing:
                 self._arrive(f"{name}:e", end)
 
     def _forks(self, node: Any) -> bool:
-        return self.uses[node] + (node in self.graph.outputs) > 1 and not _is_constant(node)
+        return len(self.flows_back[node]) + (node in self.graph.outputs) > 1 and not _is_constant(
+            node
+        )
 
     # ------------------------------------------------------------------------------------ wires
 
@@ -205,7 +209,7 @@ class _Drawing:
         }[self.view]
 
     def _added_up(self, node: Any) -> str:
-        parts = [self._format(edge.grad) for edge in self.edges if edge.tail is node]
+        parts = [self._format(gradient) for gradient in self.flows_back[node]]
         if node in self.graph.outputs:
             parts.append(self._format(1))
         if len(parts) == 1:
