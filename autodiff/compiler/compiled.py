@@ -236,7 +236,7 @@ class Compiled:
         examples: int | None = None
         arranged = []
         for name, argument in zip(names, arguments, strict=True):
-            is_batched = name.split("[")[0] in self.batched
+            is_batched = self._is_batched(name)
             if is_batched and type(argument) is not np.ndarray:
                 argument = as_arrays(argument)
             arranged.append(argument)

@@ -68,7 +68,6 @@ def window(layout: Strided, block_size: int) -> Window | None:
         step = strides[axis]
         stop = start + step * (shape[axis] - 1) + 1
         return Window(start, stop, step, () if len(shape) == 1 else shape)
-    order = sorted(range(len(shape)), key=lambda axis: -strides[axis] if shape[axis] > 1 else 1)
     order = sorted(range(len(shape)), key=lambda axis: (-strides[axis], axis))
     ordered = [shape[axis] for axis in order]
     expected = 1

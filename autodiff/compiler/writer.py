@@ -118,7 +118,9 @@ class Writer:
         numbers = self.program.constants[indices]
         if _are_equal(numbers):
             number = float(numbers.flat[0])
-            return str(as_formula(int(number) if number == int_or_nan(number) else number))
+            return str(
+                as_formula(int(number) if number.is_integer() and abs(number) < 1e15 else number)
+            )
         return self._array("c", numbers[..., None] if batched else numbers)
 
     def _read_block(self, view: View, block: Block) -> str:
@@ -192,11 +194,6 @@ def _are_equal(numbers: NDArray[Any]) -> bool:
     first = numbers.flat[0]
     same = (numbers == first) & (np.signbit(numbers) == np.signbit(first))
     return bool(same.all() or np.isnan(numbers).all())
-
-
-def int_or_nan(number: float) -> float:
-    """The nearest whole number, or NaN for what has none."""
-    return round(number) if abs(number) < 1e15 else float("nan")
 
 
 def identifier(name: str, scope: str) -> str:
