@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
-import threading
 from collections.abc import Collection
+from functools import partial
 from pathlib import Path
 
+from viz.files import one_of, save
 from viz.render import FORMATS, RendererNotFoundError, render
 
 
@@ -24,7 +24,7 @@ class Picture:
     def render(self, format: str = "svg") -> bytes:
         """The picture as ``"svg"``, ``"png"`` or ``"pdf"``; see :func:`viz.render.render`."""
         if format not in FORMATS:
-            raise ValueError(f"expected the format {_or(FORMATS)}, got {format!r}")
+            raise ValueError(f"expected the format {one_of(FORMATS)}, got {format!r}")
         return render(self.dot, format)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
@@ -35,18 +35,8 @@ class Picture:
             FileNotFoundError: if the folder does not exist.
             RendererNotFoundError: if there is no Graphviz (not needed for .dot).
         """
-        path = Path(path)
-        format = path.suffix.lower().removeprefix(".")
-        if format not in (*FORMATS, "dot"):
-            suffixes = _or([f".{known}" for known in (*FORMATS, "dot")])
-            raise ValueError(f"expected a file name that ends in {suffixes}, got {path.name!r}")
-        if not path.parent.is_dir():
-            raise FileNotFoundError(f"cannot save {path.name}: there is no folder {path.parent}")
-        if path.is_dir():
-            raise IsADirectoryError(f"cannot save {path.name}: there is a folder of that name")
-        content = self.dot.encode() if format == "dot" else self.render(format)
-        _write_whole(content, path)
-        return path
+        formats = {format: partial(self.render, format) for format in FORMATS}
+        return save(path, formats | {"dot": self.dot.encode})
 
     def _repr_mimebundle_(
         self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
@@ -66,23 +56,3 @@ class Picture:
 
     def __repr__(self) -> str:
         return f"<Picture, {len(self.dot.encode()):,} bytes of DOT>"
-
-
-def _write_whole(content: bytes, path: Path) -> None:
-    path = path.resolve()  # a link stays a link
-    part = path.with_name(f".{path.name[:50]}.{os.getpid()}.{threading.get_ident()}.part")
-    try:
-        part.write_bytes(content)
-        if path.exists():
-            shutil.copymode(path, part)
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise OSError(f"cannot save {path}: {error.strerror}") from None
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-
-
-def _or(words: list[str] | tuple[str, ...]) -> str:
-    return f"{', '.join(words[:-1])} or {words[-1]}"
