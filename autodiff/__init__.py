@@ -41,7 +41,7 @@ from autodiff.functions import (
 )
 from autodiff.graph import Edge, Graph
 from autodiff.primitives import PRIMITIVES, Primitive
-from autodiff.recording import no_grad, scope
+from autodiff.recording import gate, no_grad, scope
 from autodiff.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from autodiff.value import Value
 
@@ -57,8 +57,8 @@ def __getattr__(name: str) -> Primitive:
 
 __all__ = [
     "Edge", "Graph", "Value", "abs", "acos", "asin", "atan", "atan2", "check_gradient",
-    "compile", "cos", "cosh", "dot", "erf", "exp", "expm1", "fsum", "grad", "hessian", "hvp",
-    "hypot", "jacobian", "jvp", "log", "log1p", "logsumexp", "maximum", "minimum", "no_grad",
-    "relu", "scope", "sigmoid",
-    "sin", "sinh", "softplus", "sqrt", "tan", "tanh", "value_and_grad", "vjp", "where",
+    "compile", "cos", "cosh", "dot", "erf", "exp", "expm1", "fsum", "gate", "grad", "hessian",
+    "hvp", "hypot", "jacobian", "jvp", "log", "log1p", "logsumexp", "maximum", "minimum", "no_grad",
+    "relu", "scope", "sigmoid", "sin", "sinh", "softplus", "sqrt", "tan", "tanh", "value_and_grad",
+    "vjp", "where",
 ]  # fmt: skip

@@ -6,13 +6,16 @@ never disturbs another, and one graph can be looked at in many points.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import copy
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import NamedTuple
 
-from autodiff import primitives
-from autodiff.adjoint import Adjoint, backpropagate, topological_order
+from autodiff import notation, primitives
+from autodiff.adjoint import Adjoint, backpropagate, gradients, topological_order
 from autodiff.linearize import linearize
 from autodiff.mathematics import Number, as_number, format_number
+from autodiff.recording import GateCall, gate_calls
 from autodiff.value import Value
 
 __all__ = ["Edge", "Graph", "Path", "Paths", "format_number"]
@@ -24,7 +27,8 @@ class Edge(NamedTuple):
     Attributes:
         tail, head: the operand and the operation that uses it.
         slot: which operand of ``head`` it is, from 0; ``a * a`` has an edge for each slot.
-        local: ∂head/∂tail at this slot; 0 if the tail is a constant, which does not vary.
+        local: ∂head/∂tail at this slot; 0 if the tail is a constant, which does not vary. If the
+            head is a gate, the sum over all paths through it.
         grad: what flows back along the edge, ``local`` · (gradient at ``head``).
     """
 
@@ -114,7 +118,9 @@ class _Replica(Adjoint):
     def __init__(
         self, data: Number, parents: Sequence[_Replica], local_derivatives: Sequence[Number]
     ) -> None:
-        super().__init__(parents, local_derivatives)
+        self.parents = parents
+        self.local_derivatives = local_derivatives
+        self.grad = 0.0
         self.data = data
 
 
@@ -124,10 +130,12 @@ class Graph:
     Args:
         outputs: the values to explain. With several, gradients are those of their sum.
 
+    A call of a gate is one node, which its result stands for; see :func:`autodiff.gate`.
+
     Attributes:
         outputs: the values that it was made from.
         nodes: every node, operands before the operations that use them. The order depends on the
-            structure alone; node ``i`` has the stable id ``f"n{i}"``.
+            structure alone.
 
     >>> x = Value(2.0, name="x")
     >>> graph = Graph(x * x)
@@ -147,11 +155,11 @@ class Graph:
                     "compute it from at least one Value(...)"
                 )
         self.outputs = outputs
-        self.nodes = _leaves_and_operations(outputs)
-        self._position = {node: position for position, node in enumerate(self.nodes)}
-        self._replicas: list[_Replica] = []
+        self._all = _leaves_and_operations(outputs)
+        self._replicas: dict[Value, _Replica] = {}
         self._is_differentiated = False
         self.forward()
+        self._show(_outermost_call)
 
     # ---------------------------------------------------------------------------- the structure
 
@@ -165,22 +173,113 @@ class Graph:
         """Every edge with its numbers, ordered by head, then by slot."""
         self._differentiate()
         return tuple(
-            Edge(tail, head, slot, local, local * replica.grad)
-            for head, replica in zip(self.nodes, self._replicas, strict=True)
-            for slot, (tail, local) in enumerate(
-                zip(head.parents, replica.local_derivatives, strict=True)
-            )
+            Edge(tail, head, slot, local, local * self._replicas[head].grad)
+            for head in self.nodes
+            for slot, (tail, local) in enumerate(self._operands(head))
         )
 
+    def operands(self, node: Value) -> tuple[Value, ...]:
+        """What a node is computed from; for a gate, what its function was given."""
+        return tuple(operand for operand, _ in self._operands(node))
+
+    def fold(self, group: Callable[[Value], Hashable]) -> Graph:
+        """The same graph, in which nodes of the same group are one gate.
+
+        The results of a group, which are used outside it, stand for it. What they need inside is
+        eliminated: an edge then carries the sum over the paths through the group (vertex
+        elimination; Griewank and Walther, Evaluating Derivatives, 2nd ed., chapter 9).
+
+        Args:
+            group: anything that names the group of a node; None if it has none. It is not asked
+                about leaves, which stay.
+
+        >>> x = Value(3.0, "x")
+        >>> y = (x * x + 1) * x
+        >>> folded = Graph(y).fold(lambda node: "cubic")
+        >>> [(edge.tail.name, edge.local) for edge in folded.edges]
+        [('x', 28.0)]
+        """
+        folded = copy.copy(self)
+        folded._show(group)
+        return folded
+
+    def open(self, *symbols: str) -> Graph:
+        """The same graph with the operations inside its gates.
+
+        Args:
+            symbols: which gates to open; all if none is given.
+        """
+
+        def still_closed(node: Value) -> GateCall | None:
+            calls = gate_calls(node.scope) if symbols else ()
+            return next((call for call in calls if call.symbol not in symbols), None)
+
+        return self.fold(still_closed)
+
+    def group(self, node: Value) -> Hashable:
+        """The group that a node stands for: the call of a gate, or what ``fold`` was given."""
+        return self._group_of.get(node)
+
+    def formula(self, node: Value, number: str = "") -> str:
+        """How a node is computed from its operands, for people to read; a leaf has none.
+
+        Args:
+            node: an operation; operands without a name are called a, b, c.
+            number: a format specification; then the operands' numbers stand in for their names.
+
+        >>> x, y = Value(-2.0, "x"), Value(5.0, "y")
+        >>> q = x * y
+        >>> Graph(q).formula(q), Graph(q).formula(q, ".4g")
+        ('x · y', '(-2) · 5')
+        """
+        if not node.parents:
+            return ""
+        operands = self.operands(node)
+        texts = [
+            format_number(self.value(operand), number) if number else operand.name
+            for operand in operands
+        ]
+        if self.group(node) is not None:
+            return notation.call(self.symbol(node), texts)
+        assert node.op is not None
+        return notation.value(node.op, texts)
+
+    def local_formula(self, edge: Edge) -> str:
+        """The local derivative of an edge, for people to read: the rule of the table.
+
+        Operands without a name are called a, b, c, and an operation without one by its symbol, or
+        y. Where the rule has branches, it is the one taken here.
+
+        >>> x, y = Value(-2.0, "x"), Value(5.0, "y")
+        >>> graph = Graph((x * y).sigmoid())
+        >>> [graph.local_formula(edge) for edge in graph.edges]
+        ['y', 'x', 'σ(1 - σ)']
+        """
+        head = edge.head
+        if self.group(head) is not None:
+            return f"∂{self.symbol(head)}/∂{edge.tail.name or 'abc'[edge.slot : edge.slot + 1]}"
+        operands = [notation.Operand(self.value(parent), parent.name) for parent in head.parents]
+        assert head.op is not None
+        result = notation.Operand(self.value(head), head.name)
+        return notation.derivative(head.op, result, operands, edge.slot)
+
+    def symbol(self, node: Value) -> str:
+        """What stands in the gate of an operation; a leaf has none."""
+        group = self.group(node)
+        if isinstance(group, GateCall):
+            return group.symbol
+        return node.op.symbol if node.op is not None and group is None else str(group or "")
+
     def id(self, node: Value) -> str:
-        """The stable id of a node: ``n0``, ``n1``, ... in topological order."""
-        return f"n{self._find(node)}"
+        """The stable id of a node: ``n0``, ``n1``, ... in topological order, gates opened."""
+        self._find(node)
+        return f"n{self._position[node]}"
 
     def __len__(self) -> int:
         return len(self.nodes)
 
     def __contains__(self, node: object) -> bool:
-        return node in self._position
+        return node in self._replicas
 
     def __repr__(self) -> str:
         return f"<Graph of {len(self.nodes)} nodes, {len(self.leaves)} of them leaves>"
@@ -189,12 +288,12 @@ class Graph:
 
     def value(self, node: Value) -> Number:
         """The value of a node in this graph."""
-        return self._replicas[self._find(node)].data
+        return self._find(node).data
 
     def gradient(self, node: Value) -> Number:
         """∂(output)/∂(node) in this graph."""
         self._differentiate()
-        return self._replicas[self._find(node)].grad
+        return self._find(node).grad
 
     def forward(self, feed: Mapping[Value, Number] | None = None) -> Number | tuple[Number, ...]:
         """Replay the graph, with new numbers for some of its leaves; the others keep theirs.
@@ -208,12 +307,12 @@ class Graph:
                 then keeps the numbers that it had.
         """
         numbers = self._leaf_numbers({} if feed is None else feed)
-        replicas: list[_Replica] = []
-        for node in self.nodes:
+        replicas: dict[Value, _Replica] = {}
+        for node in self._all:
             if node.parents:
-                replicas.append(self._replay(node, replicas))
+                replicas[node] = _replay(node, [replicas[parent] for parent in node.parents])
             else:
-                replicas.append(_Replica(numbers[node], (), ()))
+                replicas[node] = _Replica(numbers[node], (), ())
         self._replicas = replicas
         self._is_differentiated = False
         outputs = tuple(self.value(output) for output in self.outputs)
@@ -221,11 +320,11 @@ class Graph:
 
     def backward(self) -> dict[Value, Number]:
         """∂(output)/∂(leaf) for every leaf, at the present point of the graph."""
-        for replica in self._replicas:
+        for replica in self._replicas.values():
             replica.grad = type(replica.data)(0)
         for output in self.outputs:
-            self._replicas[self._find(output)].grad += 1
-        backpropagate(reversed(self._replicas))
+            self._replicas[output].grad += 1
+        backpropagate(reversed(self._replicas.values()))
         self._is_differentiated = True
         return {leaf: self.gradient(leaf) for leaf in self.leaves}
 
@@ -240,9 +339,12 @@ class Graph:
         Raises:
             KeyError: if either is not a node of this graph.
         """
-        first, last = self._find(start), self._find(end)
+        for node in (start, end):
+            self._find(node)
+        if hidden := [node for node in (start, end) if node in self._hidden]:
+            raise KeyError(f"{hidden[0]!r} is inside a gate; look for paths in graph.open()")
         reaches_end = {end}
-        edges_out: dict[Value, list[Edge]] = {node: [] for node in self.nodes[first : last + 1]}
+        edges_out: dict[Value, list[Edge]] = {node: [] for node in self._between(start, end)}
         for edge in reversed(self.edges):
             if edge.head in reaches_end and edge.tail in edges_out:
                 reaches_end.add(edge.tail)
@@ -257,13 +359,67 @@ class Graph:
 
     # -------------------------------------------------------------------------------- internals
 
+    def _show(self, group: Callable[[Value], Hashable]) -> None:
+        """Decide which nodes are seen: a group's results, and whatever has no group."""
+        group_of = {
+            node: named for node in self._all if node.parents and (named := group(node)) is not None
+        }
+        self._group_of: dict[Value, Hashable] = group_of
+        self._hidden: set[Value] = set()
+        self.nodes = self._all
+        if not group_of:
+            return
+        seen = set(self.outputs)
+        for node in self._all:
+            named = group_of.get(node)
+            for parent in node.parents:
+                if named is None or (parent.parents and group_of.get(parent) != named):
+                    seen.add(parent)
+        self._hidden = {
+            node
+            for node in self._all
+            if node not in seen and (node in group_of or node.op is primitives.constant)
+        }
+        self.nodes = tuple(node for node in self._all if node not in self._hidden)
+
+    def _operands(self, head: Value) -> list[tuple[Value, Number]]:
+        """The operands of a node that are seen, and ∂head/∂operand."""
+        replica = self._replicas[head]
+        if head not in self._group_of:
+            return list(zip(head.parents, replica.local_derivatives, strict=True))
+        inside, tails, pending = {head}, set(), [head]
+        for node in pending:
+            for parent in node.parents:
+                if parent not in self._hidden:
+                    tails.add(parent)
+                elif parent not in inside:
+                    inside.add(parent)
+                    pending.append(parent)
+        varying = sorted(
+            (tail for tail in tails if tail.op is not primitives.constant),
+            key=self._position.__getitem__,
+        )
+        one = type(replica.data)(1)
+        sums = gradients(varying, [head], [one], self._local_derivatives)
+        return [(tail, sums[tail]) for tail in varying]
+
+    def _local_derivatives(self, node: Value) -> Sequence[Number]:
+        return self._replicas[node].local_derivatives
+
     def _differentiate(self) -> None:
         if not self._is_differentiated:
             self.backward()
 
-    def _find(self, node: Value) -> int:
+    @cached_property
+    def _position(self) -> dict[Value, int]:
+        return {node: position for position, node in enumerate(self._all)}
+
+    def _between(self, start: Value, end: Value) -> Sequence[Value]:
+        return self._all[self._position[start] : self._position[end] + 1]
+
+    def _find(self, node: Value) -> _Replica:
         try:
-            return self._position[node]
+            return self._replicas[node]
         except (KeyError, TypeError):
             raise KeyError(f"{node!r} is not a node of this graph") from None
 
@@ -272,22 +428,44 @@ class Graph:
             raise TypeError(
                 f"forward() expected a dict from leaves to numbers, got {type(feed).__name__}"
             )
-        numbers: dict[Value, Number] = {}
-        for node, position in self._position.items():
-            if not node.parents:
-                numbers[node] = self._replicas[position].data if self._replicas else node.data
+        numbers: dict[Value, Number] = {
+            node: self._replicas[node].data if self._replicas else node.data
+            for node in self._all
+            if not node.parents
+        }
         for node, number in feed.items():
             if node not in numbers or node.op is primitives.constant:
                 raise KeyError(f"forward() can feed leaves of this graph, and {node!r} is none")
             numbers[node] = as_number(number)
         return numbers
 
-    def _replay(self, node: Value, replicas: list[_Replica]) -> _Replica:
-        assert node.op is not None
-        parents = [replicas[self._position[parent]] for parent in node.parents]
-        operands = [parent.data for parent in parents]
-        y, local_derivatives = linearize(node.op, node.parents, operands, node.scope)
-        return _Replica(y, parents, _without_constants(node.parents, local_derivatives))
+
+_CONSTANT, _ADD, _MULTIPLY = primitives.constant, primitives.add, primitives.multiply
+_ONES = (1.0, 1.0)
+
+
+def _replay(node: Value, parents: Sequence[_Replica]) -> _Replica:
+    """The numbers of an operation, from those of its operands.
+
+    + and × are written out, because large graphs are made of them; a test holds them to the table.
+    """
+    operation = node.op
+    assert operation is not None
+    if operation is _ADD or operation is _MULTIPLY:
+        left, right = node.parents
+        a, b = parents[0].data, parents[1].data
+        if type(a) is type(b) is float and left.op is not _CONSTANT is not right.op:
+            y = a + b if operation is _ADD else a * b
+            if y - y == 0.0:
+                return _Replica(y, parents, _ONES if operation is _ADD else (b, a))
+    operands = [parent.data for parent in parents]
+    y, local_derivatives = linearize(operation, node.parents, operands, node.scope)
+    return _Replica(y, parents, _without_constants(node.parents, local_derivatives))
+
+
+def _outermost_call(node: Value) -> GateCall | None:
+    calls = gate_calls(node.scope)
+    return calls[0] if calls else None
 
 
 def _leaves_and_operations(outputs: Sequence[Value]) -> tuple[Value, ...]:

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import linecache
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
+from functools import wraps
 from types import FrameType
-from typing import NoReturn
+from typing import NoReturn, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 TRACING = "tracing"
 """Recording structure alone: operations are not evaluated, because the numbers come later."""
@@ -42,7 +46,85 @@ def scope(name: str) -> AbstractContextManager[None]:
     if not isinstance(name, str) or not name:
         raise TypeError(f"scope() expected a name, a non-empty string, got {name!r}")
     outer, records = recording_now()
-    return _recording(f"{outer}/{name}" if outer else name, records)
+    return _recording(_inside(outer, name, gate_calls(outer)), records)
+
+
+class GateCall:
+    """One call of a gate; the nodes that it made share it.
+
+    Attributes:
+        symbol: what the gate shows.
+        path: the scope of the nodes inside.
+    """
+
+    def __init__(self, symbol: str, path: str) -> None:
+        self.symbol = symbol
+        self.path = path
+
+    def __repr__(self) -> str:
+        return f"<call of the gate {self.symbol!r}>"
+
+
+class ScopeInGate(str):
+    """A scope inside gates; it also tells one call of a gate from another.
+
+    Attributes:
+        calls: the calls around it, the outermost first.
+    """
+
+    calls: tuple[GateCall, ...]
+
+
+def gate_calls(scope: str) -> tuple[GateCall, ...]:
+    """The calls of gates that a node of this scope was made in, the outermost first."""
+    return scope.calls if isinstance(scope, ScopeInGate) else ()
+
+
+def gate(symbol: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """A decorator: what a function of Values computes is shown as one gate.
+
+    The operations stay beneath, so that derivatives of every order and the compiler see through it;
+    :meth:`autodiff.Graph.open` shows them.
+
+    Args:
+        symbol: what a picture shows in the gate.
+
+    >>> from autodiff import Graph, Value, exp
+    >>> @gate("σ")
+    ... def logistic(x):
+    ...     return 1 / (1 + exp(-x))
+    >>> graph = Graph(logistic(Value(0.0, "x")))
+    >>> [(edge.tail.name, edge.local) for edge in graph.edges]
+    [('x', 0.25)]
+    """
+    if not isinstance(symbol, str) or not symbol:
+        raise TypeError(
+            f'gate() expected a symbol, as in @gate("σ"), and got {symbol!r}; it is a string that '
+            "stands in the gate"
+        )
+    title = symbol.replace("/", "∕")  # a slash would begin another scope
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        @wraps(function)
+        def called(*arguments: P.args, **named: P.kwargs) -> R:
+            outer, records = recording_now()
+            around = gate_calls(outer)
+            call = GateCall(symbol, f"{outer}/{title}" if outer else title)
+            with _recording(_inside(outer, title, (*around, call)), records):
+                return function(*arguments, **named)
+
+        return called
+
+    return decorate
+
+
+def _inside(outer: str, name: str, calls: tuple[GateCall, ...]) -> str:
+    path = f"{outer}/{name}" if outer else name
+    if not calls:
+        return path
+    scope = ScopeInGate(path)
+    scope.calls = calls
+    return scope
 
 
 def no_grad() -> AbstractContextManager[None]:
