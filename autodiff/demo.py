@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ from autodiff.worked_examples import (
 
 if TYPE_CHECKING:
     from viz import Picture
+    from viz.plots import Plot
 
 
 def run(folder: Path, *, images: int | None = None, epochs: int = 15, seed: int = 0) -> None:
@@ -100,20 +102,29 @@ def _compare_with_eager(reader: Reader, images: int = 32) -> None:
 
 def _show_reader(gallery: _Gallery, reader: Reader) -> None:
     import viz
-    from viz import plots
 
-    model, history, validation, _ = reader
-    shown = validation.take(np.arange(min(40, len(validation))))
+    model, validation = reader.model, reader.validation
     try:
-        if history.epochs:
-            gallery.saved.append(plots.plot_training(history, gallery.folder / "training.png"))
-        predicted = predict(model, shown.images)
-        path = gallery.folder / "predictions.png"
-        gallery.saved.append(plots.plot_predictions(shown.images, shown.labels, predicted, path))
+        for name, plot in _plots(reader):
+            gallery.saved.append(plot.save(gallery.folder / f"{name}.png"))
     except ImportError as error:
         gallery.missing[str(error)] = None
     loss = one_output_neuron(model, validation.images[0].tolist(), int(validation.labels[0]))
     gallery.add(viz.draw(loss), "trained-neuron")
+
+
+def _plots(reader: Reader, shown: int = 40) -> Iterator[tuple[str, Plot]]:
+    """How training went, and what was learned."""
+    from viz import plots
+
+    images, labels = reader.validation.images, reader.validation.labels
+    predicted = predict(reader.model, images)
+    first_layer = [[weight.data for weight in n.weights] for n in reader.model.layers[0].neurons]
+    if reader.history.epochs:
+        yield "training", plots.training_curves(reader.history)
+    yield "predictions", plots.prediction_grid(images[:shown], labels[:shown], predicted[:shown])
+    yield "confusion", plots.confusion_matrix(labels, predicted)
+    yield "weights", plots.weight_images(first_layer)
 
 
 def one_output_neuron(model: MLP, image: list[float], label: int, strongest: int = 4) -> Value:

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,9 +19,8 @@ from hypothesis import strategies as st
 import viz
 from autodiff import Graph, Value, dot, exp, sigmoid
 from autodiff.testing import Example, expressions_at_points
-from autodiff.training import Epoch, History
 from autodiff.worked_examples import product_of_sum, sigmoid_neuron
-from viz import plots, render
+from viz import render
 
 pygraphviz = pytest.importorskip("pygraphviz", reason="parsing pictures back needs pygraphviz")
 
@@ -299,21 +297,3 @@ def test_in_a_notebook_it_is_an_svg_and_plain_text() -> None:
     picture = viz.draw(Value(1.0))
     assert set(picture._repr_mimebundle_(include=["text/plain"])) == {"text/plain"}
     assert set(picture._repr_mimebundle_(None, {"text/plain"})) == {"image/svg+xml"}
-
-
-# ----------------------------------------------------------------------------------------- plots
-
-
-def test_plots_are_saved(tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib", reason="plots need matplotlib")
-    history = History([Epoch(1.0, 0.5, 1.1, 0.4), Epoch(0.5, 0.8, 0.7, 0.7)])
-    curves = plots.plot_training(history, tmp_path / "curves.png")
-    images, labels = np.zeros((12, 784)), np.arange(12) % 10
-    grid = plots.plot_predictions(images, labels, labels[::-1], tmp_path / "grid.png")
-    assert all(path.read_bytes().startswith(b"\x89PNG") for path in (curves, grid))
-    with pytest.raises(ValueError, match="as many labels and predictions"):
-        plots.plot_predictions(images, labels[:3], labels, tmp_path / "none.png")
-    with pytest.raises(ValueError, match="square images"):
-        plots.plot_predictions(np.zeros((2, 5)), labels[:2], labels[:2], tmp_path / "none.png")
-    with pytest.raises(ValueError, match="no finished epoch"):
-        plots.plot_training(History(), tmp_path / "none.png")

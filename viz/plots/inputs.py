@@ -1,0 +1,135 @@
+"""What comes in, as arrays, or one sentence that says what is wrong with it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+Labels = NDArray[np.int64]
+
+MOST_CLASSES = 200
+
+
+def numbers(name: str, given: ArrayLike, *shape: str | int, finite: bool = True) -> Floats:
+    """An array of at least one number.
+
+    Args:
+        name: how the sentence calls it.
+        given: the array, or nested lists.
+        shape: for each axis its length, or a word where any length will do.
+        finite: whether NaN and infinities are refused.
+
+    >>> numbers("points", [[1, 2]], "count", 2)
+    array([[1., 2.]])
+    >>> numbers("points", [1, 2, 3], "count", 2)
+    Traceback (most recent call last):
+    ...
+    ValueError: points: expected numbers in shape (count, 2), got shape (3,)
+    """
+    array = array_of(name, given)
+    fits = array.ndim == len(shape) and all(
+        length == expected or isinstance(expected, str)
+        for length, expected in zip(array.shape, shape, strict=False)
+    )
+    if not fits or not array.size:
+        wanted = ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "")
+        raise ValueError(f"{name}: expected numbers in shape ({wanted}), got shape {array.shape}")
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{name}: expected numbers, got {_kind(array)}")
+    array = array.astype(np.float64)
+    if finite and not np.isfinite(array).all():
+        odd = np.argwhere(~np.isfinite(array))
+        where = ", ".join(map(str, odd[0].tolist()))
+        more = f" and at {len(odd) - 1:,} more places" if len(odd) > 1 else ""
+        raise ValueError(
+            f"{name}: expected finite numbers, got {array[tuple(odd[0])]} at [{where}]{more}; "
+            "leave such entries out"
+        )
+    return array
+
+
+def class_labels(name: str, given: ArrayLike, count: int | None = None) -> Labels:
+    """One class for each example: whole numbers from 0, as many as ``count`` says.
+
+    >>> class_labels("labels", [0, 2, 1], count=3)
+    array([0, 2, 1])
+    """
+    labels = whole_numbers(name, given, count)
+    if labels.min() < 0:
+        raise ValueError(f"{name}: expected classes from 0 on, got {labels.min()}")
+    if labels.max() >= MOST_CLASSES:
+        raise ValueError(
+            f"{name}: expected at most {MOST_CLASSES} classes, numbered from 0, got {labels.max()}"
+        )
+    return labels
+
+
+def whole_numbers(name: str, given: ArrayLike, count: int | None = None) -> Labels:
+    """A row of at least one whole number."""
+    array = array_of(name, given)
+    if array.ndim != 1 or not array.size:
+        raise ValueError(
+            f"{name}: expected one whole number for each example, got shape {array.shape}"
+        )
+    if array.dtype.kind == "f" and (array == np.round(array)).all():
+        array = array.astype(np.int64)
+    if array.dtype.kind not in "iub":
+        raise TypeError(f"{name}: expected whole numbers, got {_kind(array)}")
+    if count is not None and len(array) != count:
+        raise ValueError(f"{name}: expected {count}, one for each example, got {len(array)}")
+    return array.astype(np.int64)
+
+
+def square_side(name: str, pixels: int) -> int:
+    """The side of a square image with so many pixels."""
+    side = math.isqrt(pixels)
+    if side * side != pixels:
+        raise ValueError(
+            f"{name}: expected square images, got {pixels} pixels each, which is no square number"
+        )
+    return side
+
+
+def positive(name: str, number: int) -> int:
+    """A whole number of at least 1."""
+    if isinstance(number, bool) or not isinstance(number, int | np.integer) or number < 1:
+        raise ValueError(f"{name} must be a whole number of at least 1, got {number!r}")
+    return int(number)
+
+
+def class_names(classes: Sequence[str] | None, least: int) -> list[str]:
+    """The names as they are given, or else the numbers of the classes."""
+    if classes is None:
+        return [str(i) for i in range(least)]
+    if isinstance(classes, str) or len(classes) < least:
+        raise ValueError(
+            f"classes: expected a list of at least {least} names, since the largest label is "
+            f"{least - 1}, got {classes!r}"
+        )
+    return [str(name) for name in classes]
+
+
+def array_of(name: str, given: ArrayLike) -> NDArray[Any]:
+    """An array of anything, if it is not ragged."""
+    try:
+        return np.asarray(given)
+    except ValueError:  # lists of unequal lengths
+        raise ValueError(f"{name}: expected rows of equal lengths, got a ragged list") from None
+
+
+def _kind(array: NDArray[Any]) -> str:
+    """What an array holds, and what to do about it.
+
+    >>> _kind(np.array(["a"]))
+    'str'
+    """
+    if array.dtype.kind == "f":
+        return f"{array[array != np.round(array)][0]}"
+    kind = type(array.flat[0]).__name__ if array.dtype.kind == "O" else array.dtype.type.__name__
+    hint = "; pass their .data" if kind == "Value" else ""
+    return kind.rstrip("_").removesuffix("64").removesuffix("128") + hint
