@@ -43,11 +43,17 @@ def _sentence(error: Exception) -> str:
     return "; ".join([str(error), *getattr(error, "__notes__", [])])
 
 
+_DRAW_OPTIONS = (
+    "-h", "--help", "-o", "--output", "--view", "--paths", "--formulas", "--magnitudes", "--theme",
+    "--direction", "--number",
+)  # fmt: skip
+
+
 def _protect_leading_minus(arguments: list[str]) -> list[str]:
     """Let ``draw "-x*y"`` through: argparse takes what holds a space for an argument, no option."""
     if len(arguments) > 1 and arguments[0] == "draw" and arguments[1].startswith("-"):
         option = arguments[1].partition("=")[0]
-        if option not in ("-h", "--help", "-o", "--output", "--view", "--theme"):
+        if option not in _DRAW_OPTIONS:
             return ["draw", f" {arguments[1]}", *arguments[2:]]
     return arguments
 
@@ -80,8 +86,27 @@ def _draw(options: argparse.Namespace) -> None:
     result = evaluate(options.expression, variables)
     if result.parents:
         result.name = "f" if "f" not in variables else "result"
-    picture = viz.draw(result, options.view, theme=options.theme)
+    paths = None
+    if options.paths:
+        if options.paths not in variables:
+            known = ", ".join(variables) or "none was given"
+            raise ValueError(
+                f"--paths: expected one of the variables ({known}), got {options.paths!r}"
+            )
+        paths = (variables[options.paths], result)
     graph = Graph(result)
+    if paths and paths[0] not in graph:
+        raise ValueError(f"--paths: {options.paths} is not used in the expression")
+    picture = viz.draw(
+        graph,
+        options.view,
+        paths=paths,
+        formulas=options.formulas,
+        magnitudes=options.magnitudes,
+        theme=options.theme,
+        direction=options.direction,
+        number=options.number,
+    )
     try:
         path = picture.save(options.output)
     except viz.RendererNotFoundError:
@@ -158,15 +183,33 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("variables", nargs="*", metavar="NAME=NUMBER")
     command.add_argument(
         "-o", "--output", type=Path, default=Path("graph.svg"), metavar="FILE",
-        help=".svg, .png, .pdf or .dot (default: %(default)s)",
+        help=".svg, .png, .pdf, .dot or .html (default: %(default)s)",
     )  # fmt: skip
     command.add_argument(
-        "--view", choices=["both", "forward", "backward", "derivatives"], default="both",
-        help="default: %(default)s",
+        "--view", choices=["both", "forward", "backward", "derivatives"],
+        help="default: both; with --paths, derivatives",
     )  # fmt: skip
     command.add_argument(
-        "--theme", choices=["light", "dark"], default="light", help="default: %(default)s"
+        "--paths", metavar="NAME",
+        help="highlight the paths from this variable, with their products and their sum",
+    )  # fmt: skip
+    command.add_argument(
+        "--formulas", action="store_true", help="write the formula of each local derivative"
     )
+    command.add_argument(
+        "--magnitudes", action="store_true",
+        help="colour wires by the sign of their gradient, and widen them by its size",
+    )  # fmt: skip
+    command.add_argument(
+        "--theme", choices=["light", "dark", "print"], default="light", help="default: %(default)s"
+    )
+    command.add_argument(
+        "--direction", choices=["right", "down"], default="right", help="default: %(default)s"
+    )
+    command.add_argument(
+        "--number", default=".4g", metavar="FORMAT",
+        help="how numbers are written, such as .2f (default: %(default)s)",
+    )  # fmt: skip
     command.set_defaults(run=_draw)
     return parser
 

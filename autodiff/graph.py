@@ -15,10 +15,14 @@ from autodiff import notation, primitives
 from autodiff.adjoint import Adjoint, backpropagate, gradients, topological_order
 from autodiff.linearize import linearize
 from autodiff.mathematics import Number, as_number, format_number
+from autodiff.memory import collection_paused
 from autodiff.recording import GateCall, gate_calls
 from autodiff.value import Value
 
-__all__ = ["Edge", "Graph", "Path", "Paths", "format_number"]
+__all__ = [
+    "Edge", "GateCall", "Graph", "Number", "Path", "Paths", "Value", "collection_paused",
+    "format_number", "is_constant",
+]  # fmt: skip
 
 
 class Edge(NamedTuple):
@@ -37,6 +41,11 @@ class Edge(NamedTuple):
     slot: int
     local: Number
     grad: Number
+
+
+def is_constant(node: Value) -> bool:
+    """Whether a node is a plain number in an expression, which does not vary."""
+    return node.op is _CONSTANT
 
 
 class Path(NamedTuple):
@@ -171,16 +180,22 @@ class Graph:
     @property
     def edges(self) -> tuple[Edge, ...]:
         """Every edge with its numbers, ordered by head, then by slot."""
-        self._differentiate()
-        return tuple(
-            Edge(tail, head, slot, local, local * self._replicas[head].grad)
-            for head in self.nodes
-            for slot, (tail, local) in enumerate(self._operands(head))
-        )
+        return tuple(edge for head in self.nodes for edge in self.edges_into(head))
 
-    def operands(self, node: Value) -> tuple[Value, ...]:
+    def edges_into(self, head: Value) -> list[Edge]:
+        """The edges of one node's operands, in the order of their slots."""
+        self._differentiate()
+        gradient = self._find(head).grad
+        return [
+            Edge(tail, head, slot, local, local * gradient)
+            for slot, (tail, local) in enumerate(self._operands(head))
+        ]
+
+    def operands(self, node: Value) -> Sequence[Value]:
         """What a node is computed from; for a gate, what its function was given."""
-        return tuple(operand for operand, _ in self._operands(node))
+        if node not in self._group_of:
+            return node.parents
+        return [operand for operand, _ in self._operands(node)]
 
     def fold(self, group: Callable[[Value], Hashable]) -> Graph:
         """The same graph, in which nodes of the same group are one gate.
@@ -220,12 +235,20 @@ class Graph:
         """The group that a node stands for: the call of a gate, or what ``fold`` was given."""
         return self._group_of.get(node)
 
-    def formula(self, node: Value, number: str = "") -> str:
+    @property
+    def has_groups(self) -> bool:
+        """Whether any node stands for a group."""
+        return bool(self._group_of)
+
+    def formula(
+        self, node: Value, number: str = "", called: Callable[[Value], str] | None = None
+    ) -> str:
         """How a node is computed from its operands, for people to read; a leaf has none.
 
         Args:
             node: an operation; operands without a name are called a, b, c.
             number: a format specification; then the operands' numbers stand in for their names.
+            called: what to call an operand, instead of its name.
 
         >>> x, y = Value(-2.0, "x"), Value(5.0, "y")
         >>> q = x * y
@@ -235,8 +258,9 @@ class Graph:
         if not node.parents:
             return ""
         operands = self.operands(node)
+        name_of = called or _name
         texts = [
-            format_number(self.value(operand), number) if number else operand.name
+            format_number(self.value(operand), number) if number else name_of(operand)
             for operand in operands
         ]
         if self.group(node) is not None:
@@ -244,23 +268,24 @@ class Graph:
         assert node.op is not None
         return notation.value(node.op, texts)
 
-    def local_formula(self, edge: Edge) -> str:
+    def local_formula(self, edge: Edge, called: Callable[[Value], str] | None = None) -> str:
         """The local derivative of an edge, for people to read: the rule of the table.
 
         Operands without a name are called a, b, c, and an operation without one by its symbol, or
-        y. Where the rule has branches, it is the one taken here.
+        y; ``called`` names them instead. Where the rule has branches, it is the one taken here.
 
         >>> x, y = Value(-2.0, "x"), Value(5.0, "y")
         >>> graph = Graph((x * y).sigmoid())
         >>> [graph.local_formula(edge) for edge in graph.edges]
         ['y', 'x', 'σ(1 - σ)']
         """
-        head = edge.head
+        head, name_of = edge.head, called or _name
         if self.group(head) is not None:
-            return f"∂{self.symbol(head)}/∂{edge.tail.name or 'abc'[edge.slot : edge.slot + 1]}"
-        operands = [notation.Operand(self.value(parent), parent.name) for parent in head.parents]
+            gate = called(head) if called else self.symbol(head)
+            return f"∂{gate}/∂{name_of(edge.tail) or 'abc'[edge.slot : edge.slot + 1]}"
+        operands = [notation.Operand(self.value(node), name_of(node)) for node in head.parents]
         assert head.op is not None
-        result = notation.Operand(self.value(head), head.name)
+        result = notation.Operand(self.value(head), name_of(head))
         return notation.derivative(head.op, result, operands, edge.slot)
 
     def symbol(self, node: Value) -> str:
@@ -308,11 +333,12 @@ class Graph:
         """
         numbers = self._leaf_numbers({} if feed is None else feed)
         replicas: dict[Value, _Replica] = {}
-        for node in self._all:
-            if node.parents:
-                replicas[node] = _replay(node, [replicas[parent] for parent in node.parents])
-            else:
-                replicas[node] = _Replica(numbers[node], (), ())
+        with collection_paused():
+            for node in self._all:
+                if node.parents:
+                    replicas[node] = _replay(node, [replicas[parent] for parent in node.parents])
+                else:
+                    replicas[node] = _Replica(numbers[node], (), ())
         self._replicas = replicas
         self._is_differentiated = False
         outputs = tuple(self.value(output) for output in self.outputs)
@@ -461,6 +487,10 @@ def _replay(node: Value, parents: Sequence[_Replica]) -> _Replica:
     operands = [parent.data for parent in parents]
     y, local_derivatives = linearize(operation, node.parents, operands, node.scope)
     return _Replica(y, parents, _without_constants(node.parents, local_derivatives))
+
+
+def _name(node: Value) -> str:
+    return node.name
 
 
 def _outermost_call(node: Value) -> GateCall | None:

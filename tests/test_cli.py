@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autodiff import Value
+from autodiff import Value, cli
 from autodiff.cli import main
 from autodiff.expression import ExpressionError, evaluate
 
@@ -41,6 +41,21 @@ def test_draw_prints_a_table_and_writes_a_picture(tmp_path: Path) -> None:
     assert (tmp_path / "f.dot").read_text().startswith("digraph")
 
 
+def test_draw_has_the_options_of_the_library(tmp_path: Path) -> None:
+    options = ["--paths", "x", "--formulas", "--magnitudes", "--theme", "print", "--number", ".2f"]
+    done = run("draw", "--x*y*x", "x=2", "y=5", *options, "--direction", "down", "-o", "f.svg", folder=tmp_path)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "∂f/∂x = 10.00 + 10.00 = 20.00" in (tmp_path / "f.svg").read_text()
+    assert main(["draw", "-x", "x=2", "-o", str(tmp_path / "g.dot")]) == 0
+
+
+def test_every_option_of_draw_is_known_beforehand(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["draw", "--help"])
+    listed = re.findall(r"(?<![\w-])--?[a-z]+", capsys.readouterr().out)
+    assert set(listed) == set(cli._DRAW_OPTIONS)
+
+
 BAD = [
     (["draw", "(x+y", "x=1"], "'(' was never closed"),
     (["draw", "x+y", "x=1"], "'y' has no value; add y=NUMBER"),
@@ -58,7 +73,7 @@ BAD = [
     (["draw", "x", "x"], "expected NAME=NUMBER"),
     (["draw", "x", "1=x"], "expected NAME=NUMBER"),
     (["draw", "x", "x=1", "x=2"], "x was given twice"),
-    (["draw", "x*x", "x=1", "-o", "f.xyz"], "ends in .svg, .png, .pdf or .dot"),
+    (["draw", "x*x", "x=1", "-o", "f.xyz"], "ends in .svg, .png, .pdf, .dot or .html"),
     (["draw", "x*x", "x=1", "-o", "none/f.dot"], "there is no folder none"),
     (["train", "--data", "none"], "expected a folder with MNIST's files at none"),
     (["train", "--images", "0"], "--images: expected a whole number of at least 1, got '0'"),
@@ -79,6 +94,9 @@ BAD = [
     (["draw", "x*" + "1" * 5000, "x=1"], "a number in the expression is too long"),
     (["draw", "x", "x=1e400"], "too large for a float"),
     (["draw", "x", "x=1", "-o", "."], "ends in .svg"),
+    (["draw", "x*x", "x=1", "--paths", "y"], "--paths: expected one of the variables (x), got 'y'"),
+    (["draw", "x*x", "x=1", "y=1", "--paths", "y"], "--paths: y is not used in the expression"),
+    (["draw", "x*x", "x=1", "--number", "q"], "number must be a format specification like '.4g'"),
     (["fly"], "invalid choice"),
     ([], "required"),
 ]

@@ -40,7 +40,7 @@ def test_a_gate_is_one_node_with_the_derivative_of_all_that_is_inside() -> None:
     sigma = 1 / (1 + math.exp(-1.4))
     assert (edge.tail, edge.head, edge.slot) == (s, y, 0)
     assert edge.local == pytest.approx(sigma * (1 - sigma), rel=1e-14)
-    assert graph.operands(y) == (s,)
+    assert list(graph.operands(y)) == [s]
     assert graph.group(y).symbol == "σ"
     assert graph.group(s) is None
     assert graph.value(y.parents[1]) == y.parents[1].data  # the numbers inside are still there

@@ -11,6 +11,6 @@ True
 from viz.draw import draw
 from viz.picture import Picture
 from viz.render import RendererNotFoundError
-from viz.theme import DARK, LIGHT, Theme
+from viz.theme import DARK, LIGHT, PRINT, Theme
 
-__all__ = ["DARK", "LIGHT", "Picture", "RendererNotFoundError", "Theme", "draw"]
+__all__ = ["DARK", "LIGHT", "PRINT", "Picture", "RendererNotFoundError", "Theme", "draw"]

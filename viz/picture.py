@@ -1,42 +1,107 @@
-"""Picture: a drawn graph that shows itself in a notebook and saves itself to a file."""
+"""Picture: a drawing that shows itself in a notebook and saves itself to a file."""
 
 from __future__ import annotations
 
+import html
 import os
-from collections.abc import Collection
-from functools import partial
+from collections.abc import Collection, Iterator
+from functools import cached_property, partial
+from itertools import chain
 from pathlib import Path
 
+from viz import layout, raster
+from viz.compose import compose
+from viz.diagram import Diagram
 from viz.files import one_of, save
-from viz.render import FORMATS, RendererNotFoundError, render
+from viz.render import RendererNotFoundError
+from viz.scene import Scene
+from viz.svg import to_svg
+from viz.theme import Theme
+
+FORMATS = ("svg", "png", "pdf", "dot", "html")
 
 
 class Picture:
-    """A drawing in the DOT language, rendered when it is needed.
+    """A diagram that is laid out when it is needed.
+
+    Args:
+        diagrams: what to show, and simpler ways to show it, should the layout take too long.
+        theme: colours and type.
+        seconds: the time for each attempt at a layout.
 
     Attributes:
-        dot: the DOT text. The same graph gives the same text every time.
+        dot: the diagram in the DOT language, plain but complete, for Graphviz and its friends. The
+            same graph gives the same text every time.
+        svg: the picture as SVG text.
     """
 
-    def __init__(self, dot: str) -> None:
-        self.dot = dot
+    def __init__(self, diagrams: Iterator[Diagram], theme: Theme, seconds: float = 20.0) -> None:
+        self._first = next(diagrams)
+        self._simpler = diagrams
+        self.theme, self.seconds = theme, seconds
+
+    @cached_property
+    def dot(self) -> str:
+        """The text that Graphviz lays out; see the class."""
+        return layout.to_dot(self._first, self.theme.size, self.theme.font)
+
+    @cached_property
+    def scene(self) -> Scene:
+        """Every shape in its place.
+
+        Raises:
+            RendererNotFoundError: if there is no Graphviz.
+            TimeoutError: if even the simplest diagram takes too long to lay out.
+        """
+        for diagram in chain([self._first], self._simpler):
+            dot = layout.to_dot(diagram, self.theme.size, self.theme.font)
+            try:
+                placed = layout.lay_out(diagram, dot, self.seconds)
+            except TimeoutError as error:
+                too_slow = error
+            else:
+                return compose(diagram, placed, self.theme.size)
+        raise too_slow
+
+    @cached_property
+    def svg(self) -> str:
+        """The picture as SVG text; see the class."""
+        return to_svg(self.scene, self.theme)
 
     def render(self, format: str = "svg") -> bytes:
-        """The picture as ``"svg"``, ``"png"`` or ``"pdf"``; see :func:`viz.render.render`."""
+        """The content of a file.
+
+        Args:
+            format: ``"svg"``, ``"png"``, ``"pdf"``, ``"dot"`` or ``"html"``.
+        """
         if format not in FORMATS:
             raise ValueError(f"expected the format {one_of(FORMATS)}, got {format!r}")
-        return render(self.dot, format)
+        if format == "png":
+            return raster.to_png(self.scene, self.theme)
+        if format == "pdf":
+            return raster.to_pdf(self.scene, self.theme)
+        text = {"svg": lambda: self.svg, "dot": lambda: self.dot, "html": self._page}[format]()
+        return text.encode()
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the picture to a file, whole or not at all; the suffix says in which format.
 
         Raises:
-            ValueError: if the suffix is none of .svg, .png, .pdf and .dot.
+            ValueError: if the suffix is none of .svg, .png, .pdf, .dot and .html.
             FileNotFoundError: if the folder does not exist.
             RendererNotFoundError: if there is no Graphviz (not needed for .dot).
+            ImportError: if there is no matplotlib (needed for .png and .pdf alone).
         """
-        formats = {format: partial(self.render, format) for format in FORMATS}
-        return save(path, formats | {"dot": self.dot.encode})
+        return save(path, {format: partial(self.render, format) for format in FORMATS})
+
+    def _page(self) -> str:
+        title = html.escape(self.scene.title)
+        body = "margin:0;display:grid;place-items:center;min-height:100vh"
+        return (
+            f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
+            f'<meta name="viewport" content="width=device-width"></head>\n'
+            f'<body style="{body};background:{self.theme.background}">\n{self.svg}</body></html>\n'
+        )
 
     def _repr_mimebundle_(
         self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
@@ -47,7 +112,7 @@ class Picture:
         bundle = {plain: repr(self)} if plain in shown else {}
         if svg in shown:
             try:
-                bundle[svg] = self.render("svg").decode()
+                bundle[svg] = self.svg
             except RendererNotFoundError as error:
                 bundle[plain] = f"{error}\n\n{self.dot}"
             except (RuntimeError, OSError) as error:
@@ -55,4 +120,4 @@ class Picture:
         return bundle
 
     def __repr__(self) -> str:
-        return f"<Picture, {len(self.dot.encode()):,} bytes of DOT>"
+        return f"<Picture: {self._first.title}>"

@@ -1,7 +1,6 @@
-"""From DOT text to a file: Graphviz, wherever it is installed.
+"""Graphviz, wherever it is installed: the ``dot`` program, else the copy in pygraphviz.
 
-The ``dot`` program if there is one, else the copy that pygraphviz brings along. Either runs as a
-process of its own, so that a layout that takes too long can be given up.
+Either runs as a process of its own, so that a layout that takes too long can be given up.
 """
 
 from __future__ import annotations
@@ -10,22 +9,12 @@ import importlib.util
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-
-_SIGNATURES: dict[str, bytes | tuple[bytes, ...]] = {
-    "svg": (b"<?xml", b"<svg"),
-    "png": b"\x89PNG",
-    "pdf": b"%PDF",
-}
-FORMATS = tuple(_SIGNATURES)
-
-_DOTS_PER_INCH = {"png": "192"}  # sharp on slides and high-density screens
+from collections.abc import Iterator, Mapping
 
 _PYGRAPHVIZ = """
 import sys, pygraphviz
 graph = pygraphviz.AGraph(sys.stdin.buffer.read().decode())
-if sys.argv[2]:
-    graph.graph_attr["dpi"] = sys.argv[2]
+graph.graph_attr.update(setting.split("=") for setting in sys.argv[2:])
 sys.stdout.buffer.write(graph.draw(format=sys.argv[1], prog="dot"))
 """
 
@@ -41,20 +30,21 @@ class RendererNotFoundError(RuntimeError):
         )
 
 
-def render(dot: str, format: str, seconds: float = 60.0) -> bytes:
-    """Lay out and draw a graph.
+def run(dot: str, format: str, settings: Mapping[str, str], seconds: float) -> bytes:
+    """Let Graphviz lay out a graph.
 
     Args:
         dot: the graph in the DOT language.
-        format: ``"svg"``, ``"png"`` or ``"pdf"``.
+        format: of the answer, one of Graphviz's own.
+        settings: attributes of the graph, instead of its own.
         seconds: when to give up.
 
     Raises:
         RendererNotFoundError: if there is no Graphviz at all.
-        TimeoutError: if the layout takes longer than ``seconds``.
+        TimeoutError: if it takes longer than ``seconds``.
         RuntimeError: if Graphviz fails, with what it said.
     """
-    for command in _commands(format):
+    for command in _commands(format, [f"{name}={value}" for name, value in settings.items()]):
         try:
             done = subprocess.run(
                 command, input=dot.encode(), capture_output=True, timeout=seconds, check=False
@@ -62,20 +52,19 @@ def render(dot: str, format: str, seconds: float = 60.0) -> bytes:
         except subprocess.TimeoutExpired:
             raise TimeoutError(
                 f"Graphviz did not finish the layout in {seconds:g} s; draw a smaller part of the "
-                "graph"
+                "graph, or fold more of it"
             ) from None
         except OSError:  # a dot that is not a program for this machine
             continue
-        if done.returncode != 0 or not done.stdout.lstrip().startswith(_SIGNATURES[format]):
+        if done.returncode != 0 or not done.stdout.strip():
             said = done.stderr.decode(errors="replace").strip().splitlines()
-            raise RuntimeError(f"Graphviz failed: {said[-1] if said else f'it gave no {format}'}")
+            raise RuntimeError(f"Graphviz failed: {said[-1] if said else 'it gave no answer'}")
         return done.stdout
     raise RendererNotFoundError
 
 
-def _commands(format: str) -> Iterator[list[str]]:
-    resolution = _DOTS_PER_INCH.get(format, "")
+def _commands(format: str, settings: list[str]) -> Iterator[list[str]]:
     if dot := shutil.which("dot"):
-        yield [dot, f"-T{format}"] + ([f"-Gdpi={resolution}"] if resolution else [])
+        yield [dot, f"-T{format}", *(f"-G{setting}" for setting in settings)]
     if importlib.util.find_spec("pygraphviz"):
-        yield [sys.executable, "-c", _PYGRAPHVIZ, format, resolution]
+        yield [sys.executable, "-c", _PYGRAPHVIZ, format, *settings]

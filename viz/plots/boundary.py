@@ -12,7 +12,6 @@ from numpy.typing import ArrayLike, NDArray
 from viz.plots.inputs import Floats, Labels, array_of, numbers, positive, whole_numbers
 from viz.plots.page import (
     arrange,
-    as_theme,
     class_colors,
     class_markers,
     new_figure,
@@ -20,7 +19,7 @@ from viz.plots.page import (
     settings,
 )
 from viz.plots.plot import Animation, Frame, Plot
-from viz.theme import Theme
+from viz.theme import Theme, theme_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -62,7 +61,7 @@ def decision_boundary(
     >>> decision_boundary(predict, [[0, 0], [0, 1], [1, 1]], [0, 0, 1], resolution=20)
     <Plot: decision boundary of 2 classes: 2 of 3 points in the region of their class>
     """
-    theme = as_theme(theme)
+    theme = theme_of(theme)
     field = _Field(points, labels, threshold, resolution)
     scored = field.score(predict)
     title = f"{scored.right} of {len(field.points)} points in the region of their class"
@@ -108,7 +107,7 @@ def decision_boundary_animation(
     >>> decision_boundary_animation(training(), [[0, 0], [1, 1]], [0, 1], resolution=10)
     <Animation: decision boundary in 3 frames, from step 0 to step 2>
     """
-    theme = as_theme(theme)
+    theme = theme_of(theme)
     field = _Field(points, labels, threshold, resolution)
     if not 0.02 <= seconds <= 60:
         raise ValueError(f"seconds must be from 0.02 to 60, got {seconds!r}")

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from viz.plots.inputs import Labels, class_labels, class_names
-from viz.plots.page import as_theme, blend, new_figure, readable_on, settings
+from viz.plots.page import blend, new_figure, readable_on, settings
 from viz.plots.plot import Plot
-from viz.theme import Theme
+from viz.theme import Theme, theme_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,7 +42,7 @@ def confusion_matrix(
     >>> confusion_matrix([0, 0, 1, 2], [0, 1, 1, 2], classes=["cat", "dog", "owl"])
     <Plot: confusion matrix of 3 classes, accuracy 75.0%: 3 of 4>
     """
-    theme = as_theme(theme)
+    theme = theme_of(theme)
     right = class_labels("labels", labels)
     answers = class_labels("predicted", predicted, len(right))
     names = class_names(classes, int(max(right.max(), answers.max())) + 1)

@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from viz.plots.page import as_theme, new_figure, settings
+from viz.plots.page import new_figure, settings
 from viz.plots.plot import Plot
-from viz.theme import Theme
+from viz.theme import Theme, theme_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,7 +51,7 @@ def training_curves(history: HistoryLike, *, theme: str | Theme = "light") -> Pl
     >>> training_curves(History([Epoch(1.0, 0.5, 1.1, 0.4), Epoch(0.5, 0.8, 0.7, 0.7)]))
     <Plot: training of 2 epochs: loss 0.5, validation loss 0.7, validation accuracy 70.0%>
     """
-    theme = as_theme(theme)
+    theme = theme_of(theme)
     epochs = _check(history)
     panels = (
         ("loss", history.loss, history.validation_loss),

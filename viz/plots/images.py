@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from viz.plots.inputs import Floats, class_labels, numbers, positive, square_side
-from viz.plots.page import as_theme, blend, new_figure, ramp, settings, signed_ramp
+from viz.plots.page import blend, new_figure, ramp, settings, signed_ramp
 from viz.plots.plot import Plot
-from viz.theme import Theme
+from viz.theme import Theme, theme_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,7 +44,7 @@ def prediction_grid(
     >>> prediction_grid(images=[[0, 1, 1, 0], [0, 0, 1, 1]], labels=[3, 1], predicted=[3, 7])
     <Plot: 1 of 2 read correctly>
     """
-    theme = as_theme(theme)
+    theme = theme_of(theme)
     pixels = numbers("images", images, "count", "pixels")
     count, side = len(pixels), square_side("images", pixels.shape[1])
     if pixels.min() < 0 or pixels.max() > 1:
@@ -92,7 +92,7 @@ def weight_images(weights: ArrayLike, *, columns: int = 10, theme: str | Theme =
     >>> weight_images([[weight.data for weight in unit.weights] for unit in units])
     <Plot: weights of 3 units, from -0.822 to 0.693>
     """
-    theme = as_theme(theme)
+    theme = theme_of(theme)
     rows = numbers("weights", weights, "units", "pixels")
     count, side = len(rows), square_side("weights", rows.shape[1])
     limit = _scale(np.abs(rows))

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from viz.plots.inputs import Floats, class_labels, numbers
-from viz.plots.page import as_theme, class_colors, new_figure, settings
+from viz.plots.page import class_colors, new_figure, settings
 from viz.plots.plot import Plot
-from viz.theme import Theme
+from viz.theme import Theme, theme_of
 
 if TYPE_CHECKING:
     from matplotlib.path import Path as Outline
@@ -34,7 +34,7 @@ def latent_scatter(codes: ArrayLike, labels: ArrayLike, *, theme: str | Theme = 
     >>> latent_scatter(codes=[[0.0, 1.0], [0.5, 1.5], [3.0, 0.0]], labels=[4, 4, 9])
     <Plot: 3 codes of 2 classes>
     """
-    theme = as_theme(theme)
+    theme = theme_of(theme)
     points = numbers("codes", codes, "count", 2)
     digits = class_labels("labels", labels, len(points))
     with settings(theme):

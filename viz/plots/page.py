@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from viz.theme import THEMES, Theme
+from viz.theme import Theme
 
 if TYPE_CHECKING:
     from matplotlib.colors import Colormap
@@ -55,15 +55,6 @@ _SETTINGS: Any = {
     "svg.hashsalt": "viz.plots",  # ids that are the same every time
     "pdf.fonttype": 42,  # text stays text
 }
-
-
-def as_theme(theme: str | Theme) -> Theme:
-    """A theme by its name, or as it is."""
-    if isinstance(theme, Theme):
-        return theme
-    if not isinstance(theme, str) or theme not in THEMES:
-        raise ValueError(f"theme must be one of {', '.join(THEMES)} or a Theme, got {theme!r}")
-    return THEMES[theme]
 
 
 @contextmanager

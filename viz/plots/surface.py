@@ -10,9 +10,9 @@ from numpy.typing import ArrayLike
 
 from autodiff.value import Value
 from viz.plots.inputs import Floats, numbers, positive
-from viz.plots.page import as_theme, blend, class_colors, new_figure, ramp, settings
+from viz.plots.page import blend, class_colors, new_figure, ramp, settings
 from viz.plots.plot import Plot
-from viz.theme import Theme
+from viz.theme import Theme, theme_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -57,7 +57,7 @@ def loss_surface(
     >>> loss_surface(lambda x, y: x**2 + y**2, tracks, (-1, 3), (-2, 2), resolution=20)
     <Plot: loss surface from 0.0139 to 13, with 1 track: SGD>
     """
-    theme = as_theme(theme)
+    theme = theme_of(theme)
     x, y = (
         np.linspace(*_range(name, given), max(2, positive("resolution", resolution)))
         for name, given in (("x_range", x_range), ("y_range", y_range))

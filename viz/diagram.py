@@ -1,0 +1,104 @@
+"""Diagram: what a picture shows before anybody knows where, as plain data.
+
+A computation graph, a folded one and a compiled program are all drawn as a diagram: parts, and
+wires between them that carry labels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from autodiff.graph import Edge
+
+
+class Cluster(NamedTuple):
+    """A titled frame around the parts of a scope."""
+
+    id: str
+    title: str
+    parent: str | None
+    name: str
+
+
+class Label(NamedTuple):
+    """What stands on a wire: above the line, below it, and a quiet note beneath."""
+
+    above: str = ""
+    below: str = ""
+    note: str = ""
+
+
+@dataclass
+class Part:
+    """A gate, a leaf, an output, or many nodes in one.
+
+    Attributes:
+        kind: input, parameter, constant, gate, group or output.
+        title, subtitle: what stands in it; a group has both.
+        cluster: the id of the innermost cluster around it.
+        copies: how many identical ones it stands for, drawn as a stack.
+    """
+
+    id: str
+    kind: str
+    title: str
+    subtitle: str = ""
+    cluster: str | None = None
+    tooltip: str = ""
+    copies: int = 1
+    highlighted: bool = False
+
+
+@dataclass
+class Wire:
+    """From one part to another.
+
+    Attributes:
+        id: unique in the diagram.
+        slot: which operand of the head it is.
+        label: what it carries.
+        gradient: for colour and width, the gradient that flows back; None for neither.
+        edge: of the graph that it shows; None if it carries many values, or the output.
+        is_constant: whether nothing flows back because the tail does not vary.
+        width: of the line, in points.
+    """
+
+    id: str
+    tail: str
+    head: str
+    slot: int = 0
+    label: Label = field(default_factory=Label)
+    gradient: float | None = None
+    edge: Edge | None = None
+    is_constant: bool = False
+    highlighted: bool = False
+    width: float = 1.2
+    tooltip: str = ""
+
+
+@dataclass
+class Diagram:
+    """Parts and wires, in the order in which they are computed.
+
+    Attributes:
+        trunks: for parts that several wires leave, the label of the line before it forks.
+        roles: the colours of the rows above and below the wires.
+        flows_back: whether the arrows are turned round.
+        leaves_first: whether leaves stand side by side in the first column.
+        direction: ``"right"`` or ``"down"``.
+        focused: whether what is not highlighted stands back.
+    """
+
+    parts: list[Part] = field(default_factory=list)
+    wires: list[Wire] = field(default_factory=list)
+    trunks: dict[str, Label] = field(default_factory=dict)
+    clusters: dict[str, Cluster] = field(default_factory=dict)
+    roles: tuple[str, str] = ("value", "gradient")
+    flows_back: bool = False
+    leaves_first: bool = False
+    direction: str = "right"
+    focused: bool = False
+    title: str = ""
+    description: str = ""
+    caption: list[str] = field(default_factory=list)

@@ -1,0 +1,82 @@
+"""SVG: a scene as text that browsers, notebooks and slides show.
+
+Colours are attributes, which every program understands; classes are there too, so that a page may
+recolour the picture. Nothing has an id: two pictures on one page cannot clash.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from xml.sax.saxutils import escape, quoteattr
+
+from viz.scene import Circle, Curve, Group, Point, Polygon, Rectangle, Scene, Shape, Text
+from viz.theme import Theme
+
+
+def to_svg(scene: Scene, theme: Theme) -> str:
+    """The scene as a complete SVG document, with a title and a description for screen readers."""
+    size = f'width="{scene.width:g}" height="{scene.height:g}"'
+    lines = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} '
+        f'viewBox="0 0 {scene.width:g} {scene.height:g}" role="img" '
+        f"aria-label={quoteattr(scene.title)} font-family={quoteattr(theme.font)}>",
+        f"<title>{escape(scene.title)}</title>",
+        f"<desc>{escape(scene.description)}</desc>",
+        f'<rect class="background" width="100%" height="100%" fill="{theme.background}"/>',
+    ]
+    for group in scene.groups:
+        lines += _group(group, theme)
+    return "\n".join([*lines, "</svg>\n"])
+
+
+def _group(group: Group, theme: Theme) -> list[str]:
+    data = "".join(f" data-{name}={quoteattr(value)}" for name, value in group.data.items())
+    opacity = ' opacity="0.3"' if group.faded else ""
+    tooltip = [f"<title>{escape(group.tooltip)}</title>"] if group.tooltip else []
+    shapes = [_shape(shape, theme) for shape in group.shapes]
+    return [f'<g class="{group.kind}"{data}{opacity}>', *tooltip, *shapes, "</g>"]
+
+
+def _shape(shape: Shape, theme: Theme) -> str:
+    match shape:
+        case Text():
+            return _text(shape, theme)
+        case Rectangle(x, y, width, height, radius):
+            return (
+                f'<rect x="{x:.6g}" y="{y:.6g}" width="{width:.6g}" height="{height:.6g}" '
+                f'rx="{radius:g}" {_filled(shape, theme)}/>'
+            )
+        case Circle(x, y, radius):
+            return f'<circle cx="{x:.6g}" cy="{y:.6g}" r="{radius:g}" {_filled(shape, theme)}/>'
+        case Curve(points, role, stroke_width, dashed):
+            dashes = ' stroke-dasharray="5 3"' if dashed else ""
+            return (
+                f'<path class="{role}-line" d="{_path(points)}" fill="none" '
+                f'stroke="{getattr(theme, role)}" stroke-width="{stroke_width:g}"{dashes}/>'
+            )
+        case Polygon(points, role):
+            corners = " ".join(f"{x:g},{y:g}" for x, y in points)
+            color = getattr(theme, role)
+            return f'<polygon class="{role}-arrow" points="{corners}" fill="{color}"/>'
+
+
+def _filled(shape: Rectangle | Circle, theme: Theme) -> str:
+    return (
+        f'class="{shape.fill}-fill {shape.stroke}-line" fill="{getattr(theme, shape.fill)}" '
+        f'stroke="{getattr(theme, shape.stroke)}" stroke-width="{shape.stroke_width:g}"'
+    )
+
+
+def _text(text: Text, theme: Theme) -> str:
+    style = ' font-weight="bold"' if text.bold else ""
+    style += ' font-style="italic"' if text.italic else ""
+    return (
+        f'<text class="{text.role}" x="{text.x:.6g}" y="{text.y:.6g}" '
+        f'font-size="{text.size:g}" text-anchor="{text.anchor}" '
+        f'fill="{getattr(theme, text.role)}"{style}>{escape(text.text)}</text>'
+    )
+
+
+def _path(points: Sequence[Point]) -> str:
+    texts = [f"{x:g},{y:g}" for x, y in points]
+    return f"M{texts[0]}C{' '.join(texts[1:])}"

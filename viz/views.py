@@ -1,0 +1,412 @@
+"""Views: what each way to look at a graph writes on its parts and wires.
+
+A view of a graph is a :class:`viz.diagram.Diagram`; where things go is decided later.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from autodiff.graph import Edge, Graph, Paths, Value, format_number, is_constant
+from viz.diagram import Cluster, Diagram, Label, Part, Wire
+from viz.folding import Folding, Item, outer
+from viz.typography import printable
+
+VIEWS = ("both", "forward", "backward", "derivatives")
+
+_SMALL = 40
+"""Wires up to which leaves stand side by side in the first column."""
+_NUMBERED = 50_000
+"""Nodes up to which the derivatives of folded scopes are worked out."""
+_LISTED_PATHS = 8
+_LONGEST_FORMULA = 120
+
+
+@dataclass(frozen=True)
+class Style:
+    """How a graph is looked at; see :func:`viz.draw` for what each option means."""
+
+    view: str = "both"
+    formulas: bool = False
+    magnitudes: bool = False
+    direction: str = "right"
+    number: str = ".4g"
+    parameters: frozenset[Value] | None = None
+    paths: tuple[Value, Value] | None = None
+
+
+def diagram_of(
+    graph: Graph, folding: Folding, style: Style, caption: Iterable[str] = ()
+) -> Diagram:
+    """The diagram of a graph, folded as given, in one view."""
+    return _View(graph, folding, style).diagram(list(caption))
+
+
+class _View:
+    """One diagram in the making."""
+
+    def __init__(self, graph: Graph, folding: Folding, style: Style) -> None:
+        self.graph, self.folding, self.style = graph, folding, style
+        self.items = folding.items
+        self.item_of = {node: item for item in self.items for node in item.results}
+        self.ids = [graph.id(item.nodes[-1]) for item in self.items]
+        self.id_of = {id(item): name for item, name in zip(self.items, self.ids, strict=True)}
+        self.folded = self._numbered_graph()
+        self.wires: list[Wire] = []
+        self.outgoing: dict[str, list[Wire]] = defaultdict(list)
+        self.carried: dict[str, Edge | Value | None] = {}
+
+    def _numbered_graph(self) -> Graph:
+        """The graph in which folded items with one result are gates, so that edges have numbers."""
+        gates = {
+            node: id(item)
+            for item in self.items
+            if len(item.results) == 1 and not item.is_single
+            for node in item.nodes
+        }
+        if not gates or len(self.graph.nodes) > _NUMBERED:
+            return self.graph
+        return self.graph.fold(lambda node: gates.get(node, self.graph.group(node)))
+
+    def diagram(self, caption: list[str]) -> Diagram:
+        self._make_wires()
+        parts = [self._part(item, name) for item, name in zip(self.items, self.ids, strict=True)]
+        trunks = {}
+        for item, name in zip(self.items, self.ids, strict=True):
+            forks = len(self.outgoing[name]) > 1 and not self._is_constant(item)
+            for wire in self.outgoing[name]:
+                wire.label = self._wire_label(wire, item, forks)
+            if forks:
+                trunks[name] = self._total(item, self.outgoing[name])
+        outputs = [self._output(node) for node in dict.fromkeys(self.graph.outputs)]
+        diagram = Diagram(
+            parts + outputs,
+            self.wires,
+            trunks,
+            self._clusters(parts),
+            roles={
+                "backward": ("ink", "gradient"), "derivatives": ("ink", "quiet"),
+            }.get(self.style.view, ("value", "gradient")),
+            flows_back=self.style.view == "backward",
+            direction=self.style.direction,
+            focused=self.style.paths is not None,
+            title=self._title(),
+            description=self._description(),
+            caption=caption,
+        )  # fmt: skip
+        diagram.leaves_first = not diagram.clusters and len(self.wires) <= _SMALL
+        if self.style.magnitudes:
+            self._weigh()
+        if self.style.paths is not None:
+            self._highlight(diagram, *self.style.paths)
+        return diagram
+
+    # ---------------------------------------------------------------------------------- parts
+
+    def _part(self, item: Item, name: str) -> Part:
+        node = item.nodes[-1]
+        part = Part(name, self._kind(item), self._name(item), cluster=item.scope or None)
+        if item.is_single:
+            part.tooltip = self._tooltip(node)
+        elif item.title:
+            part.subtitle = self._size(item)
+            part.copies = item.copies
+            part.tooltip = f"{len(item.nodes):,} nodes, {len(item.results):,} used outside"
+        else:
+            names = [leaf.name for leaf in (item.nodes[0], item.nodes[-1])]
+            part.subtitle = " … ".join(map(printable, names)) if all(names) else ""
+            part.copies = len(item.nodes)
+        return part
+
+    def _kind(self, item: Item) -> str:
+        node = item.nodes[-1]
+        if not item.is_single:
+            return "group"
+        if node.parents:
+            return "gate"
+        if is_constant(node):
+            return "constant"
+        return "parameter" if self._is_parameter(node) else "input"
+
+    def _name(self, item: Item) -> str:
+        node = item.nodes[-1]
+        if item.title:
+            return printable(item.title)
+        if not item.is_single:
+            noun = "parameters" if self._is_parameter(node) else "inputs"
+            return f"{len(item.nodes):,} {noun}"
+        if node.parents:
+            return printable(self.graph.symbol(node))
+        return self._format(self.graph.value(node)) if is_constant(node) else printable(node.name)
+
+    def _size(self, item: Item) -> str:
+        leaves = sum(node.op is None for node in item.nodes)
+        inside = f"{leaves // item.copies:,} parameters" if leaves else ""
+        if item.copies > 1:
+            each = " each" if inside else ""
+            return f"× {item.copies:,}" + (f" · {inside}{each}" if inside else "")
+        operations = sum(bool(node.parents) for node in item.nodes)
+        return " · ".join(filter(None, [f"{operations:,} operations", inside]))
+
+    def _is_parameter(self, leaf: Value) -> bool:
+        """Parameters are what the caller says; else leaves that were made in a scope."""
+        if self.style.parameters is not None:
+            return leaf in self.style.parameters
+        return bool(leaf.scope)
+
+    def _is_constant(self, item: Item) -> bool:
+        return item.is_single and is_constant(item.nodes[0])
+
+    def _tooltip(self, node: Value) -> str:
+        formula = printable(self.graph.formula(node), _LONGEST_FORMULA)
+        name = printable(node.name) or self.graph.id(node)
+        lines = [f"{name} = {formula}" if formula else name, f"value {self._value(node)}"]
+        if not is_constant(node):
+            lines.append(f"gradient {self._gradient(node)}")
+        return "\n".join(lines)
+
+    def _output(self, node: Value) -> Part:
+        """The end of the graph: a part of its own, which the last wire leads to."""
+        item = self.item_of[node]
+        name = f"{self.graph.id(node)}_end"
+        return Part(name, "output", printable(node.name) if node.parents else "", cluster=None,
+                    tooltip=f"output of the graph, computed by {self.id_of[id(item)]}")  # fmt: skip
+
+    def _clusters(self, parts: Iterable[Part]) -> dict[str, Cluster]:
+        """Frames for the scopes that parts stand in, outer ones first."""
+        names: dict[str, None] = {}
+        for part in parts:
+            scope, chain = part.cluster or "", []
+            while scope and scope not in names:
+                chain.append(scope)
+                scope = outer(scope)
+            names.update(dict.fromkeys(reversed(chain)))
+        ids = {name: f"s{i}" for i, name in enumerate(names)}
+        for part in parts:
+            part.cluster = ids.get(part.cluster or "")
+        return {
+            ids[name]: Cluster(
+                ids[name], printable(name.rpartition("/")[2]), ids.get(outer(name)), name
+            )
+            for name in names
+        }
+
+    # ---------------------------------------------------------------------------------- wires
+
+    def _make_wires(self) -> None:
+        tails: dict[int, list[int]] = defaultdict(list)
+        for tail, head in self.folding.arrows:
+            tails[head].append(tail)
+        for position, item in enumerate(self.items):
+            bundled = set()
+            if len(item.results) <= 1 and (item.is_single or self.folded is not self.graph):
+                bundled = self._wires_with_numbers(item, self.ids[position])
+            else:
+                bundled = {id(self.items[tail]) for tail in tails[position]}
+            for tail in tails[position]:
+                if id(self.items[tail]) in bundled:
+                    self._add(self.items[tail], self.ids[position], 0, None)
+        for node in dict.fromkeys(self.graph.outputs):
+            self._add(self.item_of[node], f"{self.graph.id(node)}_end", 0, node)
+        for wire in self.wires:
+            self.outgoing[wire.tail].append(wire)
+
+    def _wires_with_numbers(self, head: Item, head_id: str) -> set[int]:
+        """A wire for each operand; the items of which many values come are given back."""
+        bundled = set()
+        for edge in self.folded.edges_into(head.nodes[-1] if head.is_single else head.results[0]):
+            tail = self.item_of.get(edge.tail)
+            if tail is None or tail is head:  # inside of the head
+                continue
+            if len(tail.results) == 1:
+                self._add(tail, head_id, edge.slot, edge)
+            else:
+                bundled.add(id(tail))
+        return bundled
+
+    def _add(self, tail: Item, head: str, slot: int, carries: Edge | Value | None) -> None:
+        """A wire that carries an edge, the output of the graph, or many values."""
+        tail_id = self.id_of[id(tail)]
+        wire = Wire(f"{tail_id}_{head}_{slot}", tail_id, head, slot)
+        wire.is_constant = self._is_constant(tail)
+        wire.width = 1.2 if len(tail.results) == 1 else 2.4
+        wire.edge = carries if isinstance(carries, Edge) else None
+        self.carried[wire.id] = carries
+        if isinstance(carries, Edge) and not wire.is_constant:
+            slope = f"∂{self._called(carries.head)}/∂{self._called(carries.tail)}"
+            wire.tooltip = f"{slope} = {self._format(carries.local)}"
+        self.wires.append(wire)
+
+    # --------------------------------------------------------------------------------- labels
+
+    def _wire_label(self, wire: Wire, tail: Item, forks: bool) -> Label:
+        carried = self.carried[wire.id]
+        if wire.is_constant:
+            return Label()
+        if carried is None:
+            return Label() if forks else self._total(tail, [wire])
+        node = carried.tail if isinstance(carried, Edge) else carried
+        value = self._value(node) if forks else self._named_value(node)
+        if isinstance(carried, Edge):
+            return self._edge_label(carried, value)
+        return self._label(value, self._format(self.graph.outputs.count(node)))
+
+    def _edge_label(self, edge: Edge, value: str) -> Label:
+        """What an edge shows in this view."""
+        formula = printable(self.folded.local_formula(edge)) if self.style.formulas else ""
+        note = f"× {_factor(formula)}" if formula else ""
+        local, upstream = self._format(edge.local), self._gradient(edge.head)
+        product = f"{local} × {_factor(upstream)}"
+        return self._label(value, self._format(edge.grad), product, local, note)
+
+    def _label(
+        self, value: str, gradient: str, product: str = "", local: str = "", note: str = ""
+    ) -> Label:
+        return {
+            "both": Label(value, gradient, note),
+            "forward": Label(value, "", note),
+            "backward": Label(product, gradient, note),
+            "derivatives": Label(local, "", note),
+        }[self.style.view]
+
+    def _total(self, item: Item, wires: list[Wire]) -> Label:
+        """What stands on the line that leaves an item, before it forks."""
+        if len(item.results) != 1:
+            count = len(item.results)
+            norm = math.hypot(*(float(self.graph.gradient(node)) for node in item.results))
+            return self._label(f"{count:,} values", f"‖∇‖ {self._format(norm)}")
+        node = item.results[0]
+        label = self._label(self._named_value(node), self._gradient(node))
+        if self.style.view == "backward":
+            parts = [wire.label.below for wire in wires if wire.label.below]
+            return label._replace(above=_sum(parts) if len(parts) == len(wires) else "")
+        return label
+
+    def _named_value(self, node: Value) -> str:
+        """The value, with the name of what was computed; a leaf's name stands at its place."""
+        named = node.name and node.parents and node not in self.graph.outputs
+        return f"{printable(node.name)} = {self._value(node)}" if named else self._value(node)
+
+    def _called(self, node: Value) -> str:
+        return printable(node.name) or self.graph.id(node)
+
+    def _value(self, node: Value) -> str:
+        return self._format(self.graph.value(node))
+
+    def _gradient(self, node: Value) -> str:
+        return self._format(self.graph.gradient(node))
+
+    def _format(self, number: Any) -> str:
+        text = format_number(number, self.style.number)
+        return text.removeprefix("-") if number == 0 else text
+
+    # ------------------------------------------------------------------- emphasis and captions
+
+    def _weigh(self) -> None:
+        """Hue for the sign of a gradient, width for its size, relative to the largest."""
+        carried = self.carried.items()
+        gradients = {name: float(edge.grad) for name, edge in carried if isinstance(edge, Edge)}
+        largest = max((abs(g) for g in gradients.values() if math.isfinite(g)), default=0.0) or 1.0
+        for wire in self.wires:
+            gradient = gradients.get(wire.id)
+            if gradient is not None and not wire.is_constant:
+                wire.gradient = gradient
+                share = min(abs(gradient) / largest, 1.0) if math.isfinite(gradient) else 1.0
+                wire.width = 0.8 + 4.2 * share
+
+    def _highlight(self, diagram: Diagram, start: Value, end: Value) -> None:
+        """The paths from one node to another, each product and their sum."""
+        paths = self.folded.paths(start, end)
+        on_a_path = _edges_between(self.folded, start, end)
+        touched = {self.id_of[id(self.item_of[node])] for node in (start, end)}
+        for wire in self.wires:
+            edge = self.carried[wire.id]
+            if isinstance(edge, Edge) and (edge.tail, edge.head, edge.slot) in on_a_path:
+                wire.highlighted = True
+                touched |= {wire.tail, wire.head}
+        for part in diagram.parts:
+            part.highlighted = part.id in touched
+        diagram.caption = self._explain_paths(paths) + diagram.caption
+
+    def _explain_paths(self, paths: Paths) -> list[str]:
+        start, end = self._called(paths.start), self._called(paths.end)
+        total = f"∂{end}/∂{start} = {self._format(paths.sum)}"
+        if paths.count == 0:
+            return [f"There is no path from {start} to {end}: {total}."]
+        lines, products = [], []
+        for _, path in zip(range(_LISTED_PATHS), paths, strict=False):
+            nodes = [start, *(self._step(edge) for edge in path.edges)]
+            factors = " · ".join(_factor(self._format(edge.local)) for edge in path.edges) or "1"
+            products.append(self._format(path.product))
+            lines.append(f"{' → '.join(nodes)}:  {factors} = {products[-1]}")
+        rest = paths.count - len(lines)
+        if rest:
+            digits = f"{rest:,}" if rest < 10**15 else f"about 10^{len(str(rest)) - 1}"
+            lines.append(f"and {digits} more paths")
+        plural = "s" if paths.count > 1 else ""
+        how = f" = {_sum(products)}" if 1 < paths.count <= _LISTED_PATHS else ""
+        count = (
+            f"{paths.count:,}" if paths.count < 10**15 else f"about 10^{len(str(paths.count)) - 1}"
+        )
+        slope = f"∂{end}/∂{start}{how} = {self._format(paths.sum)}"
+        return [*lines, f"{count} path{plural} from {start} to {end}: {slope}"]
+
+    def _step(self, edge: Edge) -> str:
+        return printable(edge.head.name) or printable(self.folded.symbol(edge.head))
+
+    def _title(self) -> str:
+        names = [self._called(node) for node in self.graph.outputs[:3]]
+        what = {
+            "both": "values and gradients",
+            "forward": "values",
+            "backward": "gradients flowing back",
+            "derivatives": "local derivatives",
+        }[self.style.view]
+        return f"Computation graph of {', '.join(names)}: {what}"
+
+    def _description(self) -> str:
+        """For those who cannot see it: the outputs, and the leaves with their numbers."""
+        outputs = ", ".join(f"{self._called(n)} = {self._value(n)}" for n in self.graph.outputs[:3])
+        leaves = [
+            node for item in self.items if item.is_single for node in item.nodes if node.op is None
+        ]
+        named = [
+            f"{self._called(leaf)} = {self._value(leaf)} with gradient {self._gradient(leaf)}"
+            for leaf in leaves[:8]
+        ]
+        inputs = f" Inputs: {'; '.join(named)}." if named else ""
+        return f"{len(self.graph.nodes):,} nodes. {outputs}.{inputs}"
+
+
+def _edges_between(graph: Graph, start: Value, end: Value) -> Collection[tuple[Value, Value, int]]:
+    """The edges on any path from one node to another."""
+    edges = graph.edges
+    after = {start}
+    for edge in edges:
+        if edge.tail in after:
+            after.add(edge.head)
+    before, found = {end}, set()
+    for edge in reversed(edges):
+        if edge.head in before and edge.tail in after:
+            before.add(edge.tail)
+            found.add((edge.tail, edge.head, edge.slot))
+    return found
+
+
+def _factor(number: str) -> str:
+    """A factor as it is written by hand: in parentheses if it is negative or a sum."""
+    return (
+        f"({number})"
+        if number.startswith("-") or " + " in number or " - " in number.partition("(")[0]
+        else number
+    )
+
+
+def _sum(parts: list[str]) -> str:
+    if len(parts) > 4:
+        return f"sum of {len(parts)}"
+    return " + ".join([*parts[:1], *map(_factor, parts[1:])]) if len(parts) > 1 else ""
