@@ -32,6 +32,7 @@ _PRINTED: list[tuple[str, Any]] = [
     (r"softmax\(.*\)\[(\d+)\]", lambda found: f"softmax{found[1].translate(_SUBSCRIPTS)}"),
     (r"abs\(([^()]*)\)", r"|\1|"),
     (r" \+ 0\)", ")"),
+    (r"\((\([^()]*\))\)", r"\1"),
     (r"<=", "≤"),
     (r">=", "≥"),
 ]

@@ -5,6 +5,7 @@ The page of :func:`viz.explore` and the film of :func:`viz.animate` show the sam
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ WireKey = tuple[str, str, int]
 
 _FEW = 6
 """Names that are listed; of more, the rest is counted."""
+_LEADING_PARENTHESES = re.compile(r"^\((-[^() ]*)\)(?= )")
 
 
 class Rule(NamedTuple):
@@ -85,9 +87,9 @@ def steps(
     >>> for step in steps(Graph(f)):
     ...     print(step.phase, *step.rules, sep=": ")
     start: The leaves are given: x = -2, y = 5
-    forward: f = x · y = (-2) · 5 = -10
+    forward: f = x · y = -2 · 5 = -10
     output: ∂f/∂f = 1
-    backward: ∂f/∂x += y · ∂f/∂f = 5 · 1 = 5: ∂f/∂y += x · ∂f/∂f = (-2) · 1 = -2
+    backward: ∂f/∂x += y · ∂f/∂f = 5 · 1 = 5: ∂f/∂y += x · ∂f/∂f = -2 · 1 = -2
     """
     folding = folding or unfolded(graph)
     if wires is None:
@@ -110,12 +112,12 @@ class Naming:
         self.uses = Counter(node.name for node in graph.nodes)
 
     def __call__(self, node: Value) -> str:
+        """What one node is called; a constant by its number."""
         if is_constant(node):
             return shown(self.graph.value(node), self.number)
         is_known_by_name = node.name and self.uses[node.name] == 1
         return printable(node.name) if is_known_by_name else self.graph.id(node)
 
-    @property
     def output(self) -> str:
         """What the gradients are of."""
         names = [self(node) for node in self.graph.outputs]
@@ -133,11 +135,11 @@ def shown(number: Number, specification: str) -> str:
 class _Narrator:
     """Tells the steps of one graph, and keeps count of the gradients meanwhile."""
 
-    def __init__(
-        self, graph: Graph, folding: Folding, wires: Iterable[Wire], number: str
-    ) -> None:
+    def __init__(self, graph: Graph, folding: Folding, wires: Iterable[Wire], number: str) -> None:
         self.graph, self.number = graph, number
         self.called = Naming(graph, number)
+        self.of = self.called.output()
+        self.single = {item.nodes[0] for item in folding.items if item.is_single}
         self.items = {graph.id(item.nodes[-1]): item for item in folding.items}
         self.into: dict[str, list[Wire]] = defaultdict(list)
         self.unfinished: Counter[str] = Counter()  # wires that the gradient has not come along yet
@@ -176,7 +178,7 @@ class _Narrator:
     def _formula(self, item: Item) -> Rule:
         node = item.nodes[0]
         in_names = self.graph.formula(node, called=self.called)
-        in_numbers = self.graph.formula(node, self.number)
+        in_numbers = _LEADING_PARENTHESES.sub(r"\1", self.graph.formula(node, self.number))
         value = self._value(node)
         numbers = value if in_numbers in (in_names, value) else f"{in_numbers} = {value}"
         return Rule(f"{self.called(node)} = {in_names}", numbers)
@@ -195,8 +197,7 @@ class _Narrator:
 
     def _output(self) -> Step:
         rules, wires, seeds = [], [], Counter(self.graph.outputs)
-        of = self.called.output
-        if of == "Σ":
+        if self.of == "Σ":
             rules.append(Rule(f"Σ is the sum of all {len(self.graph.outputs):,} outputs"))
         for node, count in seeds.items():
             rules.append(Rule(self._slope(node), self._format(count)))
@@ -220,25 +221,30 @@ class _Narrator:
         if bundles:
             rules.append(Rule(f"{self._title(part)} hands the gradient on to {_listed(bundles)}"))
         if not wires:
-            rules.append(Rule(f"{self._title(part)} depends on constants alone: nothing flows on"))
+            stays = f"The gradient stays in {self._title(part)}: no operand comes from outside"
+            rules.append(Rule(stays))
         return self._step("backward", part, rules, wires, changed)
 
     def _contribution(self, tail: str, edge: Edge) -> Rule:
         """What flows back along one edge, and what it makes of the gradient at its tail."""
         slope = self._slope(edge.tail)
-        local = self.graph.local_formula(edge, self.called)
-        if not self.items[self.graph.id(edge.head)].is_single if False else False:
-            local = ""
-        numbers = [self._format(n) for n in (edge.local, self.graph.gradient(edge.head), edge.grad)]
-        names = f"{slope} += {factor(local)} · {self._slope(edge.head)}"
-        in_numbers = f"{factor(numbers[0])} · {factor(numbers[1])} = {numbers[2]}"
+        upstream = self.graph.gradient(edge.head)
+        local, above, product = map(self._format, (edge.local, upstream, edge.grad))
+        names = f"{slope} += {factor(self._local(edge))} · {self._slope(edge.head)}"
+        in_numbers = f"{local} · {factor(above)} = {product}"
         before = self.totals.get(tail)
         if before is None:
             self.totals[tail] = edge.grad
             return Rule(names, in_numbers)
         self.totals[tail] = total = before + edge.grad
-        terms = f"{self._format(before)} + {factor(numbers[2])}"
+        terms = f"{self._format(before)} + {factor(product)}"
         return Rule(names, in_numbers, f"{slope} = {terms} = {self._format(total)}")
+
+    def _local(self, edge: Edge) -> str:
+        """The rule for the local derivative; what is folded has none that could be written."""
+        if edge.head in self.single:
+            return self.graph.local_formula(edge, self.called)
+        return f"∂{self.called(edge.head)}/∂{self.called(edge.tail)}"
 
     def _step(
         self,
@@ -276,7 +282,7 @@ class _Narrator:
         return f"{printable(item.title)}{copies}" if item.title else f"{len(item.nodes):,} leaves"
 
     def _slope(self, node: Value) -> str:
-        return f"∂{self.called.output}/∂{self.called(node)}"
+        return f"∂{self.of}/∂{self.called(node)}"
 
     def _value(self, node: Value) -> str:
         return self._format(self.graph.value(node))
