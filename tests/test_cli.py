@@ -43,7 +43,8 @@ def test_draw_prints_a_table_and_writes_a_picture(tmp_path: Path) -> None:
 
 def test_draw_has_the_options_of_the_library(tmp_path: Path) -> None:
     options = ["--paths", "x", "--formulas", "--magnitudes", "--theme", "print", "--number", ".2f"]
-    done = run("draw", "--x*y*x", "x=2", "y=5", *options, "--direction", "down", "-o", "f.svg", folder=tmp_path)  # fmt: skip
+    given = ["draw", "--x*y*x", "x=2", "y=5", *options, "--direction", "down", "-o", "f.svg"]
+    done = run(*given, folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "∂f/∂x = 10.00 + 10.00 = 20.00" in (tmp_path / "f.svg").read_text()
     assert main(["draw", "-x", "x=2", "-o", str(tmp_path / "g.dot")]) == 0

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from svg import Drawn, number, read
 
 import viz
 from autodiff import Graph, Value, dot, exp, gate, maximum, sigmoid, sin
@@ -24,6 +23,7 @@ from autodiff.worked_examples import (
     sigmoid_neuron,
 )
 from conftest import THOROUGH
+from svg import Drawn, number, read
 from viz import render, typography
 
 VIEWS = ("both", "forward", "backward", "derivatives")

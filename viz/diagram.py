@@ -6,10 +6,12 @@ wires between them that carry labels.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from autodiff.graph import Edge
+from viz.typography import printable
 
 
 class Cluster(NamedTuple):
@@ -36,7 +38,8 @@ class Part:
     Attributes:
         kind: input, parameter, constant, gate, group or output.
         title, subtitle: what stands in it; a group has both.
-        cluster: the id of the innermost cluster around it.
+        scope: where it stands.
+        cluster: the id of the frame around it, which :func:`frames` gives.
         copies: how many identical ones it stands for, drawn as a stack.
     """
 
@@ -44,6 +47,7 @@ class Part:
     kind: str
     title: str
     subtitle: str = ""
+    scope: str = ""
     cluster: str | None = None
     tooltip: str = ""
     copies: int = 1
@@ -102,3 +106,29 @@ class Diagram:
     title: str = ""
     description: str = ""
     caption: list[str] = field(default_factory=list)
+
+
+def frames(parts: Iterable[Part]) -> dict[str, Cluster]:
+    """Frames for the scopes that parts stand in, outer ones first; the parts are put in them."""
+    found: dict[str, Cluster] = {}
+    for part in parts:
+        scope, missing = part.scope, []
+        while scope and scope not in found:
+            missing.append(scope)
+            scope = outer(scope)
+        for name in reversed(missing):
+            parent = found[outer(name)].id if outer(name) else None
+            title = printable(name.rpartition("/")[2])
+            found[name] = Cluster(f"s{len(found)}", title, parent, name)
+        if part.scope:
+            part.cluster = found[part.scope].id
+    return {cluster.id: cluster for cluster in found.values()}
+
+
+def outer(scope: str) -> str:
+    """The scope around a scope.
+
+    >>> outer("layer1/neuron3"), outer("layer1")
+    ('layer1', '')
+    """
+    return scope.rpartition("/")[0]

@@ -13,6 +13,7 @@ from autodiff.graph import Graph, Value
 from viz import folding
 from viz.diagram import Diagram
 from viz.picture import Picture
+from viz.programs import diagram_of_program
 from viz.theme import Theme, theme_of
 from viz.views import VIEWS, Style, diagram_of
 
@@ -73,6 +74,10 @@ def draw(
     check_choice("direction", direction, DIRECTIONS)
     check_number_format(number)
     colors = theme_of(theme)
+    if hasattr(value, "outline"):
+        _refuse_for_programs(view=view, paths=paths, formulas=formulas, magnitudes=magnitudes)
+        program = diagram_of_program(value.__name__, value.outline, value.stats, direction)
+        return Picture(iter([program]), colors, seconds)
     graph = opened(graph_of(value), open)
     style = Style(
         view=view or ("derivatives" if paths else "both"),
@@ -84,6 +89,15 @@ def draw(
         paths=paths,
     )
     return Picture(_diagrams(graph, style, fold, limit), colors, seconds)
+
+
+def _refuse_for_programs(**options: object) -> None:
+    for name, given in options.items():
+        if given:
+            raise ValueError(
+                f"{name} is for graphs of Values, and a compiled program has no numbers on its "
+                "wires; draw the Value that the function gives on Values instead"
+            )
 
 
 def graph_of(value: Any) -> Graph:
@@ -125,8 +139,9 @@ def foldings(
             yield folded, _caption(folded, how)
             limit = min(limit, len(folded.items) // 2)
     for folded in folding.ways_to_fit(graph, min(limit, len(graph.nodes) // 2)):
-        yield folded, _caption(
-            folded, "the layout of more of it took too long; allow more with seconds="
+        yield (
+            folded,
+            _caption(folded, "the layout of more of it took too long; allow more with seconds="),
         )
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, S
 from dataclasses import dataclass, field
 
 from autodiff.graph import GateCall, Graph, Value, collection_paused
+from viz.diagram import outer
 
 _FEW_LEAVES = 4
 """So many leaves of one purpose are still drawn one by one."""
@@ -106,15 +107,6 @@ def scope_of(graph: Graph, node: Value) -> str:
     """Where a node stands; a gate stands outside of what it hides."""
     group = graph.group(node)
     return outer(group.path) if isinstance(group, GateCall) else node.scope
-
-
-def outer(scope: str) -> str:
-    """The scope around a scope.
-
-    >>> outer("layer1/neuron3"), outer("layer1")
-    ('layer1', '')
-    """
-    return scope.rpartition("/")[0]
 
 
 class _Folder:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from autodiff.graph import Edge, Graph, Paths, Value, format_number, is_constant
-from viz.diagram import Cluster, Diagram, Label, Part, Wire
-from viz.folding import Folding, Item, outer
+from viz.diagram import Diagram, Label, Part, Wire, frames
+from viz.folding import Folding, Item
 from viz.typography import printable
 
 VIEWS = ("both", "forward", "backward", "derivatives")
@@ -87,7 +87,7 @@ class _View:
             parts + outputs,
             self.wires,
             trunks,
-            self._clusters(parts),
+            frames(parts),
             roles={
                 "backward": ("ink", "gradient"), "derivatives": ("ink", "quiet"),
             }.get(self.style.view, ("value", "gradient")),
@@ -109,7 +109,7 @@ class _View:
 
     def _part(self, item: Item, name: str) -> Part:
         node = item.nodes[-1]
-        part = Part(name, self._kind(item), self._name(item), cluster=item.scope or None)
+        part = Part(name, self._kind(item), self._name(item), scope=item.scope)
         if item.is_single:
             part.tooltip = self._tooltip(node)
         elif item.title:
@@ -173,27 +173,8 @@ class _View:
         """The end of the graph: a part of its own, which the last wire leads to."""
         item = self.item_of[node]
         name = f"{self.graph.id(node)}_end"
-        return Part(name, "output", printable(node.name) if node.parents else "", cluster=None,
+        return Part(name, "output", printable(node.name) if node.parents else "",
                     tooltip=f"output of the graph, computed by {self.id_of[id(item)]}")  # fmt: skip
-
-    def _clusters(self, parts: Iterable[Part]) -> dict[str, Cluster]:
-        """Frames for the scopes that parts stand in, outer ones first."""
-        names: dict[str, None] = {}
-        for part in parts:
-            scope, chain = part.cluster or "", []
-            while scope and scope not in names:
-                chain.append(scope)
-                scope = outer(scope)
-            names.update(dict.fromkeys(reversed(chain)))
-        ids = {name: f"s{i}" for i, name in enumerate(names)}
-        for part in parts:
-            part.cluster = ids.get(part.cluster or "")
-        return {
-            ids[name]: Cluster(
-                ids[name], printable(name.rpartition("/")[2]), ids.get(outer(name)), name
-            )
-            for name in names
-        }
 
     # ---------------------------------------------------------------------------------- wires
 

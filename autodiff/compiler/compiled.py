@@ -21,6 +21,7 @@ from autodiff.compiler.arguments import (
     one_example,
     stacked,
 )
+from autodiff.compiler.outline import Row, outline
 from autodiff.compiler.program import BATCHED
 from autodiff.compiler.specialization import MODES, Specialization
 from autodiff.compiler.trace import Parameter
@@ -201,6 +202,17 @@ class Compiled:
         """
         special, wanted = self._ran()
         return special.stats(wanted)
+
+    @property
+    def outline(self) -> list[Row]:
+        """The vector program that ran last, as rows that name what they read.
+
+        >>> f = compile(lambda w, x: w @ x, batched="x")
+        >>> _ = f(np.ones(3), np.ones((5, 3)))
+        >>> [(row.symbol, row.shape) for row in f.outline if row.kind == "operation"]
+        [('@', '1 × n')]
+        """
+        return outline(self._ran()[0].vectors)
 
     def _ran(self) -> tuple[Specialization, tuple[int, ...] | None]:
         if self._latest is None:

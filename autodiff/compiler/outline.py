@@ -1,0 +1,122 @@
+"""Outline: a vector program as a short list for people, which pictures are drawn from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from autodiff.compiler.layout import strided
+from autodiff.compiler.program import BATCHED
+from autodiff.compiler.schedule import (
+    CONSTANTS,
+    Contraction,
+    Elementwise,
+    Instruction,
+    Sum,
+    VectorProgram,
+    View,
+)
+
+
+class Operand(NamedTuple):
+    """What an operation reads.
+
+    Attributes:
+        row: where in the outline it is computed.
+        shape: rows and columns of what is read; ``n`` stands for the examples.
+        is_gather: whether elements are picked that are not evenly spaced.
+    """
+
+    row: int
+    shape: str
+    is_gather: bool
+
+
+@dataclass
+class Row:
+    """An input, a constant, an operation on vectors, or the result.
+
+    Attributes:
+        kind: ``"input"`` (one for each example), ``"parameter"`` (shared by all of them),
+            ``"constant"``, ``"operation"`` or ``"output"``.
+        symbol: of an operation: that of its primitive, ``@`` for a matrix product.
+        name: of an input, or of what is computed.
+        shape: of the vector; ``n`` stands for the examples.
+        scope: where it was recorded.
+        operands: what it reads, in order.
+    """
+
+    kind: str
+    symbol: str
+    name: str
+    shape: str
+    scope: str = ""
+    operands: list[Operand] = field(default_factory=list)
+
+
+def outline(program: VectorProgram) -> list[Row]:
+    """The inputs, constants, operations and the result of a program, operands first."""
+    rows = [
+        Row(
+            "input" if block.kind == BATCHED else "parameter",
+            "",
+            block.name,
+            _size(block.size, block.kind),
+        )
+        for block in program.blocks[: program.inputs]
+    ]
+    row_of = {block: block for block in range(program.inputs)}
+
+    def read(view: View, shape: tuple[int, ...]) -> Operand:
+        if view.block == CONSTANTS:
+            rows.append(_constant(program, view))
+            return Operand(len(rows) - 1, "", False)
+        axes = [f"{size:,}" for size in shape if size > 1] or ["1"]
+        if program.blocks[view.block].kind == BATCHED:
+            axes.append("n")
+        text = " × ".join(axes)
+        return Operand(row_of[view.block], text, strided(view.indices) is None)
+
+    for instruction in program.instructions:
+        operands = [read(view, shape) for view, shape in _views(instruction)]
+        block = program.blocks[instruction.block]
+        size = _size(block.size, block.kind)
+        row_of[instruction.block] = len(rows)
+        rows.append(Row("operation", _symbol(instruction), block.name, size, block.scope, operands))
+    operand = read(program.outputs, (program.outputs.indices.size,))
+    rows.append(Row("output", "", "result", operand.shape, "", [operand]))
+    return rows
+
+
+def _views(instruction: Instruction) -> Iterator[tuple[View, tuple[int, ...]]]:
+    """What an instruction reads, with the shape in which it does so."""
+    if isinstance(instruction, Contraction):
+        groups, rows, inner = instruction.left.indices.shape
+        columns = instruction.right.indices.shape[1]
+        many = (groups,) if groups > 1 else ()
+        yield instruction.left, (*many, rows, inner)
+        yield instruction.right, (*many, inner, columns) if columns > 1 else (*many, inner)
+    elif isinstance(instruction, Sum):
+        yield instruction.view, instruction.view.indices.shape
+    else:
+        for view in instruction.views:
+            yield view, view.indices.shape
+
+
+def _symbol(instruction: Instruction) -> str:
+    if isinstance(instruction, Elementwise):
+        return instruction.primitive.symbol
+    if isinstance(instruction, Contraction):
+        return "@"
+    return "Σ" if isinstance(instruction, Sum) else "pack"
+
+
+def _constant(program: VectorProgram, view: View) -> Row:
+    numbers = program.constants[view.indices].ravel()
+    text = f"{numbers[0]:.4g}" if (numbers == numbers[0]).all() else f"{numbers.size:,} constants"
+    return Row("constant", "", text, "")
+
+
+def _size(size: int, kind: int) -> str:
+    return f"{size:,} × n" if kind == BATCHED else f"{size:,}"
