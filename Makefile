@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test thorough peers lint bench readme-pictures clean
+.PHONY: help demo test thorough peers lint bench gallery clean
 
 help: ## say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1|\2/' | \
@@ -35,8 +35,8 @@ bench: $(VENV)/.with-bench ## measure speed beside micrograd, CasADi and what el
 	$(BIN)/python -m benchmarks eager
 	$(BIN)/python -m benchmarks compiled
 
-readme-pictures: $(VENV)/.with-pictures ## draw the pictures of the README again
-	$(BIN)/python -m docs.readme_pictures
+gallery: $(VENV)/.with-pictures ## draw docs/gallery/ again, with the pictures of the README
+	$(BIN)/python -m docs.make_gallery
 
 clean: ## remove what the commands above made
 	rm -rf $(VENV) demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

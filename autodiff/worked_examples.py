@@ -5,7 +5,10 @@ Each returns the Values by name, so that tables, pictures, tests and notebooks s
 
 from __future__ import annotations
 
-from autodiff.functions import exp, sigmoid
+from collections.abc import Sequence
+
+from autodiff.functions import dot, exp, maximum, sigmoid, sin
+from autodiff.recording import scope
 from autodiff.value import Value
 
 Example = dict[str, Value]
@@ -48,6 +51,104 @@ def grouped_sigmoid_neuron(
     leaves = _leaves(w0=w0, x0=x0, w1=w1, x1=x1, w2=w2)
     s = leaves["w0"] * leaves["x0"] + leaves["w1"] * leaves["x1"] + leaves["w2"]
     return {**leaves, "f": _named("f", sigmoid(s))}
+
+
+def patterns(x: float = 3.0, y: float = -4.0, z: float = 2.0, w: float = -1.0) -> Example:
+    """f = (x · y + max(z, w)) · 2: gates that hand on, swap and route their gradient.
+
+    Add hands its gradient on unchanged, multiply swaps its inputs and scales, max routes to the
+    larger input.
+
+    >>> example = patterns()
+    >>> example["f"].backward()
+    >>> {name: example[name].grad for name in "xyzw"}
+    {'x': -8.0, 'y': 6.0, 'z': 2.0, 'w': 0.0}
+    """
+    leaves = _leaves(x=x, y=y, z=z, w=w)
+    total = leaves["x"] * leaves["y"] + maximum(leaves["z"], leaves["w"])
+    return {**leaves, "f": _named("f", total * 2)}
+
+
+def product_rule(x: float = 2.0) -> Example:
+    """h(x) = f(x) · g(x) with f = x² and g = sin x: both paths count, h' = g·f' + f·g'.
+
+    >>> example = product_rule(0.0)
+    >>> example["h"].backward()
+    >>> example["x"].grad
+    0.0
+    """
+    leaf = Value(x, "x")
+    f, g = _named("f", leaf**2), _named("g", sin(leaf))
+    return {"x": leaf, "f": f, "g": g, "h": _named("h", f * g)}
+
+
+def two_layers(x1: float = 0.5, x2: float = -1.0, depth: int = 1) -> Example:
+    """p(z1(x1, x2), z2(x1, x2)), and again with more hidden layers: paths multiply with depth.
+
+    Args:
+        x1, x2: the inputs.
+        depth: how many layers of two units there are between the inputs and p.
+
+    >>> from autodiff import Graph
+    >>> for depth in (1, 2, 3):
+    ...     example = two_layers(depth=depth)
+    ...     print(Graph(example["p"]).paths(example["x1"], example["p"]).count)
+    2
+    4
+    8
+    """
+    example = _leaves(x1=x1, x2=x2)
+    layer = list(example.values())
+    for i in range(1, depth + 1):
+        first, second = layer
+        layer = [sigmoid(first - second), sin(first * second)]
+        for j, unit in enumerate(layer, start=1):
+            example[f"z{i}{j}"] = _named(f"z{i}{j}", unit)
+    example["p"] = _named("p", layer[0] * layer[1])
+    return example
+
+
+def one_neuron(
+    alpha: float = 0.5, beta: float = 1.0, x1: float = 1.0, x2: float = 2.0, y: float = 3.0
+) -> Example:
+    """One neuron and its loss: s = α·x1 + β·x2, z = σ(s), L = 0.5 · (y - z)².
+
+    >>> example = one_neuron()
+    >>> example["L"].backward()
+    >>> round(example["L"].data, 4), round(example["α"].grad, 4)
+    (2.1546, -0.1455)
+    """
+    leaves = _leaves(α=alpha, β=beta, x1=x1, x2=x2, y=y)
+    s = _named("s", leaves["α"] * leaves["x1"] + leaves["β"] * leaves["x2"])
+    z = _named("z", sigmoid(s))
+    return {**leaves, "s": s, "z": z, "L": _named("L", 0.5 * (leaves["y"] - z) ** 2)}
+
+
+def mazur_network(
+    weights: Sequence[float] = (0.15, 0.20, 0.25, 0.30, 0.40, 0.45, 0.50, 0.55),
+) -> Example:
+    """A 2-2-2 network with sigmoid units and squared error: Mazur's step-by-step example.
+
+    Its inputs are 0.05 and 0.10, its targets 0.01 and 0.99, its biases 0.35 and 0.60.
+
+    >>> example = mazur_network()
+    >>> example["E"].backward()
+    >>> round(example["E"].data, 9), round(example["w5"].grad, 9)
+    (0.298371109, 0.082167041)
+    """
+    example = _leaves(i1=0.05, i2=0.10)
+    signal, first = list(example.values()), 1
+    for layer, unit, bias in (("hidden", "h", 0.35), ("output", "o", 0.60)):
+        with scope(layer):
+            w = _leaves(**{f"w{i}": weights[i - 1] for i in range(first, first + 4)})
+            w1, w2, w3, w4 = w.values()
+            signal = [sigmoid(dot(pair, signal, bias)) for pair in ((w1, w2), (w3, w4))]
+        example |= w
+        for i, value in enumerate(signal, start=1):
+            example[f"{unit}{i}"] = _named(f"{unit}{i}", value)
+        first += 4
+    errors = [0.5 * (t - o) ** 2 for t, o in zip((0.01, 0.99), signal, strict=True)]
+    return {**example, "E": _named("E", errors[0] + errors[1])}
 
 
 def _leaves(**numbers: float) -> Example:

@@ -7,9 +7,20 @@ from typing import Any
 
 import mpmath
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from autodiff import Graph, Value, dot, sigmoid
-from autodiff.worked_examples import grouped_sigmoid_neuron, product_of_sum, sigmoid_neuron
+from autodiff import Graph, Value
+from autodiff.worked_examples import (
+    grouped_sigmoid_neuron,
+    mazur_network,
+    one_neuron,
+    patterns,
+    product_of_sum,
+    product_rule,
+    sigmoid_neuron,
+    two_layers,
+)
 
 TWELVE_DIGITS = 5e-13
 
@@ -65,16 +76,42 @@ def test_3_is_shorter() -> None:
     assert operations == [8, 5]
 
 
+def test_4_patterns_of_gates() -> None:
+    example = patterns()
+    example["f"].backward()
+    assert example["f"].data == -20.0
+    assert {name: example[name].grad for name in "xyzw"} == {
+        "x": 2 * -4.0, "y": 2 * 3.0, "z": 2.0, "w": 0.0
+    }  # fmt: skip
+
+
+@given(st.floats(-50, 50))
+def test_5_the_product_rule_is_the_sum_over_both_paths(x: float) -> None:
+    example = product_rule(x)
+    paths = Graph(example["h"]).paths(example["x"], example["h"])
+    by_f, by_g = 2 * x * math.sin(x), x * x * math.cos(x)
+    assert sorted(path.product for path in paths) == pytest.approx(sorted([by_f, by_g]))
+    assert paths.sum == pytest.approx(by_f + by_g, abs=1e-12)
+
+
+@pytest.mark.parametrize("depth", range(1, 11))
+def test_6_paths_grow_exponentially_and_backprop_visits_every_edge_once(depth: int) -> None:
+    example = two_layers(depth=depth)
+    graph = Graph(example["p"])
+    paths = graph.paths(example["x1"], example["p"])
+    assert paths.count == 2**depth
+    assert len(graph.edges) == 6 * depth + 2
+    products = [path.product for path in paths]
+    assert math.fsum(products) == pytest.approx(graph.gradient(example["x1"]), rel=1e-9)
+
+
 def test_7_one_neuron_three_gradient_steps() -> None:
-    x, y, rate = (1.0, 2.0), 3.0, 1.0
-    alpha, beta = Value(0.5, "α"), Value(1.0, "β")
+    rate, alpha, beta = 1.0, 0.5, 1.0
     with mpmath.workdps(30):
         expected_alpha, expected_beta = mpmath.mpf("0.5"), mpmath.mpf(1)
         for _ in range(3):
-            s = alpha * x[0] + beta * x[1]
-            z = sigmoid(s)
-            loss = 0.5 * (y - z) ** 2
-            alpha.grad = beta.grad = 0.0
+            example = one_neuron(alpha, beta)
+            s, z, loss = example["s"], example["z"], example["L"]
             loss.backward()
 
             expected_s = expected_alpha + 2 * expected_beta
@@ -86,28 +123,23 @@ def test_7_one_neuron_three_gradient_steps() -> None:
                 "L": (loss.data, (3 - expected_z) ** 2 / 2),
                 "∂L/∂z": (z.grad, slope_of_loss),
                 "∂σ/∂s": (z.local_derivatives[0], slope),
-                "∂L/∂α": (alpha.grad, slope_of_loss * slope),
-                "∂L/∂β": (beta.grad, slope_of_loss * slope * 2),
+                "∂L/∂α": (example["α"].grad, slope_of_loss * slope),
+                "∂L/∂β": (example["β"].grad, slope_of_loss * slope * 2),
             }
             for computed, expected in table.values():
                 assert computed == twelve(expected)
 
-            alpha.data -= rate * alpha.grad
-            beta.data -= rate * beta.grad
+            alpha -= rate * example["α"].grad
+            beta -= rate * example["β"].grad
             expected_alpha -= slope_of_loss * slope
             expected_beta -= slope_of_loss * slope * 2
-            assert (alpha.data, beta.data) == (twelve(expected_alpha), twelve(expected_beta))
+            assert (alpha, beta) == (twelve(expected_alpha), twelve(expected_beta))
 
 
 def test_8_mazurs_network() -> None:
-    inputs, targets, rate = (0.05, 0.10), (0.01, 0.99), 0.5
-    w = {
-        i: Value(x, f"w{i}")
-        for i, x in enumerate([0.15, 0.20, 0.25, 0.30, 0.40, 0.45, 0.50, 0.55], 1)
-    }
-    hidden = [sigmoid(dot([w[i], w[i + 1]], inputs, 0.35)) for i in (1, 3)]
-    outputs = [sigmoid(dot([w[i], w[i + 1]], hidden, 0.60)) for i in (5, 7)]
-    error: Value = sum(0.5 * (t - o) ** 2 for t, o in zip(targets, outputs, strict=True))  # type: ignore[assignment]
+    example, rate = mazur_network(), 0.5
+    error = example["E"]
+    w = {i: example[f"w{i}"] for i in range(1, 9)}
     error.backward()
 
     # As published, to the digits given there.

@@ -118,7 +118,10 @@ class _Composer:
         elif part.kind == "parameter":
             yield Rectangle(left, top, wide, high, 2, "parameter", stroke, thickness)
         elif part.kind == "output":
-            yield Rectangle(left, top, wide, high, high / 2, "background", "ink", 1.8)
+            edge = stroke if part.highlighted else "ink"
+            yield Rectangle(
+                left, top, wide, high, high / 2, "background", edge, max(thickness, 1.8)
+            )
         else:
             yield Rectangle(left, top, wide, high, high / 2, "background", stroke, thickness)
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from autodiff.graph import GateCall, Graph, Value, collection_paused
 from viz.diagram import outer
+from viz.typography import counted
 
 _FEW_LEAVES = 4
 """So many leaves of one purpose are still drawn one by one."""
@@ -248,7 +249,7 @@ class _Folder:
             )
 
         folded = {key for key in keys if key}
-        what = f"{len(folded):,} scope{'s' * (len(folded) > 1)}"
+        what = counted(len(folded), "scope")
         if stacks:
             what += ", identical ones drawn as a stack"
         return self._folding(ids, describe, self._explain(what) if folded else "")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from viz.diagram import Diagram, Label, Part, Wire, frames
-from viz.typography import printable
+from viz.typography import counted, printable
 
 
 class OperandLike(Protocol):
@@ -60,8 +60,7 @@ def diagram_of_program(
 
 def _summary(rows: Sequence[RowLike], stats: dict[str, Any]) -> str:
     operations = sum(row.kind == "operation" for row in rows)
-    plural = "s" if operations != 1 else ""
-    text = f"{stats['scalars']:,} scalar nodes became {operations:,} operation{plural} on vectors"
+    text = f"{stats['scalars']:,} scalar nodes became {counted(operations, 'operation')} on vectors"
     if stats["products"]:
         text += f", {stats['products']:,} of them matrix products with shared weights"
     if any(row.kind == "input" for row in rows):

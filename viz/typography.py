@@ -47,6 +47,15 @@ def printable(text: str, longest: int = LONGEST) -> str:
     return visible if len(text) <= longest else f"{visible[: longest - 1]}…"
 
 
+def counted(count: int, noun: str) -> str:
+    """A number of things, in words.
+
+    >>> counted(1, "scope"), counted(1200, "node")
+    ('1 scope', '1,200 nodes')
+    """
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 def wrapped(text: str, size: float, limit: float) -> list[str]:
     """The text in lines that are at most as wide as the limit, where words allow it."""
     lines: list[str] = []

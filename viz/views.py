@@ -14,7 +14,7 @@ from typing import Any
 from autodiff.graph import Edge, Graph, Paths, Value, format_number, is_constant
 from viz.diagram import Diagram, Label, Part, Wire, frames
 from viz.folding import Folding, Item
-from viz.typography import printable
+from viz.typography import counted, printable
 
 VIEWS = ("both", "forward", "backward", "derivatives")
 
@@ -145,12 +145,12 @@ class _View:
 
     def _size(self, item: Item) -> str:
         leaves = sum(node.op is None for node in item.nodes)
-        inside = f"{leaves // item.copies:,} parameters" if leaves else ""
+        inside = counted(leaves // item.copies, "parameter") if leaves else ""
         if item.copies > 1:
             each = " each" if inside else ""
             return f"× {item.copies:,}" + (f" · {inside}{each}" if inside else "")
         operations = sum(bool(node.parents) for node in item.nodes)
-        return " · ".join(filter(None, [f"{operations:,} operations", inside]))
+        return " · ".join(filter(None, [counted(operations, "operation"), inside]))
 
     def _is_parameter(self, leaf: Value) -> bool:
         """Parameters are what the caller says; else leaves that were made in a scope."""
@@ -311,7 +311,16 @@ class _View:
                 touched |= {wire.tail, wire.head}
         for part in diagram.parts:
             part.highlighted = part.id in touched
+        self._highlight_output(diagram, end)
         diagram.caption = self._explain_paths(paths) + diagram.caption
+
+    def _highlight_output(self, diagram: Diagram, end: Value) -> None:
+        """Paths to an output go on to the end of the picture."""
+        name = f"{self.graph.id(end)}_end"
+        for wire in self.wires:
+            wire.highlighted |= wire.head == name
+        for part in diagram.parts:
+            part.highlighted |= part.id == name
 
     def _explain_paths(self, paths: Paths) -> list[str]:
         start, end = self._called(paths.start), self._called(paths.end)
