@@ -34,6 +34,7 @@ lint: $(VENV)/.with-test ## check style and types
 bench: $(VENV)/.with-bench ## measure speed beside micrograd, CasADi and what else is installed
 	$(BIN)/python -m benchmarks eager
 	$(BIN)/python -m benchmarks compiled
+	$(BIN)/python -m benchmarks pictures
 
 gallery: $(VENV)/.with-pictures ## draw docs/gallery/ again, with the pictures of the README
 	$(BIN)/python -m docs.make_gallery

@@ -32,6 +32,7 @@ _PRINTED: list[tuple[str, Any]] = [
     (r"softmax\(.*\)\[(\d+)\]", lambda found: f"softmax{found[1].translate(_SUBSCRIPTS)}"),
     (r"abs\(([^()]*)\)", r"|\1|"),
     (r" \+ 0\)", ")"),
+    (r"(\(|, )\((-[\w.]+)\)(?=[,)])", r"\1\2"),
     (r"\((\([^()]*\))\)", r"\1"),
     (r"<=", "≤"),
     (r">=", "≥"),
@@ -98,8 +99,13 @@ class _AtPoint(FormulaMathematics):
         self._numbers = dict(numbers)
 
     def where(self, condition: Any, if_true: Callable[[], Any], if_false: Callable[[], Any]) -> Any:
-        """The branch that is taken."""
-        return if_true() if self._holds(condition) else if_false()
+        """The branch that is taken.
+
+        A condition on sizes, as |a| < 1, only chooses between forms that are equal in value but
+        not in rounding; then the first, which is the simpler one, is written.
+        """
+        is_on_sizes = str(condition).startswith("abs(")
+        return if_true() if is_on_sizes or self._holds(condition) else if_false()
 
     def logistic_density(self, a: Any) -> Any:  # noqa: ARG002
         """The slope of the sigmoid, as every textbook has it."""

@@ -1,4 +1,4 @@
-"""``python -m benchmarks eager`` or ``compiled``: speed and memory, beside installed peers."""
+"""``python -m benchmarks eager``, ``compiled`` or ``pictures``: speed and memory, beside peers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 
 from benchmarks.measure import one_thread
 
-USAGE = "usage: python -m benchmarks [eager | compiled [part ...]]"
+USAGE = "usage: python -m benchmarks [eager | compiled [part ...] | pictures]"
 
 
 def main(arguments: list[str]) -> int:
@@ -20,6 +20,11 @@ def main(arguments: list[str]) -> int:
         from benchmarks import compiled
 
         return compiled.main(arguments[1:])
+    if arguments == ["pictures"]:
+        from benchmarks import pictures
+
+        pictures.main()
+        return 0
     print(f"{USAGE}, got {' '.join(arguments)!r}", file=sys.stderr)
     return 2
 

@@ -149,6 +149,10 @@ def test_two_nodes_of_one_name_are_told_apart() -> None:
         str(rule) for step in steps(Graph(Value(1.0, "w") * Value(2.0, "w"))) for rule in step.rules
     ]
     assert told[1] == "n2 = n0 · n1 = 1 · 2 = 2"
+    with scope("layer"):
+        inner = Value(1.0, "w")
+    told = [str(rule) for step in steps(Graph(inner * Value(2.0, "w"))) for rule in step.rules]
+    assert told[1] == "n2 = layer.w · n1 = 1 · 2 = 2"
 
 
 def test_a_gate_is_one_step() -> None:

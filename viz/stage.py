@@ -120,7 +120,7 @@ class Stage:
     @cached_property
     def steps(self) -> list[Step]:
         """What happens, one gate at a time."""
-        return steps(self.graph, self.folding, self.diagram.wires, self.number)
+        return steps(self.graph, self.folding, self.diagram, self.number)
 
 
 def _write_inside(gate: Group, called: str) -> None:

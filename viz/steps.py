@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from autodiff.graph import Edge, Graph, Number, Value, format_number, is_constant
-from viz.diagram import Wire
+from viz.diagram import Diagram, Wire
 from viz.folding import Folding, Item, unfolded
 from viz.typography import printable
 from viz.views import Style, diagram_of
@@ -70,7 +70,7 @@ class Step:
 def steps(
     graph: Graph,
     folding: Folding | None = None,
-    wires: Sequence[Wire] | None = None,
+    diagram: Diagram | None = None,
     number: str = ".4g",
 ) -> list[Step]:
     """Every step of the forward pass, and then of the backward pass.
@@ -78,7 +78,7 @@ def steps(
     Args:
         graph: with one output; with several, gradients are those of their sum.
         folding: what is drawn as one part, and therefore is one step; without it, nothing.
-        wires: the wires of the picture, if they are at hand.
+        diagram: the picture of it, if that is at hand.
         number: a format specification for the numbers in the rules.
 
     >>> x, y = Value(-2.0, "x"), Value(5.0, "y")
@@ -92,13 +92,15 @@ def steps(
     backward: ∂f/∂x += y · ∂f/∂f = 5 · 1 = 5: ∂f/∂y += x · ∂f/∂f = -2 · 1 = -2
     """
     folding = folding or unfolded(graph)
-    if wires is None:
-        wires = diagram_of(graph, folding, Style(number=number)).wires
-    return list(_Narrator(graph, folding, wires, number).steps())
+    if diagram is None:
+        diagram = diagram_of(graph, folding, Style(number=number))
+    return list(_Narrator(graph, folding, diagram, number).steps())
 
 
 class Naming:
-    """What nodes are called: by their name if no other node has it, else by their id.
+    """What nodes are called: no two are called the same.
+
+    By their name; if others have it too, by their scope and name; else by their id.
 
     >>> x, y = Value(1.0, "x"), Value(2.0, "y")
     >>> graph = Graph(x * y + x)
@@ -109,14 +111,20 @@ class Naming:
 
     def __init__(self, graph: Graph, number: str = ".4g") -> None:
         self.graph, self.number = graph, number
-        self.uses = Counter(node.name for node in graph.nodes)
+        self.names = Counter(node.name for node in graph.nodes)
+        self.full_names = Counter(
+            _full_name(node) for node in graph.nodes if self.names[node.name] > 1
+        )
 
     def __call__(self, node: Value) -> str:
         """What one node is called; a constant by its number."""
         if is_constant(node):
             return shown(self.graph.value(node), self.number)
-        is_known_by_name = node.name and self.uses[node.name] == 1
-        return printable(node.name) if is_known_by_name else self.graph.id(node)
+        if node.name and self.names[node.name] == 1:
+            return printable(node.name)
+        if node.name and self.full_names[_full_name(node)] == 1:
+            return printable(_full_name(node))
+        return self.graph.id(node)
 
     def output(self) -> str:
         """What the gradients are of."""
@@ -135,15 +143,16 @@ def shown(number: Number, specification: str) -> str:
 class _Narrator:
     """Tells the steps of one graph, and keeps count of the gradients meanwhile."""
 
-    def __init__(self, graph: Graph, folding: Folding, wires: Iterable[Wire], number: str) -> None:
+    def __init__(self, graph: Graph, folding: Folding, diagram: Diagram, number: str) -> None:
         self.graph, self.number = graph, number
         self.called = Naming(graph, number)
         self.of = self.called.output()
         self.single = {item.nodes[0] for item in folding.items if item.is_single}
+        self.titles = {part.id: part.title for part in diagram.parts}
         self.items = {graph.id(item.nodes[-1]): item for item in folding.items}
         self.into: dict[str, list[Wire]] = defaultdict(list)
         self.unfinished: Counter[str] = Counter()  # wires that the gradient has not come along yet
-        for wire in wires:
+        for wire in diagram.wires:
             self.into[wire.head].append(wire)
             self.unfinished[wire.tail] += 1
         self.totals: dict[str, Number] = {}
@@ -279,7 +288,7 @@ class _Narrator:
         if item.is_single:
             return self.called(item.nodes[0])
         copies = f" × {item.copies:,}" if item.copies > 1 else ""
-        return f"{printable(item.title)}{copies}" if item.title else f"{len(item.nodes):,} leaves"
+        return f"{self.titles[part]}{copies}"
 
     def _slope(self, node: Value) -> str:
         return f"∂{self.of}/∂{self.called(node)}"
@@ -296,6 +305,10 @@ def factor(text: str) -> str:
     outside = text.partition("(")[0]
     is_sum = " + " in outside or " - " in outside
     return f"({text})" if text.startswith("-") or is_sum or " / " in outside else text
+
+
+def _full_name(node: Value) -> str:
+    return ".".join([*node.scope.split("/"), node.name]) if node.scope else ""
 
 
 def _computes(item: Item) -> bool:

@@ -6,6 +6,7 @@ A view of a graph is a :class:`viz.diagram.Diagram`; where things go is decided 
 from __future__ import annotations
 
 import math
+import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -96,7 +97,7 @@ class _View:
             focused=self.style.paths is not None,
             title=self._title(),
             description=self._description(),
-            caption=caption,
+            caption=caption + self._legend(),
         )  # fmt: skip
         diagram.leaves_first = not diagram.clusters and len(self.wires) <= _SMALL
         if self.style.magnitudes:
@@ -104,6 +105,18 @@ class _View:
         if self.style.paths is not None:
             self._highlight(diagram, *self.style.paths)
         return diagram
+
+    def _legend(self) -> list[str]:
+        """What letters in formulas stand for, where they stand for what has no name."""
+        notes = " ".join(wire.label.note for wire in self.wires)
+        names = {node.name for node in self.graph.nodes} if notes else set()
+        letters = sorted(set(re.findall(r"\b[abcy]\b", notes)) - names)
+        if not letters:
+            return []
+        operands = ", ".join(letter for letter in letters if letter != "y")
+        texts = [f"{operands}: operands without a name, in their order"] if operands else []
+        texts += ["y: the result of the gate"] if "y" in letters else []
+        return ["; ".join(texts) + "."]
 
     # ---------------------------------------------------------------------------------- parts
 
