@@ -10,6 +10,7 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -301,6 +302,31 @@ def test_any_name_can_be_drawn(name: str) -> None:
 def test_fuzzed_names_are_drawn(name: str) -> None:
     drawn = read(viz.draw(sigmoid(Value(2.0, name))))
     assert drawn.parts["n0"][1] in ([typography.printable(name)], [])
+
+
+BAD_CHOICES: list[tuple[dict[str, Any], str]] = [
+    ({"paths": (1, 2)}, r"paths: expected two Values, \(start, end\), got \(1, 2\)"),
+    ({"paths": Value(1.0)}, "paths: expected two Values"),
+    ({"parameters": [1.0]}, "parameters: expected Values, got float 1.0"),
+    ({"limit": 0}, "limit must be a whole number of nodes, at least 1, got 0"),
+    ({"limit": "a"}, "limit must be a whole number"),
+    ({"fold": [3]}, r"fold: expected names of scopes, got \[3\]"),
+    ({"open": "tanh"}, "there is no gate tanh in this graph; it has none"),
+    ({"open": ["a", "b"]}, "no gate a or b"),
+]
+
+
+@pytest.mark.parametrize(("options", "complaint"), BAD_CHOICES)
+def test_bad_choices_are_one_sentence(options: dict[str, Any], complaint: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=complaint):
+        viz.draw(Value(2.0) * 3, **options)
+
+
+def test_several_values_are_one_graph() -> None:
+    x = Value(2.0, "x")
+    together = viz.draw([x * 2, x * 3]).svg
+    assert viz.draw(np.array([x * 2, x * 3], object)).svg == together
+    assert viz.draw((x * 2, x * 3), parameters=x, fold=False).svg != together
 
 
 def test_choices_are_checked() -> None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
+
 from autodiff.graph import Graph, Value
 from viz import folding
 from viz.diagram import Diagram
@@ -85,10 +87,25 @@ def draw(
         magnitudes=magnitudes,
         direction=direction,
         number=number,
-        parameters=None if parameters is None else frozenset(parameters),
-        paths=paths,
+        parameters=None if parameters is None else _values("parameters", parameters),
+        paths=None if paths is None else _pair(paths),
     )
     return Picture(_diagrams(graph, style, fold, limit), colors, seconds)
+
+
+def _values(name: str, given: Any) -> frozenset[Value]:
+    values = list(given) if hasattr(given, "__iter__") else [given]
+    for value in values:
+        if not isinstance(value, Value):
+            raise TypeError(f"{name}: expected Values, got {type(value).__name__} {value!r:.40}")
+    return frozenset(values)
+
+
+def _pair(paths: Any) -> tuple[Value, Value]:
+    is_pair = isinstance(paths, list | tuple) and len(paths) == 2
+    if not is_pair or not all(isinstance(end, Value) for end in paths):
+        raise TypeError(f"paths: expected two Values, (start, end), got {paths!r:.60}")
+    return paths[0], paths[1]
 
 
 def _refuse_for_programs(**options: object) -> None:
@@ -104,6 +121,8 @@ def graph_of(value: Any) -> Graph:
     """The graph of a Value or of several, or a graph as it is."""
     if isinstance(value, Graph):
         return value
+    if isinstance(value, np.ndarray):
+        return Graph(*value.flat)
     return Graph(*value) if isinstance(value, list | tuple) else Graph(value)
 
 
@@ -111,9 +130,12 @@ def opened(graph: Graph, which: bool | str | Sequence[str]) -> Graph:
     """The graph with none, all or some of its gates opened."""
     if which is False:
         return graph
-    if which is True:
-        return graph.open()
-    return graph.open(*([which] if isinstance(which, str) else which))
+    symbols = [] if which is True else [which] if isinstance(which, str) else list(which)
+    known = {graph.symbol(node) for node in graph.nodes if graph.group(node) is not None}
+    if symbols and not known & set(symbols):
+        has = f"its gates are {', '.join(sorted(known))}" if known else "it has none"
+        raise ValueError(f"open: there is no gate {' or '.join(symbols)} in this graph; {has}")
+    return graph.open(*symbols)
 
 
 def _diagrams(
@@ -128,6 +150,9 @@ def foldings(
     graph: Graph, fold: str | Sequence[str] | None, limit: int
 ) -> Iterator[tuple[folding.Folding, list[str]]]:
     """A graph folded as it was asked for, with a caption; then more and more of it folded."""
+    if not isinstance(limit, int) or limit < 1:
+        raise ValueError(f"limit must be a whole number of nodes, at least 1, got {limit!r}")
+    fold = {True: "scopes", False: None}.get(fold, fold) if isinstance(fold, bool) else fold
     if fold is None:
         yield folding.unfolded(graph), []
     elif fold != "auto":

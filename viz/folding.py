@@ -101,7 +101,10 @@ def fold_as_asked(graph: Graph, fold: str | Sequence[str]) -> Folding:
         return folder.by_scope(1)
     if fold == "identical":
         return folder.identical()
-    return folder.by_pattern([fold] if isinstance(fold, str) else list(fold))
+    patterns = [fold] if isinstance(fold, str) else list(fold)
+    if not all(isinstance(pattern, str) for pattern in patterns):
+        raise TypeError(f"fold: expected names of scopes, got {fold!r:.60}")
+    return folder.by_pattern(patterns)
 
 
 def scope_of(graph: Graph, node: Value) -> str:
