@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test thorough peers lint bench gallery clean
+.PHONY: help demo test browser-test thorough peers lint bench gallery clean
 
 help: ## say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1|\2/' | \
@@ -19,6 +19,14 @@ demo: $(VENV)/.with-pictures ## the worked examples, then a network that learns 
 
 test: $(VENV)/.with-test ## run every test
 	$(BIN)/python -m pytest -n auto
+
+browser-test: $(VENV)/.with-test,browser ## test the explorer's page in Chromium (as root on Debian, installs it)
+	@if command -v chromium || command -v chromium-browser || command -v google-chrome; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update && apt-get install -y --no-install-recommends chromium chromium-driver; \
+	else echo "make: there is no Chromium, and the tests will be skipped;" \
+		"install it: apt install chromium" >&2; fi
+	$(BIN)/python -m pytest -m browser -rs
 
 thorough: $(VENV)/.with-test ## the random tests with many more and larger examples (half an hour)
 	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -n auto -m 'not peers'

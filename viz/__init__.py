@@ -9,8 +9,12 @@ True
 """
 
 from viz.draw import draw
+from viz.explorer import Explorer, explore
 from viz.picture import Picture
 from viz.render import RendererNotFoundError
 from viz.theme import DARK, LIGHT, PRINT, Theme
 
-__all__ = ["DARK", "LIGHT", "PRINT", "Picture", "RendererNotFoundError", "Theme", "draw"]
+__all__ = [
+    "DARK", "LIGHT", "PRINT", "Explorer", "Picture", "RendererNotFoundError", "Theme", "draw",
+    "explore",
+]  # fmt: skip

@@ -122,7 +122,7 @@ class Naming:
             return shown(self.graph.value(node), self.number)
         if node.name and self.names[node.name] == 1:
             return printable(node.name)
-        if node.name and self.full_names[_full_name(node)] == 1:
+        if node.name and node.scope and self.full_names[_full_name(node)] == 1:
             return printable(_full_name(node))
         return self.graph.id(node)
 
@@ -308,7 +308,7 @@ def factor(text: str) -> str:
 
 
 def _full_name(node: Value) -> str:
-    return ".".join([*node.scope.split("/"), node.name]) if node.scope else ""
+    return ".".join([*node.scope.split("/"), node.name])
 
 
 def _computes(item: Item) -> bool:

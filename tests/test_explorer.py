@@ -1,0 +1,608 @@
+"""The page of the explorer: as text, and in a real browser (make browser-test)."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import viz
+from autodiff import Graph, Value, gate, scope
+from autodiff.nn import MLP
+from autodiff.worked_examples import product_of_sum, sigmoid_neuron
+from viz import render
+from viz.explorer.data import as_json
+from viz.explorer.explorer import Explorer
+from viz.theme import DARK, LIGHT
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Locator, Page
+
+Open = Callable[..., "Page"]
+
+HOSTILE = [
+    "</script><script>alert(1)</script>", "<img src=x onerror=alert(1)>", "<!--", "]]>", "&lt;",
+    "\u2028\u2029", "\ud800", "\x00", "a\"b'c`${1}", "$title", "{{x}}", "名前", "x" * 500,
+]  # fmt: skip
+
+
+def wide_graph(nodes: int) -> Graph:
+    """About so many nodes with names, most of them used more than once."""
+    values = [Value(1.0 + i / 100, f"leaf{i}") for i in range(10)]
+    while len(values) < nodes:
+        made = values[-1] * values[-7] if len(values) % 2 else values[-2] + values[-9].tanh()
+        made.name = f"result{len(values)}"
+        values.append(made)
+    outputs = values[-8:]
+    return Graph(*outputs)
+
+
+def perceptron() -> Value:
+    out = MLP(2, [3, 1], seed=0)([Value(1.0, "x0"), Value(-2.0, "x1")])[0]
+    out.name = "y"
+    return out
+
+
+class _Reader(HTMLParser):
+    """Whether tags match, and what is in the script elements."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.scripts: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in ("meta", "input", "br", "link"):
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] == "script":
+            self.scripts.append(data)
+
+
+def read(page: str) -> _Reader:
+    reader = _Reader()
+    reader.feed(page)
+    reader.close()
+    assert reader.open == []
+    return reader
+
+
+# ------------------------------------------------------------------------------ the page as text
+
+
+def test_the_page_is_well_formed_and_complete_in_itself() -> None:
+    page = viz.explore(perceptron()).html
+    reader = read(page)
+    assert {tag for tag, _ in reader.tags}.isdisjoint({"link", "img", "iframe", "object"})
+    assert not any("src" in attributes for _, attributes in reader.tags)
+    assert {attributes.get("href") for _, attributes in reader.tags} == {None, "#bar"}
+    assert not any(name.startswith("on") for _, attributes in reader.tags for name in attributes)
+    assert set(re.findall(r"https?://[^\"'\s<]*", page)) == {"http://www.w3.org/2000/svg"}
+    assert "innerHTML" not in page
+    [policy] = [a["content"] for _, a in reader.tags if a.get("http-equiv")]
+    assert policy is not None
+    assert policy.startswith("default-src 'none'")
+    assert "unsafe" not in policy
+
+
+def test_the_page_has_the_graph_as_data() -> None:
+    graph = Graph(product_of_sum()["f"])
+    data = json.loads(read(viz.explore(graph).html).scripts[0])
+    assert [part["name"] for part in data["parts"]] == ["x", "y", "z", "q", "f", "f"]
+    assert [wire["number"] for wire in data["wires"]] == [1, 1, -4, 3, 1]
+    assert [wire.get("rule") for wire in data["wires"]] == ["1", "1", "z", "q", None]
+    assert len(data["steps"]) == 6
+    assert data["leaves"] == ["n0", "n1", "n3"]
+
+
+def test_the_same_graph_gives_the_same_bytes() -> None:
+    assert viz.explore(perceptron()).html == viz.explore(perceptron()).html
+
+
+def test_three_hundred_nodes_are_less_than_a_megabyte() -> None:
+    graph = wide_graph(250)
+    assert 300 <= len(graph.nodes) <= 400
+    page = viz.explore(graph, limit=400).html
+    assert len(page.encode()) < 1_000_000
+    assert len(json.loads(read(page).scripts[0])["steps"]) > 500
+
+
+def test_a_network_for_digits_is_folded() -> None:
+    model = MLP(784, [40, 40, 10], seed=0)
+    page = viz.explore(model([Value(0.5, f"x{i}") for i in range(784)])).html
+    assert len(page) < 200_000
+    assert "10 outputs, step by step" in page
+
+
+def test_the_colors_are_those_of_the_themes() -> None:
+    page = viz.explore(product_of_sum()["f"]).html
+    for theme in (LIGHT, DARK):
+        assert f"--gradient: {theme.gradient}" in page
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(st.text(max_size=20) | st.sampled_from(HOSTILE), min_size=3, max_size=3))
+def test_any_name_is_only_text(names: list[str]) -> None:
+    with scope(names[2].replace("/", "") or "s"):
+        f = Value(1.0, names[0]) * Value(2.0, names[0])
+    f.name = names[1]
+    page = viz.explore(f).html
+    page.encode()
+    reader = read(page)
+    assert [tag for tag, _ in reader.tags].count("script") == 2
+    json.loads(reader.scripts[0])
+
+
+@given(st.text() | st.sampled_from(HOSTILE))
+def test_json_cannot_leave_its_element(text: str) -> None:
+    written = as_json({"name": text})
+    assert json.loads(written) == {"name": text}
+    assert written.isascii()
+    assert not set("<>&") & set(written)
+
+
+def test_numbers_that_json_does_not_know_are_words() -> None:
+    x = Value(0.0, "x")
+    data = json.loads(read(viz.explore(x.sqrt()).html).scripts[0])
+    assert data["wires"][0]["number"] == "Infinity"
+
+
+def test_it_saves_itself(tmp_path: Path) -> None:
+    page = viz.explore(product_of_sum()["f"])
+    assert page.save(tmp_path / "f.html").read_text() == page.html
+    with pytest.raises(ValueError, match=r"ends in \.html"):
+        page.save(tmp_path / "f.svg")
+
+
+def test_a_notebook_shows_it_in_a_sandbox() -> None:
+    page = viz.explore(product_of_sum()["f"])
+    bundle = page._repr_mimebundle_()
+    assert bundle["text/plain"] == "<Explorer: f, 5 nodes>"
+    [(tag, attributes)] = read(bundle["text/html"]).tags
+    assert tag == "iframe"
+    assert attributes["sandbox"] == "allow-scripts"
+    assert attributes["srcdoc"] == page.html
+    assert set(page._repr_mimebundle_(include=["text/plain"])) == {"text/plain"}
+    assert set(page._repr_mimebundle_(exclude=["text/plain"])) == {"text/html"}
+
+
+def test_without_graphviz_a_notebook_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(render, "_commands", lambda *_: iter(()))
+    page = viz.explore(product_of_sum()["f"])
+    assert "pip install pygraphviz" in page._repr_mimebundle_()["text/plain"]
+    with pytest.raises(viz.RendererNotFoundError):
+        _ = page.html
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"direction": "up"}, "direction must be one of right, down"),
+        ({"number": "q"}, "format specification"),
+        ({"fold": "nowhere"}, "no scope of this graph matches 'nowhere'"),
+    ],
+)
+def test_wrong_options_are_refused_at_once(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        viz.explore(product_of_sum()["f"], **options)
+
+
+# --------------------------------------------------------------------------- in a real browser
+
+
+def chromium() -> str | None:
+    names = ("chromium", "chromium-browser", "google-chrome")
+    return next(filter(None, map(shutil.which, names)), None)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    playwright = pytest.importorskip(
+        "playwright.sync_api", reason="needs playwright: pip install '.[browser]'"
+    )
+    program = chromium()
+    if program is None:
+        pytest.skip("needs Chromium: apt install chromium, or make browser-test")
+    with playwright.sync_playwright() as running:
+        browser = running.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser, tmp_path: Path) -> Iterator[Open]:
+    """A function that opens an explorer offline; what the console says fails the test."""
+    said: list[str] = []
+    contexts = []
+
+    def opened(explorer: Explorer, width: int = 1280, height: int = 800, **options: Any) -> Page:
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, offline=True, **options
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.goto(explorer.save(tmp_path / "page.html").as_uri())
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert said == []
+
+
+def node(page: Page, name: str) -> Locator:
+    return page.locator(f'main [data-node="{name}"]:not(.trunk)')
+
+
+def step(page: Page) -> int:
+    return int(page.locator("body").get_attribute("data-step") or -1)
+
+
+def gradients(page: Page) -> dict[str, str]:
+    """The table of leaves: the gradient of each, as it is shown."""
+    rows = page.locator("#leaves tr").all()
+    return {
+        row.locator("td").nth(0).inner_text(): row.locator("td").nth(2).inner_text() for row in rows
+    }
+
+
+def marked(page: Page, name: str) -> set[str | None]:
+    """The ids of the nodes that have a class."""
+    found = page.locator(f"main [data-node].{name}:not(.trunk)").all()
+    return {element.get_attribute("data-node") for element in found}
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("example", [product_of_sum, sigmoid_neuron])
+def test_every_gradient_can_be_read_off_at_the_end(open_page: Open, example: Any) -> None:
+    graph = Graph(example()["f"])
+    page = open_page(viz.explore(graph))
+    assert set(gradients(page).values()) == {""}
+    while page.locator("#next").is_enabled():
+        page.keyboard.press("ArrowRight")
+    assert step(page) == 2 * sum(bool(node.parents) for node in graph.nodes) + 1
+    assert gradients(page) == {
+        leaf.name: format(graph.gradient(leaf), ".4g") for leaf in graph.leaves
+    }
+    for value in graph.nodes:
+        label = node(page, graph.id(value)).get_attribute("aria-label") or ""
+        assert f"value {graph.value(value):.4g}" in label
+        if value.parents or value.op is None:
+            assert f"gradient {graph.gradient(value):.4g}" in label
+    assert page.locator("main .unreached").count() == 0
+
+
+@pytest.mark.browser
+def test_values_and_gradients_appear_as_they_are_reached(open_page: Open) -> None:
+    page = open_page(viz.explore(product_of_sum()["f"]))
+    result = page.locator('main .wire[data-tail="n2"] text.value')
+    assert "unreached" in (result.get_attribute("class") or "")
+    page.keyboard.press("ArrowRight")
+    assert "unreached" not in (result.get_attribute("class") or "")
+    assert page.locator("#rules .names").inner_text() == "q = x + y".replace(" = ", "\u00a0=\u00a0")
+    assert page.locator("#rules .numbers").inner_text() == "= -2 + 5 = 3"
+    assert page.locator("#spoken").inner_text() == "Forward: q = x + y = -2 + 5 = 3"
+    assert marked(page, "active") == {"n2"}
+    page.keyboard.press("End")
+    page.keyboard.press("ArrowLeft")
+    assert gradients(page) == {"x": "", "y": "", "z": "3"}
+    page.keyboard.press("Home")
+    assert step(page) == 0
+
+
+@pytest.mark.browser
+def test_contributions_add_up_in_the_table(open_page: Open) -> None:
+    x = Value(3.0, "x")
+    page = open_page(viz.explore(x * x * x))
+    seen = []
+    while page.locator("#next").is_enabled():
+        page.keyboard.press("ArrowRight")
+        seen.append(gradients(page)["x"])
+    assert list(dict.fromkeys(seen)) == ["", "9", "27"]
+    assert "= 18 + 9 = 27" in page.locator("#rules .total").last.inner_text()
+
+
+@pytest.mark.browser
+def test_the_slider_and_the_buttons_go_to_any_step(open_page: Open) -> None:
+    page = open_page(viz.explore(sigmoid_neuron()["f"]))
+    page.locator("#slider").fill("9")
+    assert step(page) == 9
+    assert page.locator("#counter").inner_text() == "Output · 9 / 17"
+    page.get_by_role("button", name="Previous step").click()
+    assert step(page) == 8
+    page.get_by_role("button", name="Last step").click()
+    assert step(page) == 17
+    assert page.locator("#next").is_disabled()
+    page.get_by_role("button", name="First step").click()
+    assert step(page) == 0
+
+
+@pytest.mark.browser
+def test_it_plays_to_the_end_and_pauses(open_page: Open) -> None:
+    page = open_page(viz.explore(product_of_sum()["f"]))
+    page.clock.install()
+    page.keyboard.press("Space")
+    assert page.locator("#play").get_attribute("aria-label") == "Pause"
+    page.clock.run_for(2 * 1600)
+    assert step(page) == 2
+    page.keyboard.press("Space")
+    page.clock.run_for(10 * 1600)
+    assert step(page) == 2
+    page.locator("#speed").select_option("4")
+    page.locator("#play").click()
+    page.clock.run_for(400)
+    assert step(page) == 3
+    page.clock.run_for(10 * 400)
+    assert step(page) == 5
+    assert page.locator("#play").get_attribute("aria-label") == "Play"
+    page.locator("#play").click()  # from the beginning
+    assert step(page) == 0
+
+
+@pytest.mark.browser
+def test_hovering_lights_what_is_before_and_after(open_page: Open) -> None:
+    page = open_page(viz.explore(product_of_sum()["f"]))
+    page.keyboard.press("End")
+    node(page, "n2").hover()
+    assert marked(page, "from") - {"n2"} == {"n0", "n1"}
+    assert marked(page, "to") - {"n2"} == {"n4", "n4_end"}
+    assert "q = x + y" in page.locator("#node").inner_text()
+    dashes = page.eval_on_selector_all(
+        "main .to path", "paths => paths.map(path => getComputedStyle(path).strokeDasharray)"
+    )
+    assert set(dashes) == {"6px, 4px"}  # not by colour alone
+    page.locator("h1").hover()
+    assert marked(page, "from") == set()
+    page.keyboard.press("Tab")
+    node(page, "n0").focus()
+    assert marked(page, "to") == {"n0", "n2", "n4", "n4_end"}
+
+
+@pytest.mark.browser
+def test_two_clicks_show_the_paths_and_their_sum(open_page: Open) -> None:
+    x = Value(3.0, "x")
+    y = x * x + x.exp() * x
+    y.name = "y"
+    graph = Graph(y)
+    page = open_page(viz.explore(graph))
+    node(page, graph.id(y)).click()
+    assert "another node" in page.locator("#paths").inner_text()
+    node(page, graph.id(x)).click()
+    text = page.locator("#paths").inner_text()
+    assert text.startswith("4 paths from x to y")
+    for path in graph.paths(x, y):
+        assert f"= {path.product:.4g}" in text
+    assert page.locator("#paths .sum").inner_text().endswith(f"= {graph.path_sum(x, y):.4g}")
+    assert marked(page, "picked") == {graph.id(x), graph.id(y)}
+    page.keyboard.press("Escape")
+    assert page.locator("#paths").is_hidden()
+
+
+@pytest.mark.browser
+def test_more_paths_than_anyone_can_list_are_counted_exactly(open_page: Open) -> None:
+    x = y = Value(1.0, "x")
+    for _ in range(60):
+        y = y + y
+    y.name = "y"
+    page = open_page(viz.explore(y))
+    node(page, "n0").focus()
+    page.keyboard.press("Enter")
+    node(page, "n60").focus()
+    page.keyboard.press("Enter")
+    text = page.locator("#paths").inner_text()
+    assert f"{2**60:,} paths from x to y" in text
+    assert f"and {2**60 - 8:,} more" in text
+    assert f"∂y/∂x = {2.0**60:.4g}" in text
+    assert x.data == 1.0
+
+
+@pytest.mark.browser
+def test_search_finds_by_name(open_page: Open) -> None:
+    page = open_page(viz.explore(sigmoid_neuron()["f"]))
+    page.keyboard.press("/")
+    page.keyboard.type("W")
+    assert page.locator("#found").inner_text() == "3 found"
+    assert marked(page, "match") == {"n0", "n3", "n7"}
+    page.keyboard.press("Enter")
+    assert page.locator("#node h3").inner_text() == "w0"
+    page.keyboard.press("Enter")
+    assert page.locator("#node h3").inner_text() == "w1"
+    page.locator("#search").fill("nothing")
+    assert page.locator("#found").inner_text() == "none found"
+    page.keyboard.press("Escape")
+    assert marked(page, "match") == set()
+    assert page.locator("#search").input_value() == ""
+
+
+@pytest.mark.browser
+def test_a_scope_folds_in_place_and_is_one_step(open_page: Open) -> None:
+    page = open_page(viz.explore(perceptron()))
+    button = page.get_by_role("button", name="Scope layer1, 6 operations")
+    assert button.get_attribute("aria-expanded") == "true"
+    button.click()
+    assert button.get_attribute("aria-expanded") == "false"
+    assert page.get_by_text("6 operations").is_visible()
+    assert node(page, "n5").is_hidden()
+    assert page.get_by_role("button", name="Scope neuron1").is_hidden()
+    page.keyboard.press("ArrowRight")
+    assert step(page) == 6
+    assert page.locator("#rules").inner_text() == "layer1: the values of 6 gates"
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowLeft")
+    assert step(page) == 6
+    page.keyboard.press("End")
+    assert "layer1: the gradients of 6 gates" in page.locator("#rules").inner_text()
+    assert gradients(page)["x0"] != ""
+    button.focus()
+    page.keyboard.press("Enter")
+    assert button.get_attribute("aria-expanded") == "true"
+    assert node(page, "n5").is_visible()
+
+
+@pytest.mark.browser
+def test_searching_in_a_folded_scope_unfolds_it(open_page: Open) -> None:
+    page = open_page(viz.explore(perceptron()))
+    button = page.get_by_role("button", name="Scope layer1")
+    button.click()
+    page.locator("#search").fill("layer1.neuron1.b")
+    page.keyboard.press("Enter")
+    assert button.get_attribute("aria-expanded") == "true"
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(("scheme", "theme"), [("light", LIGHT), ("dark", DARK)])
+def test_light_and_dark_by_the_viewer_s_setting(open_page: Open, scheme: str, theme: Any) -> None:
+    page = open_page(viz.explore(product_of_sum()["f"]), color_scheme=scheme)
+
+    def color(selector: str, name: str) -> str:
+        script = f"element => getComputedStyle(element).{name}"
+        numbers = re.findall(r"\d+", page.eval_on_selector(selector, script))
+        return "#" + "".join(f"{int(number):02x}" for number in numbers[:3])
+
+    assert color("body", "backgroundColor") == theme.background
+    assert color("main text.value", "fill") == theme.value
+    assert color("main text.gradient", "fill") == theme.gradient
+    assert color("main .gate circle", "fill") == theme.gate
+    assert color("#rules", "color") == theme.ink
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (1024, 768), (390, 844)])
+def test_nothing_overlaps_or_is_cut_off(open_page: Open, width: int, height: int) -> None:
+    page = open_page(viz.explore(perceptron()), width, height)
+    page.keyboard.press("End")
+    boxes = [page.locator(name).bounding_box() for name in ("header", "main", "aside", "footer")]
+    for i, box in enumerate(boxes):
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["y"] >= 0
+        assert box["x"] + box["width"] <= width
+        assert box["y"] + box["height"] <= height
+        assert box["height"] >= 40
+        assert not any(other and _overlap(box, other) for other in boxes[i + 1 :])
+    for control in page.locator("footer :is(button, input, select), header input").all():
+        found = control.bounding_box()
+        assert found is not None
+        assert found["x"] + found["width"] <= width
+        assert found["y"] + found["height"] <= height
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def _overlap(one: Any, other: Any) -> bool:
+    return all(
+        one[start] + one[size] > other[start] + 0.5
+        and other[start] + other[size] > one[start] + 0.5
+        for start, size in (("x", "width"), ("y", "height"))
+    )
+
+
+@pytest.mark.browser
+def test_everything_can_be_reached_with_the_tab_key(open_page: Open) -> None:
+    page = open_page(viz.explore(perceptron()))
+    reached = set()
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("document.activeElement.getAttribute('aria-label')"))
+    assert {"Play", "Next step", "Step", "Speed", "Search nodes by name", "Zoom in"} <= reached
+    assert "Scope layer1, 6 operations" in reached
+    assert "x0, input, value 1" in reached
+
+
+@pytest.mark.browser
+def test_the_graph_moves_and_zooms(open_page: Open) -> None:
+    page = open_page(viz.explore(product_of_sum()["f"]))
+    start = page.locator("main > svg").get_attribute("viewBox")
+    page.get_by_role("button", name="Zoom in").click()
+    assert page.locator("main > svg").get_attribute("viewBox") != start
+    page.get_by_role("button", name="Fit").click()
+    assert page.locator("main > svg").get_attribute("viewBox") == start
+    page.mouse.move(300, 300)
+    page.mouse.down()
+    page.mouse.move(400, 350)
+    page.mouse.up()
+    moved = page.locator("main > svg").get_attribute("viewBox")
+    assert moved != start
+    page.mouse.wheel(0, -200)
+    page.wait_for_function(
+        "before => document.querySelector('main > svg').getAttribute('viewBox') !== before",
+        arg=moved,
+    )
+
+
+@pytest.mark.browser
+def test_names_with_markup_are_shown_as_they_are(open_page: Open) -> None:
+    name = "<img src=x onerror=alert(1)>"
+    with scope("<b>bold</b>"):
+        f = Value(1.0, name) * Value(2.0, "</script>")
+    page = open_page(viz.explore(f))
+    page.keyboard.press("End")
+    assert set(gradients(page)) == {name, "</script>"}
+    node(page, "n0").click()
+    assert page.locator("#node h3").inner_text() == name
+    assert page.locator("img").count() == 0
+
+
+@pytest.mark.browser
+def test_a_graph_with_its_gates_opened(open_page: Open) -> None:
+    @gate("σ")
+    def sigma(a: Value) -> Value:
+        return 1 / (1 + (-a).exp())
+
+    f = sigma(Value(1.0, "a"))
+    for is_open in (False, True):
+        page = open_page(viz.explore(f, open=is_open))
+        page.keyboard.press("End")
+        assert gradients(page) == {"a": "0.1966"}
+
+
+@pytest.mark.browser
+def test_it_runs_in_the_sandbox_of_a_notebook(open_page: Open, tmp_path: Path) -> None:
+    explorer = viz.explore(product_of_sum()["f"])
+    notebook = tmp_path / "notebook.html"
+    notebook.write_text(f"<!DOCTYPE html>{explorer._repr_mimebundle_()['text/html']}")
+    page = open_page(explorer)
+    page.goto(notebook.as_uri())
+    inside = page.frame_locator("iframe")
+    inside.locator("#last").click()
+    assert inside.locator("#leaves tr").count() == 3
+    assert inside.locator("body").get_attribute("data-step") == "5"
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("specification", [".4g", ".2f", ".0f", ".3e", ".10g", "g", ".1g"])
+def test_numbers_are_written_as_python_writes_them(open_page: Open, specification: str) -> None:
+    numbers = [
+        0.0, 1.0, -1.0, 0.5, 1.5, 2.5, 0.125, 1.0625, 2.03125, 1e-4, 1e-5, 9999.5, 99995.0, 1e21,
+        1e22, 123456789.0, 1e300, 5e-324, 0.1, 1 / 3, 2 / 3, 1234.5, 12345.0, -0.00012345, 1e16,
+        *(math.sin(i) * 10.0 ** (i % 40 - 20) for i in range(300)),
+        *((2 * i + 1) / 2**k for i in range(40) for k in range(1, 12)),
+    ]  # fmt: skip
+    page = open_page(viz.explore(product_of_sum()["f"]))
+    written = page.evaluate(
+        "([numbers, how]) => numbers.map((number) => formatNumber(number, how))",
+        [numbers, specification],
+    )
+    assert written == [format(number, specification) for number in numbers]
+    for word in ("nan", "inf", "-inf"):
+        assert page.evaluate("word => formatNumber(Number({nan: NaN, inf: Infinity, "
+                             "'-inf': -Infinity}[word]), '.4g')", word) == word  # fmt: skip

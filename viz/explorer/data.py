@@ -1,0 +1,174 @@
+"""What the page of the explorer knows about a graph, as plain data for JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from typing import Any
+
+from autodiff.graph import Number, Value
+from viz.diagram import Part, Wire
+from viz.folding import Item
+from viz.stage import Stage
+from viz.steps import Rule, Step, shown
+from viz.typography import printable
+
+_WORDS = {
+    "add": "plus", "subtract": "minus", "multiply": "times", "divide": "divided by",
+    "negate": "negated", "power": "to the power of",
+}  # fmt: skip
+"""How the symbols that are no words are read aloud."""
+
+
+def page_data(stage: Stage) -> dict[str, Any]:
+    """Everything that the page shows besides the picture: parts, wires, scopes and steps."""
+    return _Data(stage).page()
+
+
+def as_json(data: Any) -> str:
+    """JSON that can stand in a script element, whatever names are in it."""
+    text = json.dumps(data, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+class _Data:
+    def __init__(self, stage: Stage) -> None:
+        self.graph, self.called, self.number = stage.graph, stage.called, stage.number
+        self.diagram, self.steps = stage.diagram, stage.steps
+        self.items = {self.graph.id(item.nodes[-1]): item for item in stage.folding.items}
+        self.item_of_output = {
+            f"{self.graph.id(node)}_end": part
+            for part, item in self.items.items()
+            for node in item.results
+        }
+        self.wire_numbers = {
+            (wire.tail, wire.head, wire.slot): i for i, wire in enumerate(self.diagram.wires)
+        }
+
+    def page(self) -> dict[str, Any]:
+        inside = self._operations_inside()
+        return {
+            "number": self.number,
+            "parts": [self._part(part) for part in self.diagram.parts],
+            "wires": [self._wire(wire) for wire in self.diagram.wires],
+            "clusters": [
+                {
+                    "id": cluster.id,
+                    "title": cluster.title,
+                    "path": printable(cluster.name),
+                    "parent": cluster.parent,
+                    "operations": inside[cluster.id],
+                }
+                for cluster in self.diagram.clusters.values()
+            ],
+            "steps": [self._step(step) for step in self.steps],
+            "leaves": [
+                part for part, item in self.items.items() if item.is_single and _is_leaf(item)
+            ],
+        }
+
+    # ------------------------------------------------------------------------- parts and wires
+
+    def _part(self, part: Part) -> dict[str, Any]:
+        if part.kind == "output":
+            return self._output(part)
+        item = self.items[part.id]
+        known = {"id": part.id, "cluster": part.cluster}
+        if not item.is_single:
+            return known | {
+                "name": part.title,
+                "word": part.subtitle,
+                "formula": "",
+                "value": self._values(item),
+            }
+        node = item.nodes[0]
+        return known | {
+            "name": self.called(node),
+            "word": self._word(node, part.kind),
+            "formula": self.graph.formula(node, called=self.called),
+            "value": self._format(self.graph.value(node)),
+        }
+
+    def _output(self, part: Part) -> dict[str, Any]:
+        """The end of the graph: whoever points at it means what it shows."""
+        shows = self.item_of_output[part.id]
+        name = part.title or self._title(shows)
+        known = {"id": part.id, "cluster": None, "shows": shows, "name": name, "word": "output"}
+        return known | {"formula": "", "value": self._values(self.items[shows])}
+
+    def _values(self, item: Item) -> str:
+        if len(item.results) > 1:
+            return f"{len(item.results):,} values"
+        return self._format(self.graph.value(item.results[0]))
+
+    def _title(self, part: str) -> str:
+        item = self.items[part]
+        return self.called(item.nodes[0]) if item.is_single else printable(item.title)
+
+    def _word(self, node: Value, kind: str) -> str:
+        if not node.parents:
+            return kind
+        if self.graph.group(node) is not None or node.op is None:
+            return printable(self.graph.symbol(node))
+        return _WORDS.get(node.op.name, node.op.name)
+
+    def _wire(self, wire: Wire) -> dict[str, Any]:
+        ends: dict[str, Any] = {"tail": wire.tail, "head": wire.head}
+        if wire.edge is None:
+            return ends | ({"number": 1, "local": "1"} if wire.head.endswith("_end") else {})
+        edge = wire.edge
+        slope = f"∂{self.called(edge.head)}/∂{self.called(edge.tail)}"
+        ends |= {"number": _plain(edge.local), "local": self._format(edge.local)}
+        if wire.is_constant:
+            return ends
+        is_single = self.items[wire.head].is_single
+        rule = self.graph.local_formula(edge, self.called) if is_single else slope
+        return ends | {"slope": slope, "rule": rule}
+
+    # ------------------------------------------------------------------------ scopes and steps
+
+    def _operations_inside(self) -> Counter[str]:
+        inside: Counter[str] = Counter()
+        for part in self.diagram.parts:
+            if part.kind == "output":
+                continue
+            operations = sum(bool(node.parents) for node in self.items[part.id].nodes)
+            cluster = part.cluster
+            while cluster is not None:
+                inside[cluster] += operations
+                cluster = self.diagram.clusters[cluster].parent
+        return inside
+
+    def _step(self, step: Step) -> dict[str, Any]:
+        return {
+            "phase": step.phase,
+            "part": step.part,
+            "rules": [_texts(rule) for rule in step.rules],
+            "wires": [self.wire_numbers[wire] for wire in step.wires],
+            "values": step.values,
+            "totals": [(part, self._format(total)) for part, total in step.totals],
+            "complete": step.complete,
+        }
+
+    def _format(self, number: Number) -> str:
+        return shown(number, self.number)
+
+
+def _texts(rule: Rule) -> tuple[str, str, str]:
+    return rule.names, rule.numbers, rule.total
+
+
+def _is_leaf(item: Item) -> bool:
+    return item.nodes[0].op is None and not item.nodes[0].parents
+
+
+def _plain(number: Number) -> float | str:
+    """A number as JSON can have it; JavaScript's Number() understands the words, too."""
+    try:
+        plain = float(number)
+    except OverflowError:
+        plain = math.inf if number > 0 else -math.inf
+    if math.isfinite(plain):
+        return plain
+    return "NaN" if math.isnan(plain) else f"{'-' * (plain < 0)}Infinity"

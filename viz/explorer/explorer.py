@@ -1,0 +1,178 @@
+"""explore: a graph as a page of its own, to be stepped through forward and backward."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import os
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import fields
+from functools import cached_property
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from autodiff.graph import Value
+from viz.explorer.data import as_json, page_data
+from viz.files import save
+from viz.render import RendererNotFoundError
+from viz.scene import Group, Scene
+from viz.stage import Stage
+from viz.svg import to_svg
+from viz.theme import DARK, LIGHT, Theme
+
+_BARS = 120
+"""Height of what is above and below the graph in a notebook, in pixels."""
+_LOWEST, _HIGHEST = 520, 760
+
+
+def explore(
+    value: Any,
+    *,
+    fold: str | Sequence[str] | None = "auto",
+    open: bool | str | Sequence[str] = False,
+    parameters: Iterable[Value] | None = None,
+    direction: str = "right",
+    number: str = ".4g",
+    limit: int = 300,
+    seconds: float = 20.0,
+) -> Explorer:
+    """A page that shows the forward and the backward pass gate by gate, and follows paths.
+
+    The page is complete in itself: it needs no network, and nothing that runs beside it.
+
+    Args:
+        value: a Value, several Values or a Graph.
+        fold, open, parameters, direction, number, limit, seconds: as for :func:`viz.draw`.
+
+    Raises:
+        TypeError: if there is no Value to show.
+        ValueError: if the direction, the number format or the scope to fold is unknown.
+
+    >>> x, y = Value(-2.0, "x"), Value(5.0, "y")
+    >>> explore(x * y)
+    <Explorer: n2, 3 nodes>
+    """
+    return Explorer(
+        Stage(
+            value,
+            fold=fold,
+            open=open,
+            parameters=parameters,
+            direction=direction,
+            number=number,
+            limit=limit,
+            seconds=seconds,
+            theme=LIGHT,
+        )
+    )
+
+
+class Explorer:
+    """A page that shows itself in a notebook and saves itself to a file.
+
+    Attributes:
+        html: the page as text; the same graph gives the same text every time.
+    """
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+
+    @cached_property
+    def html(self) -> str:
+        """The page as text.
+
+        Raises:
+            RendererNotFoundError: if there is no Graphviz.
+            TimeoutError: if even the simplest picture takes too long to lay out.
+        """
+        style = f"{_colors()}\n{_packaged('page.css')}"
+        script = f"{_packaged('numbers.js')}\n{_packaged('page.js')}"
+        policy = f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}"
+        return Template(_packaged("page.html")).substitute(
+            policy=html.escape(f"{policy}; base-uri 'none'; form-action 'none'"),
+            title=html.escape(f"{self._title()}, step by step"),
+            slope=html.escape(f"∂{self._stage.called.output()}/∂leaf"),
+            style=style,
+            svg=to_svg(_without_tooltips(self._stage), LIGHT),
+            data=as_json(page_data(self._stage)),
+            script=script,
+        )
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the page to a file, whole or not at all.
+
+        Raises:
+            ValueError: if the name does not end in .html.
+            FileNotFoundError: if the folder does not exist.
+            RendererNotFoundError: if there is no Graphviz.
+        """
+        return save(path, {"html": lambda: self.html.encode()})
+
+    def _repr_mimebundle_(
+        self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
+    ) -> dict[str, str]:
+        """What a notebook shows: the page in a frame, and plain text. Never a traceback."""
+        page, plain = "text/html", "text/plain"
+        shown = {page, plain} & set(include or (page, plain)) - set(exclude or ())
+        bundle = {plain: repr(self)} if plain in shown else {}
+        if page in shown:
+            try:
+                bundle[page] = self._frame()
+            except (RendererNotFoundError, RuntimeError, OSError) as error:
+                bundle[plain] = str(error)
+        return bundle
+
+    def _frame(self) -> str:
+        """The page in a frame that may run its script, and nothing else."""
+        height = round(min(max(self._stage.scene.height * 1.5 + _BARS, _LOWEST), _HIGHEST))
+        return (
+            f'<iframe sandbox="allow-scripts" title="{html.escape(self._title())}" '
+            f'srcdoc="{html.escape(self.html)}" '
+            f'style="width: 100%; height: {height}px; border: 0"></iframe>'
+        )
+
+    def _title(self) -> str:
+        outputs = self._stage.graph.outputs
+        named = self._stage.called.output()
+        return named if named != "Σ" else f"{len(outputs):,} outputs"
+
+    def __repr__(self) -> str:
+        return f"<Explorer: {self._title()}, {len(self._stage.graph.nodes):,} nodes>"
+
+
+def _packaged(name: str) -> str:
+    return files("viz.explorer").joinpath(name).read_text(encoding="utf-8")
+
+
+def _hash(content: str) -> str:
+    """How a content security policy names a script or a style sheet that may be used."""
+    digest = hashlib.sha256(content.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
+
+
+def _colors() -> str:
+    """The themes as variables of the style sheet: the viewer's setting chooses."""
+    dark = f"@media (prefers-color-scheme: dark) {{ {_variables(DARK)} }}"
+    return f":root {{ color-scheme: light dark; }}\n{_variables(LIGHT)}\n{dark}"
+
+
+def _variables(theme: Theme) -> str:
+    colors = {field.name: getattr(theme, field.name) for field in fields(theme)}
+    text = " ".join(f"--{name}: {c};" for name, c in colors.items() if str(c).startswith("#"))
+    return f":root {{ {text} }}"
+
+
+def _without_tooltips(stage: Stage) -> Scene:
+    """The picture for the page, which explains nodes itself, and only as far as the steps are."""
+    ids = {cluster.name: cluster.id for cluster in stage.diagram.clusters.values()}
+    scene = stage.scene
+    groups = [
+        Group(group.kind, {"scope": ids[group.data["scope"]]}, group.shapes)
+        if group.kind == "cluster"
+        else Group(group.kind, group.data, group.shapes)
+        for group in scene.groups
+    ]
+    return Scene(scene.width, scene.height, groups, scene.title, scene.description, scene.caption)
