@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from autodiff.compiler import Compiled
 from autodiff.data import Dataset
 from autodiff.nn import Module, cross_entropy
-from autodiff.optim import SGD
+from autodiff.optim import Optimizer
 from autodiff.recording import no_grad
 from autodiff.value import Value, as_values
 
@@ -47,7 +47,7 @@ class Engine(Protocol):
 class EagerEngine:
     """A graph of Values for each image."""
 
-    def __init__(self, model: Module, loss: Loss, optimizer: SGD | None = None) -> None:
+    def __init__(self, model: Module, loss: Loss, optimizer: Optimizer | None = None) -> None:
         self.model = model
         self.loss = loss
         self.optimizer = optimizer
@@ -92,7 +92,7 @@ class CompiledEngine:
         TypeError: if the model or the loss cannot be traced.
     """
 
-    def __init__(self, model: Module, loss: Loss, optimizer: SGD | None = None) -> None:
+    def __init__(self, model: Module, loss: Loss, optimizer: Optimizer | None = None) -> None:
         self.model = model
         self.loss = loss
         self.optimizer = optimizer
@@ -210,7 +210,7 @@ class CompiledEngine:
         optimizer, numbers = self.optimizer, self.numbers
         assert optimizer is not None
         assert numbers is not None
-        if type(optimizer).step is not SGD.step:
+        if type(optimizer).step is not Optimizer.step:
             self._step_by_parameter(gradient)
         elif len(self.trained) == len(numbers):
             optimizer.move(numbers, gradient)

@@ -1,27 +1,129 @@
-"""Optimizers: how parameters move, once their gradients are known."""
+"""Optimizers: how parameters move, once their gradients are known.
+
+Every rule is written on vectors, one number for each parameter; :meth:`Optimizer.step` applies it
+to Values, and the compiled engine to the vector that it keeps.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from autodiff.value import Value
 
+Vector = NDArray[Any]
+Schedule = Callable[[int], float]
+"""The learning rate of each step, counted from 1; see :mod:`autodiff.schedules`."""
 
-class SGD:
-    """Stochastic gradient descent with momentum.
 
-    v ← momentum · v + grad, then parameter ← parameter - learning_rate · v. Sutskever et al., On
-    the importance of initialization and momentum in deep learning (2013), in PyTorch's form.
+class Optimizer:
+    """Base of all optimizers.
 
     Args:
         parameters: leaves to train.
-        learning_rate: step size, positive.
+        learning_rate: step size, positive; or a schedule, which gives that of each step.
+        weight_decay: how much of each parameter is added to its gradient (a penalty of half of it
+            times the square); at least 0.
+        clip_norm: the largest norm that the vector of all gradients may have; longer ones are
+            scaled down to it (Pascanu, Mikolov and Bengio, On the difficulty of training recurrent
+            neural networks, 2013, algorithm 1). None for no limit.
+
+    Attributes:
+        steps: how many were taken.
+        state: what the rule remembers, one vector each, by name.
+
+    Raises:
+        TypeError: if a number is a Value, or a parameter is none.
+        ValueError: if a number is out of its range.
+    """
+
+    remembers: ClassVar[tuple[str, ...]] = ()
+    """The names of what the rule remembers for each parameter, which starts at 0."""
+
+    def __init__(
+        self,
+        parameters: Iterable[Value],
+        learning_rate: float | Schedule,
+        *,
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+    ) -> None:
+        self.parameters = list(dict.fromkeys(parameters))
+        for parameter in self.parameters:
+            if not isinstance(parameter, Value):
+                raise TypeError(f"parameters are Values, got {type(parameter).__name__}")
+        if not callable(learning_rate):
+            _check("learning_rate", learning_rate, above=0)
+        _check("weight_decay", weight_decay, at_least=0)
+        if clip_norm is not None:
+            _check("clip_norm", clip_norm, above=0)
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.clip_norm = clip_norm
+        self.steps = 0
+        self.state = {name: np.zeros(len(self.parameters)) for name in self.remembers}
+
+    def update(self, numbers: Vector, gradients: Vector, rate: float, state: list[Vector]) -> None:
+        """The rule of one optimizer: change the numbers, and what is remembered, in place."""
+        raise NotImplementedError(f"{type(self).__name__} must define update()")
+
+    def step(self) -> None:
+        """Move every parameter against its gradient."""
+        numbers = np.array([parameter.data for parameter in self.parameters])
+        self.move(numbers, np.array([parameter.grad for parameter in self.parameters]))
+        for parameter, number in zip(self.parameters, numbers.tolist(), strict=True):
+            parameter.data = number
+
+    def move(self, numbers: Vector, gradients: Vector) -> None:
+        """The same step on a vector: the first parameters' numbers, which are changed in place."""
+        self.steps += 1
+        if numbers.dtype != object:  # exact numbers stay exact where the rule allows it
+            gradients = gradients.astype(float, copy=False)
+        if self.clip_norm is not None:
+            gradients = clipped(gradients, self.clip_norm)
+        if self.weight_decay:
+            gradients = self.decay(numbers, gradients, self.rate)
+        state = [vector[: len(numbers)] for vector in self.state.values()]
+        self.update(numbers, gradients, self.rate, state)
+
+    def decay(self, numbers: Vector, gradients: Vector, rate: float) -> Vector:  # noqa: ARG002
+        """The gradients with that of the penalty on large weights."""
+        return gradients + self.weight_decay * numbers
+
+    @property
+    def rate(self) -> float:
+        """The learning rate of the present step."""
+        rate = self.learning_rate
+        return rate(max(self.steps, 1)) if callable(rate) else rate
+
+    def arrange(self, first: Sequence[Value]) -> None:
+        """Put some of the parameters first, in this order, so that a vector holds their numbers."""
+        position = {parameter: i for i, parameter in enumerate(self.parameters)}
+        order = [position.pop(parameter) for parameter in first] + list(position.values())
+        self.parameters = [self.parameters[i] for i in order]
+        self.state = {name: vector[order] for name, vector in self.state.items()}
+
+    def zero_grad(self) -> None:
+        """Set every gradient back to zero, since gradients add up over backward()."""
+        for parameter in self.parameters:
+            parameter.zero_grad()
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent with momentum.
+
+    v ← momentum · v + grad, then parameter ← parameter - rate · v. Sutskever et al., On the
+    importance of initialization and momentum in deep learning (2013), in PyTorch's form; with
+    ``nesterov``, parameter ← parameter - rate · (grad + momentum · v).
+
+    Args:
+        parameters, learning_rate, weight_decay, clip_norm: see :class:`Optimizer`.
         momentum: at least 0 and below 1; 0 is plain gradient descent.
+        nesterov: whether to look ahead along the momentum, which must then be positive.
 
     >>> x = Value(3.0)
     >>> optimizer = SGD([x], learning_rate=0.1)
@@ -31,44 +133,210 @@ class SGD:
     2.4
     """
 
+    remembers = ("velocity",)
+
     def __init__(
-        self, parameters: Iterable[Value], learning_rate: float = 0.1, momentum: float = 0.0
+        self,
+        parameters: Iterable[Value],
+        learning_rate: float | Schedule = 0.1,
+        momentum: float = 0.0,
+        *,
+        nesterov: bool = False,
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
     ) -> None:
-        if isinstance(learning_rate, Value) or isinstance(momentum, Value):
-            raise TypeError("learning_rate and momentum are numbers, got a Value; pass its .data")
-        if not 0 < learning_rate < math.inf:
-            raise ValueError(f"learning_rate must be positive and finite, got {learning_rate}")
-        if not 0 <= momentum < 1:
-            raise ValueError(f"momentum must be at least 0 and below 1, got {momentum}")
-        self.parameters = list(dict.fromkeys(parameters))
-        self.learning_rate = learning_rate
+        super().__init__(parameters, learning_rate, weight_decay=weight_decay, clip_norm=clip_norm)
+        _check("momentum", momentum, at_least=0, below=1)
+        if nesterov and not momentum:
+            raise ValueError("nesterov looks ahead along the momentum, which must be positive")
         self.momentum = momentum
-        self._velocities = np.zeros(len(self.parameters))
+        self.nesterov = nesterov
 
-    def step(self) -> None:
-        """Move every parameter against its gradient."""
-        numbers = np.array([parameter.data for parameter in self.parameters])
-        self.move(numbers, np.array([parameter.grad for parameter in self.parameters]))
-        for parameter, number in zip(self.parameters, numbers.tolist(), strict=True):
-            parameter.data = number
-
-    def move(self, numbers: NDArray[Any], gradients: NDArray[Any]) -> None:
-        """The same step on a vector: the first parameters' numbers, which are changed in place."""
+    def update(self, numbers: Vector, gradients: Vector, rate: float, state: list[Vector]) -> None:
+        """See the class."""
         if self.momentum:
-            velocities = self._velocities[: len(numbers)]
-            velocities *= self.momentum
-            velocities += gradients.astype(float, copy=False)
-            gradients = velocities
-        numbers -= self.learning_rate * gradients
+            (velocity,) = state
+            velocity *= self.momentum
+            velocity += gradients
+            gradients = gradients + self.momentum * velocity if self.nesterov else velocity
+        numbers -= rate * gradients
 
-    def arrange(self, first: Sequence[Value]) -> None:
-        """Put some of the parameters first, in this order, so that a vector holds their numbers."""
-        position = {parameter: i for i, parameter in enumerate(self.parameters)}
-        order = [position.pop(parameter) for parameter in first] + list(position.values())
-        self.parameters = [self.parameters[i] for i in order]
-        self._velocities = self._velocities[order]
 
-    def zero_grad(self) -> None:
-        """Set every gradient back to zero, since gradients add up over backward()."""
-        for parameter in self.parameters:
-            parameter.zero_grad()
+class RMSProp(Optimizer):
+    """Steps divided by the recent size of each gradient.
+
+    s ← decay · s + (1 - decay) · grad², then parameter ← parameter - rate · grad / (√s + epsilon).
+    Tieleman and Hinton, Neural networks for machine learning, lecture 6.5 (2012).
+
+    Args:
+        parameters, learning_rate, weight_decay, clip_norm: see :class:`Optimizer`.
+        smoothing: how much of the mean square is kept at each step, at least 0 and below 1.
+        epsilon: added to the root, positive.
+
+    >>> x = Value(3.0)
+    >>> optimizer = RMSProp([x], learning_rate=0.1)
+    >>> (x * x).backward()
+    >>> optimizer.step()
+    >>> round(x.data, 6)
+    2.0
+    """
+
+    remembers = ("mean_square",)
+
+    def __init__(
+        self,
+        parameters: Iterable[Value],
+        learning_rate: float | Schedule = 0.01,
+        smoothing: float = 0.99,
+        *,
+        epsilon: float = 1e-8,
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+    ) -> None:
+        super().__init__(parameters, learning_rate, weight_decay=weight_decay, clip_norm=clip_norm)
+        _check("smoothing", smoothing, at_least=0, below=1)
+        _check("epsilon", epsilon, above=0)
+        self.smoothing = smoothing
+        self.epsilon = epsilon
+
+    def update(self, numbers: Vector, gradients: Vector, rate: float, state: list[Vector]) -> None:
+        """See the class."""
+        (mean_square,) = state
+        _blend(mean_square, gradients * gradients, self.smoothing)
+        numbers -= rate * gradients / (np.sqrt(mean_square) + self.epsilon)
+
+
+class Adam(Optimizer):
+    """Steps by the recent mean of each gradient, divided by its recent size.
+
+    m ← β₁ m + (1 - β₁) grad and s ← β₂ s + (1 - β₂) grad²; with both freed of their start at 0,
+    m̂ = m / (1 - β₁ᵗ) and ŝ = s / (1 - β₂ᵗ), parameter ← parameter - rate · m̂ / (√ŝ + epsilon).
+    Kingma and Ba, Adam: a method for stochastic optimization (2015), algorithm 1.
+
+    Args:
+        parameters, learning_rate, weight_decay, clip_norm: see :class:`Optimizer`.
+        betas: β₁ and β₂, at least 0 and below 1.
+        epsilon: added to the root, positive.
+
+    >>> x = Value(3.0)
+    >>> optimizer = Adam([x], learning_rate=0.1)
+    >>> (x * x).backward()
+    >>> optimizer.step()
+    >>> round(x.data, 6)
+    2.9
+    """
+
+    remembers = ("mean", "mean_square")
+
+    def __init__(
+        self,
+        parameters: Iterable[Value],
+        learning_rate: float | Schedule = 0.001,
+        betas: tuple[float, float] = (0.9, 0.999),
+        *,
+        epsilon: float = 1e-8,
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+    ) -> None:
+        super().__init__(parameters, learning_rate, weight_decay=weight_decay, clip_norm=clip_norm)
+        for beta in betas:
+            _check("betas", beta, at_least=0, below=1)
+        _check("epsilon", epsilon, above=0)
+        self.betas = betas
+        self.epsilon = epsilon
+
+    def update(self, numbers: Vector, gradients: Vector, rate: float, state: list[Vector]) -> None:
+        """See the class."""
+        mean, mean_square = state
+        first, second = self.betas
+        _blend(mean, gradients, first)
+        _blend(mean_square, gradients * gradients, second)
+        size = np.sqrt(mean_square / (1 - second**self.steps)) + self.epsilon
+        numbers -= rate / (1 - first**self.steps) * mean / size
+
+
+class AdamW(Adam):
+    """Adam whose weight decay acts on the parameters themselves: parameter ← (1 - rate · decay) ·
+    parameter, whatever the gradients are.
+
+    Loshchilov and Hutter, Decoupled weight decay regularization (2019), algorithm 2. Arguments are
+    those of :class:`Adam`; weight decay is 0.01 unless given.
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[Value],
+        learning_rate: float | Schedule = 0.001,
+        betas: tuple[float, float] = (0.9, 0.999),
+        *,
+        epsilon: float = 1e-8,
+        weight_decay: float = 0.01,
+        clip_norm: float | None = None,
+    ) -> None:
+        super().__init__(
+            parameters,
+            learning_rate,
+            betas,
+            epsilon=epsilon,
+            weight_decay=weight_decay,
+            clip_norm=clip_norm,
+        )
+
+    def decay(self, numbers: Vector, gradients: Vector, rate: float) -> Vector:
+        """Shrink the parameters; the gradients are left as they are."""
+        numbers *= 1 - rate * self.weight_decay
+        return gradients
+
+
+def clipped(gradients: Vector, limit: float) -> Vector:
+    """The gradients, scaled down so that their norm is at most the limit.
+
+    >>> clipped(np.array([3.0, 4.0]), 2.5).tolist()
+    [1.5, 2.0]
+    """
+    norm = float(np.linalg.norm(gradients))
+    return gradients * (limit / norm) if norm > limit else gradients
+
+
+def clip_gradients(parameters: Iterable[Value], limit: float) -> float:
+    """Scale the ``grad`` of all parameters down so that their norm is at most the limit.
+
+    Returns:
+        The norm before.
+
+    >>> x, y = Value(3.0), Value(4.0)
+    >>> (x * x / 2 + y * y / 2).backward()
+    >>> clip_gradients([x, y], 2.5), x.grad, y.grad
+    (5.0, 1.5, 2.0)
+    """
+    _check("limit", limit, above=0)
+    parameters = list(parameters)
+    gradients = np.array([parameter.grad for parameter in parameters], float)
+    scaled = clipped(gradients, limit)
+    if scaled is not gradients:
+        for parameter, gradient in zip(parameters, scaled.tolist(), strict=True):
+            parameter.grad = gradient
+    return float(np.linalg.norm(gradients))
+
+
+def _blend(mean: Vector, new: Vector, kept: float) -> None:
+    """A running mean that keeps this share of what it was, in place."""
+    mean *= kept
+    mean += (1 - kept) * new
+
+
+def _check(
+    name: str,
+    number: Any,
+    *,
+    above: float = -math.inf,
+    at_least: float = -math.inf,
+    below: float = math.inf,
+) -> None:
+    if isinstance(number, Value):
+        raise TypeError(f"{name} is a number, got a Value; pass its .data")
+    if not (above < number < math.inf and at_least <= number < below):
+        low = f"above {above:g}" if at_least == -math.inf else f"at least {at_least:g}"
+        low = "positive" if above == 0 else low
+        high = f"below {below:g}" if below < math.inf else "finite"
+        raise ValueError(f"{name} must be {low} and {high}, got {number}")

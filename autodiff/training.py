@@ -15,7 +15,7 @@ from autodiff.compiler import compile
 from autodiff.data import Dataset
 from autodiff.engines import ENGINES, Engine, Loss, largest
 from autodiff.nn import Module, cross_entropy
-from autodiff.optim import SGD
+from autodiff.optim import SGD, Optimizer
 from autodiff.recording import no_grad
 from autodiff.transforms import is_index
 from autodiff.value import as_values
@@ -74,7 +74,7 @@ def fit(
     *,
     epochs: int = 3,
     batch_size: int = 16,
-    optimizer: SGD | None = None,
+    optimizer: Optimizer | None = None,
     loss: Loss = cross_entropy,
     seed: int = 0,
     engine: str = "compiled",
