@@ -8,6 +8,7 @@
 True
 """
 
+from viz.animation import Animation, animate
 from viz.draw import draw
 from viz.explorer import Explorer, explore
 from viz.picture import Picture
@@ -15,6 +16,6 @@ from viz.render import RendererNotFoundError
 from viz.theme import DARK, LIGHT, PRINT, Theme
 
 __all__ = [
-    "DARK", "LIGHT", "PRINT", "Explorer", "Picture", "RendererNotFoundError", "Theme", "draw",
-    "explore",
+    "DARK", "LIGHT", "PRINT", "Animation", "Explorer", "Picture", "RendererNotFoundError", "Theme",
+    "animate", "draw", "explore",
 ]  # fmt: skip

@@ -16,6 +16,7 @@ from viz.theme import Theme
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.figure import Figure
+    from PIL.Image import Image
 
 _POINTS_PER_INCH = 72
 _FADED = 0.3
@@ -32,6 +33,13 @@ def to_png(scene: Scene, theme: Theme, dots_per_inch: int = 192) -> bytes:
 def to_pdf(scene: Scene, theme: Theme) -> bytes:
     """A page of the size of the picture."""
     return _save(scene, theme, "pdf", metadata={"CreationDate": None, "Producer": None})
+
+
+def to_image(scene: Scene, theme: Theme, dots_per_inch: int = 144) -> Image:
+    """A picture of dots to work with: an RGB image of Pillow, which comes with matplotlib."""
+    from PIL import Image
+
+    return Image.open(io.BytesIO(to_png(scene, theme, dots_per_inch))).convert("RGB")
 
 
 def _save(scene: Scene, theme: Theme, format: str, **options: Any) -> bytes:

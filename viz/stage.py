@@ -118,6 +118,13 @@ class Stage:
         return scene
 
     @cached_property
+    def step_count(self) -> int:
+        """How many steps there are, if the graph need not be folded further to lay it out."""
+        return (
+            2 * sum(any(node.parents for node in item.nodes) for item in self._first[0].items) + 2
+        )
+
+    @cached_property
     def steps(self) -> list[Step]:
         """What happens, one gate at a time."""
         return steps(self.graph, self.folding, self.diagram, self.number)
