@@ -12,7 +12,7 @@ import pytest
 from autodiff import Value, fsum, log, relu
 from autodiff.data import Dataset, load_mnist, load_subset, split
 from autodiff.engines import ENGINES
-from autodiff.nn import MLP, Layer, Module, Neuron, cross_entropy
+from autodiff.nn import MLP, Linear, Module, Neuron, cross_entropy
 from autodiff.nn.layers import initial_deviation
 from autodiff.optim import SGD
 from autodiff.training import evaluate, fit, predict
@@ -73,7 +73,7 @@ def test_parameters_have_names_and_scopes() -> None:
 def test_initial_weights_have_the_published_deviation() -> None:
     generator = np.random.default_rng(0)
     for activation, deviation in (("relu", math.sqrt(2 / 400)), ("tanh", math.sqrt(2 / 500))):
-        layer = Layer(400, 100, activation, generator)
+        layer = Linear(400, 100, activation, generator)
         weights = [w.data for neuron in layer.neurons for w in neuron.weights]
         # 40,000 draws: the deviation is known to 1 part in 280; five times that is allowed.
         assert np.std(weights) == pytest.approx(deviation, rel=5 / math.sqrt(2 * 40_000))

@@ -1,7 +1,24 @@
 """Layers and losses: networks as ordinary functions of Values."""
 
-from autodiff.nn.layers import MLP, Layer, Neuron
-from autodiff.nn.losses import cross_entropy
+from autodiff.nn.activations import GELU, LeakyReLU, LogSoftmax, ReLU, Sigmoid, Softmax, Tanh
+from autodiff.nn.convolution import Conv2d, ConvTranspose2d, Flatten, MaxPool2d, Reshape
+from autodiff.nn.dropout import Dropout
+from autodiff.nn.layers import MLP, Dense, Linear, Neuron, Sequential
+from autodiff.nn.losses import (
+    binary_cross_entropy,
+    cross_entropy,
+    hinge,
+    l1_penalty,
+    l2_penalty,
+    mean_absolute_error,
+    mean_squared_error,
+    negative_log_likelihood,
+)
 from autodiff.nn.module import Module
 
-__all__ = ["MLP", "Layer", "Module", "Neuron", "cross_entropy"]
+__all__ = [
+    "GELU", "MLP", "Conv2d", "ConvTranspose2d", "Dense", "Dropout", "Flatten", "LeakyReLU",
+    "Linear", "LogSoftmax", "MaxPool2d", "Module", "Neuron", "ReLU", "Reshape", "Sequential",
+    "Sigmoid", "Softmax", "Tanh", "binary_cross_entropy", "cross_entropy", "hinge", "l1_penalty",
+    "l2_penalty", "mean_absolute_error", "mean_squared_error", "negative_log_likelihood",
+]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Neurons, layers, and the multilayer perceptron, one Value for each weight."""
+"""Neurons and layers, one Value for each weight, and layers one after another."""
 
 from __future__ import annotations
 
@@ -9,18 +9,28 @@ from typing import Any
 import numpy as np
 
 from autodiff.functions import dot, relu, sigmoid, tanh
-from autodiff.nn.module import Module
+from autodiff.nn.module import Module, Specification
+from autodiff.nn.signals import Signal, flat
 from autodiff.recording import scope
 from autodiff.value import Value, as_values
 
 Activation = Callable[[Any], Any]
+Seed = int | np.random.Generator | None
+"""Where random numbers come from. Without one, they go on from where the last layer stopped."""
 
-_ACTIVATIONS: dict[str, Activation] = {
+ACTIVATIONS: dict[str, Activation] = {
     "relu": relu,
     "tanh": tanh,
     "sigmoid": sigmoid,
     "linear": lambda s: s,
 }
+
+_unseeded = np.random.default_rng(0)
+
+
+def generator_of(seed: Seed) -> np.random.Generator:
+    """The random numbers that a layer starts from; see ``Seed``."""
+    return _unseeded if seed is None else np.random.default_rng(seed)
 
 
 def initial_deviation(activation: str, inputs: int, outputs: int) -> float:
@@ -36,9 +46,10 @@ def initial_deviation(activation: str, inputs: int, outputs: int) -> float:
     return math.sqrt(2 / inputs) if activation == "relu" else math.sqrt(2 / (inputs + outputs))
 
 
-def _check_activation(name: str) -> None:
-    if name not in _ACTIVATIONS:
-        raise ValueError(f"unknown activation {name!r}; choose one of {', '.join(_ACTIVATIONS)}")
+def check_activation(name: str) -> None:
+    """Raise ValueError unless it is one of ``ACTIVATIONS``."""
+    if name not in ACTIVATIONS:
+        raise ValueError(f"unknown activation {name!r}; choose one of {', '.join(ACTIVATIONS)}")
 
 
 class Neuron(Module):
@@ -57,7 +68,7 @@ class Neuron(Module):
     def __init__(
         self, weights: Sequence[float], activation: str = "relu", bias: float = 0.0
     ) -> None:
-        _check_activation(activation)
+        check_activation(activation)
         self.weights = [Value(weight, f"w{i}") for i, weight in enumerate(weights)]
         self.bias = Value(bias, "b")
         self.activation = activation
@@ -69,47 +80,134 @@ class Neuron(Module):
                 f"this neuron has {len(self.weights)} weights, and got {len(inputs)} inputs"
             )
         s: Value = dot(self.weights, inputs, self.bias)
-        return _ACTIVATIONS[self.activation](s)  # type: ignore[no-any-return]
+        return ACTIVATIONS[self.activation](s)  # type: ignore[no-any-return]
 
     def __repr__(self) -> str:
         return f"Neuron({len(self.weights)} inputs, {self.activation})"
 
 
-class Layer(Module):
-    """Neurons side by side, each connected to every input.
+class Linear(Module):
+    """Neurons side by side, each connected to every input: ``activation(W x + b)``.
+
+    Keras calls it Dense. Weights start at random, so that signals keep their size (see
+    :func:`initial_deviation`), and biases at zero.
 
     Args:
         inputs, outputs: how many numbers go in, and how many neurons there are.
-        activation: as for a Neuron.
-        generator: where the random weights come from; biases start at zero.
+        activation: ``"relu"``, ``"tanh"``, ``"sigmoid"`` or ``"linear"``, for none.
+        seed: where the random weights come from, an int or a NumPy generator.
+
+    >>> layer = Linear(3, 2, seed=0)
+    >>> len(layer([1.0, 2.0, 3.0])), len(layer.parameters())
+    (2, 8)
     """
 
     def __init__(
-        self, inputs: int, outputs: int, activation: str, generator: np.random.Generator
+        self, inputs: int, outputs: int, activation: str = "linear", seed: Seed = None
     ) -> None:
-        if inputs < 1 or outputs < 1:
-            raise ValueError(f"a Layer needs inputs and outputs, got {inputs} and {outputs}")
+        check_activation(activation)
+        if not all(isinstance(n, int | np.integer) and n > 0 for n in (inputs, outputs)):
+            raise ValueError(
+                f"Linear(inputs, outputs) needs positive whole numbers, got {inputs!r} and "
+                f"{outputs!r}"
+            )
         deviation = initial_deviation(activation, inputs, outputs)
+        generator = generator_of(seed)
         self.neurons = []
         for i in range(outputs):
             with scope(f"neuron{i}"):
                 weights = generator.normal(0.0, deviation, inputs)
                 self.neurons.append(Neuron(weights.tolist(), activation))
 
-    def __call__(self, inputs: Sequence[Any]) -> list[Value]:
+    @property
+    def inputs(self) -> int:
+        """How many numbers go in."""
+        return len(self.neurons[0].weights)
+
+    @property
+    def activation(self) -> str:
+        """The name of the activation."""
+        return self.neurons[0].activation
+
+    def __call__(self, inputs: Signal) -> list[Value]:
         """One activation for each neuron."""
-        inputs = as_values(inputs)
+        signal = as_values(flat(inputs, "Linear"))
         outputs = []
         for i, neuron in enumerate(self.neurons):
             with scope(f"neuron{i}"):
-                outputs.append(neuron(inputs))
+                outputs.append(neuron(signal))
         return outputs
 
+    def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """One number for each neuron."""
+        if shape != (self.inputs,):
+            raise ValueError(f"{self!r} expects shape ({self.inputs},), got {shape}")
+        return (len(self.neurons),)
+
+    def specification(self) -> Specification:
+        """The arguments that make a layer of this shape."""
+        return {
+            "kind": "Linear",
+            "inputs": self.inputs,
+            "outputs": len(self.neurons),
+            "activation": self.activation,
+        }
+
     def __repr__(self) -> str:
-        return f"Layer of {len(self.neurons)} × {self.neurons[0]!r}"
+        activation = "" if self.activation == "linear" else f", {self.activation}"
+        return f"Linear({self.inputs}, {len(self.neurons)}{activation})"
 
 
-class MLP(Module):
+Dense = Linear
+
+
+class Sequential(Module):
+    """Layers one after another, each in a scope of its own.
+
+    >>> from autodiff.nn import ReLU
+    >>> model = Sequential(Linear(4, 3, seed=0), ReLU(), Linear(3, 2, seed=1))
+    >>> model.output_shape((4,)), len(model.parameters())
+    ((2,), 23)
+    """
+
+    def __init__(self, *layers: Module) -> None:
+        for layer in layers:
+            if not isinstance(layer, Module):
+                raise TypeError(
+                    f"Sequential() expected modules, got {type(layer).__name__} {layer!r:.40}"
+                )
+        self.layers = list(layers)
+        for i, layer in enumerate(dict.fromkeys(layers), start=1):
+            for parameter in layer.parameters():
+                inside = f"/{parameter.scope}" if parameter.scope else ""
+                parameter.scope = f"layer{i}{inside}"
+
+    def __call__(self, inputs: Any) -> Any:
+        """What the last layer makes of it."""
+        signal = inputs
+        for i, layer in enumerate(self.layers, start=1):
+            with scope(f"layer{i}"):
+                signal = layer(signal)
+        return signal
+
+    def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape after the last layer; the error names the layer that does not fit."""
+        for i, layer in enumerate(self.layers, start=1):
+            try:
+                shape = layer.output_shape(shape)
+            except ValueError as error:
+                raise ValueError(f"layer {i}: {error}") from None
+        return shape
+
+    def specification(self) -> Specification:
+        """Those of the layers, in order."""
+        return {"kind": "Sequential", "layers": [layer.specification() for layer in self.layers]}
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(map(repr, self.layers))})"
+
+
+class MLP(Sequential):
     """A multilayer perceptron: hidden layers with an activation, then a linear layer of logits.
 
     Args:
@@ -123,36 +221,36 @@ class MLP(Module):
     33450
     """
 
+    layers: list[Linear]  # type: ignore[assignment]
+
     def __init__(
-        self,
-        inputs: int,
-        widths: Sequence[int],
-        activation: str = "relu",
-        seed: int | np.random.Generator = 0,
+        self, inputs: int, widths: Sequence[int], activation: str = "relu", seed: Seed = 0
     ) -> None:
-        _check_activation(activation)
+        check_activation(activation)
         sizes = [inputs, *widths]
         if len(sizes) < 2 or any(not isinstance(n, int | np.integer) or n < 1 for n in sizes):
             raise ValueError(
                 "MLP(inputs, widths) needs positive whole numbers and at least one layer, "
                 f"got inputs={inputs!r}, widths={list(widths)!r}"
             )
-        generator = np.random.default_rng(seed)
-        self.layers = []
-        for i in range(1, len(sizes)):
-            with scope(f"layer{i}"):
-                kind = activation if i < len(sizes) - 1 else "linear"
-                self.layers.append(Layer(sizes[i - 1], sizes[i], kind, generator))
+        generator = generator_of(seed)
+        kinds = [activation] * (len(widths) - 1) + ["linear"]
+        super().__init__(
+            *[
+                Linear(before, after, kind, generator)
+                for before, after, kind in zip(sizes, widths, kinds, strict=False)
+            ]
+        )
 
-    def __call__(self, inputs: Sequence[Any]) -> list[Value]:
-        """The logits for one list of inputs."""
-        signal = inputs
-        for i, layer in enumerate(self.layers, start=1):
-            with scope(f"layer{i}"):
-                signal = layer(signal)
-        return list(signal)
+    def specification(self) -> Specification:
+        """The arguments that make a network of this shape."""
+        return {
+            "kind": "MLP",
+            "inputs": int(self.layers[0].inputs),
+            "widths": [len(layer.neurons) for layer in self.layers],
+            "activation": self.layers[0].activation if len(self.layers) > 1 else "relu",
+        }
 
     def __repr__(self) -> str:
-        sizes = [len(self.layers[0].neurons[0].weights)]
-        sizes += [len(layer.neurons) for layer in self.layers]
+        sizes = [self.layers[0].inputs, *[len(layer.neurons) for layer in self.layers]]
         return f"MLP({'-'.join(map(str, sizes))}, {len(self.parameters()):,} parameters)"

@@ -1,16 +1,23 @@
-"""Losses: one number that says how wrong an answer is."""
+"""Losses: one number that says how wrong an answer is.
+
+Each takes what a network gives for one example, and the target: the number of the right class, or
+a number for each output, 1 for the right class where the target itself is an input.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from autodiff.functions import dot, logsumexp
+from autodiff.functions import abs as absolute
+from autodiff.functions import dot, fsum, logsumexp, maximum, softplus
+
+Target = int | Sequence[Any]
 
 
-def cross_entropy(logits: Sequence[Any], label: int | Sequence[Any]) -> Any:
+def cross_entropy(logits: Sequence[Any], label: Target) -> Any:
     """-log softmax(logits)[label] = logsumexp(logits - logits[label]), which never overflows.
 
     Only differences of logits count, so that no digit is lost when all of them are large. Its
@@ -30,13 +37,126 @@ def cross_entropy(logits: Sequence[Any], label: int | Sequence[Any]) -> Any:
     >>> round(cross_entropy([0.0, 0.0], [0.0, 1.0]), 6)
     0.693147
     """
-    if not isinstance(label, int | np.integer):
-        if len(label) != len(logits):
-            raise ValueError(
-                f"expected one probability for each of {len(logits)} classes, got {len(label)}"
-            )
-        expected = dot(label, logits)
-        return logsumexp([logit - expected for logit in logits])
-    if not 0 <= label < len(logits):
-        raise ValueError(f"label must be one of 0 ... {len(logits) - 1}, got {label}")
-    return logsumexp([logit - logits[label] for logit in logits])
+    expected = _of_class(logits, label)
+    return logsumexp([logit - expected for logit in logits])
+
+
+def negative_log_likelihood(log_probabilities: Sequence[Any], label: Target) -> Any:
+    """-log p[label], for a network that ends in LogSoftmax. Bishop (2006), equation 4.108.
+
+    >>> negative_log_likelihood([-0.5, -2.0], 1)
+    2.0
+    """
+    return -_of_class(log_probabilities, label)
+
+
+def hinge(scores: Sequence[Any], label: Target) -> Any:
+    """Σ over wrong classes of max(0, score - score[label] + 1): the multi-class SVM.
+
+    Weston and Watkins, Support vector machines for multi-class pattern recognition (1999).
+
+    >>> hinge([3.0, 5.0, -2.0], 0)
+    3.0
+    """
+    right = _of_class(scores, label)
+    margins = [maximum(score - right + 1, 0.0) for score in scores]
+    return fsum(margins) - 1  # that of the right class itself is 1
+
+
+def mean_squared_error(outputs: Sequence[Any], target: Target) -> Any:
+    """Σ (output - target)² / n. Bishop (2006), section 1.1, up to the factor.
+
+    >>> mean_squared_error([1.0, 3.0], [0.0, 1.0])
+    2.5
+    """
+    differences = _differences(outputs, target)
+    return dot(differences, differences) / len(differences)
+
+
+def mean_absolute_error(outputs: Sequence[Any], target: Target) -> Any:
+    """Σ |output - target| / n.
+
+    >>> mean_absolute_error([1.0, 3.0], [0.0, 1.0])
+    1.5
+    """
+    differences = _differences(outputs, target)
+    return fsum([absolute(difference) for difference in differences]) / len(differences)
+
+
+def binary_cross_entropy(logits: Sequence[Any], target: Target) -> Any:
+    """-Σ t log σ(z) + (1 - t) log(1 - σ(z)), over n outputs, divided by n; it never overflows.
+
+    Written as softplus(z) - t · z. Bishop (2006), equation 4.90. A network with one output may have
+    the label 0 or 1 as its target.
+
+    >>> round(binary_cross_entropy([0.0], 1), 6)
+    0.693147
+    """
+    if len(logits) == 1 and isinstance(target, int | np.integer):
+        if target not in (0, 1):
+            raise ValueError(f"with one output, the label must be 0 or 1, got {target}")
+        target = [float(target)]
+    targets = _targets(logits, target)
+    terms = [softplus(z) - t * z for z, t in zip(logits, targets, strict=True)]
+    return fsum(terms) / len(terms)
+
+
+def l2_penalty(parameters: Iterable[Any], strength: float) -> Any:
+    """strength · Σ w², which keeps weights small. Bishop (2006), equation 3.27, up to the factor.
+
+    >>> l2_penalty([1.0, -2.0], 0.1)
+    0.5
+    """
+    parameters = list(parameters)
+    return strength * dot(parameters, parameters)
+
+
+def l1_penalty(parameters: Iterable[Any], strength: float) -> Any:
+    """strength · Σ |w|, which makes weights vanish. Tibshirani, The lasso (1996).
+
+    >>> l1_penalty([1.0, -2.0], 0.5)
+    1.5
+    """
+    return strength * fsum([absolute(parameter) for parameter in parameters])
+
+
+LOSSES: dict[str, Callable[[Sequence[Any], Target], Any]] = {
+    "cross_entropy": cross_entropy,
+    "nll": negative_log_likelihood,
+    "hinge": hinge,
+    "mse": mean_squared_error,
+    "mae": mean_absolute_error,
+    "binary_cross_entropy": binary_cross_entropy,
+}
+"""Losses by name; all of them also take a vector as the target."""
+
+
+def _of_class(scores: Sequence[Any], label: Target) -> Any:
+    """The score of the right class."""
+    if isinstance(label, int | np.integer):
+        if not 0 <= label < len(scores):
+            raise ValueError(f"label must be one of 0 ... {len(scores) - 1}, got {label}")
+        return scores[label]
+    if len(label) != len(scores):
+        raise ValueError(
+            f"expected one probability for each of {len(scores)} classes, got {len(label)}"
+        )
+    return dot(label, scores)
+
+
+def _differences(outputs: Sequence[Any], target: Target) -> list[Any]:
+    targets = _targets(outputs, target)
+    return [output - t for output, t in zip(outputs, targets, strict=True)]
+
+
+def _targets(outputs: Sequence[Any], target: Target) -> Sequence[Any]:
+    """One target for each output; a label is 1 for its class and 0 for the others."""
+    if isinstance(target, int | np.integer):
+        if not 0 <= target < len(outputs):
+            raise ValueError(f"label must be one of 0 ... {len(outputs) - 1}, got {target}")
+        return [float(i == target) for i in range(len(outputs))]
+    if len(target) != len(outputs):
+        raise ValueError(
+            f"expected one target for each of {len(outputs)} outputs, got {len(target)}"
+        )
+    return target

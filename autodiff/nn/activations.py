@@ -1,0 +1,132 @@
+"""Activations as layers: functions of each scalar, and the two of all of them together."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from autodiff.functions import erf, exp, logsumexp, relu, sigmoid, tanh, where
+from autodiff.nn.module import Module, Specification
+from autodiff.nn.signals import Signal, flat, mapped
+
+
+class Elementwise(Module):
+    """Base of layers that apply a function to each scalar and keep the shape."""
+
+    def function(self, a: Any) -> Any:
+        """What is applied."""
+        raise NotImplementedError(f"{type(self).__name__} must define function(a)")
+
+    def __call__(self, inputs: Signal) -> Any:
+        """The function of each scalar."""
+        return mapped(self.function, inputs)
+
+    def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """As it was."""
+        return shape
+
+    def specification(self) -> Specification:
+        """The kind alone."""
+        return {"kind": type(self).__name__}
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+
+class ReLU(Elementwise):
+    """max(a, 0).
+
+    >>> ReLU()([-2.0, 3.0])
+    [0.0, 3.0]
+    """
+
+    def function(self, a: Any) -> Any:
+        """See the class."""
+        return relu(a)
+
+
+class LeakyReLU(Elementwise):
+    """a where it is positive, else ``slope · a``. Maas, Hannun and Ng, Rectifier nonlinearities
+    improve neural network acoustic models (2013).
+
+    >>> LeakyReLU(0.1)([-2.0, 3.0])
+    [-0.2, 3.0]
+    """
+
+    def __init__(self, slope: float = 0.01) -> None:
+        self.slope = slope
+
+    def function(self, a: Any) -> Any:
+        """See the class."""
+        return where(a > 0, a, self.slope * a)
+
+    def specification(self) -> Specification:
+        """The kind and the slope."""
+        return {"kind": "LeakyReLU", "slope": self.slope}
+
+    def __repr__(self) -> str:
+        return f"LeakyReLU({self.slope:g})"
+
+
+class Sigmoid(Elementwise):
+    """1 / (1 + exp(-a)), from 0 to 1.
+
+    >>> Sigmoid()([0.0])
+    [0.5]
+    """
+
+    def function(self, a: Any) -> Any:
+        """See the class."""
+        return sigmoid(a)
+
+
+class Tanh(Elementwise):
+    """The hyperbolic tangent, from -1 to 1.
+
+    >>> Tanh()([0.0])
+    [0.0]
+    """
+
+    def function(self, a: Any) -> Any:
+        """See the class."""
+        return tanh(a)
+
+
+class GELU(Elementwise):
+    """a · Φ(a), with the distribution function of the normal distribution: a (1 + erf(a/√2)) / 2.
+
+    Hendrycks and Gimpel, Gaussian error linear units (2016), section 2.
+
+    >>> round(GELU()([1.0])[0], 6)
+    0.841345
+    """
+
+    def function(self, a: Any) -> Any:
+        """See the class."""
+        return a * (1 + erf(a / math.sqrt(2))) / 2
+
+
+class LogSoftmax(Elementwise):
+    """a - log Σ exp(a): the logarithms of probabilities, which never overflow.
+
+    >>> [round(log_p, 4) for log_p in LogSoftmax()([1000.0, 1000.0])]
+    [-0.6931, -0.6931]
+    """
+
+    def __call__(self, inputs: Signal) -> list[Any]:
+        """One logarithm for each logit."""
+        logits = flat(inputs, type(self).__name__)
+        # Differences, so that no digit is lost when all of them are large.
+        return [-logsumexp([other - logit for other in logits]) for logit in logits]
+
+
+class Softmax(LogSoftmax):
+    """exp(a) / Σ exp(a): probabilities that add up to 1.
+
+    >>> Softmax()([0.0, 0.0])
+    [0.5, 0.5]
+    """
+
+    def __call__(self, inputs: Signal) -> list[Any]:
+        """One probability for each logit."""
+        return [exp(log_probability) for log_probability in super().__call__(inputs)]
