@@ -424,9 +424,9 @@ def test_search_finds_by_name(open_page: Open) -> None:
     assert page.locator("#found").inner_text() == "3 found"
     assert marked(page, "match") == {"n0", "n3", "n7"}
     page.keyboard.press("Enter")
-    assert page.locator("#node h3").inner_text() == "w0"
+    assert page.locator("#node").inner_text() == "w0"
     page.keyboard.press("Enter")
-    assert page.locator("#node h3").inner_text() == "w1"
+    assert page.locator("#node").inner_text() == "w1"
     page.locator("#search").fill("nothing")
     assert page.locator("#found").inner_text() == "none found"
     page.keyboard.press("Escape")
@@ -558,7 +558,7 @@ def test_names_with_markup_are_shown_as_they_are(open_page: Open) -> None:
     page.keyboard.press("End")
     assert set(gradients(page)) == {name, "</script>"}
     node(page, "n0").click()
-    assert page.locator("#node h3").inner_text() == name
+    assert page.locator("#node").inner_text() == name
     assert page.locator("img").count() == 0
 
 

@@ -136,5 +136,5 @@ def _write_inside(gate: Group, called: str) -> None:
     assert isinstance(outline, Circle | Rectangle)
     assert isinstance(symbol, Text)
     if width(called, _ID_SIZE) <= _ID_WIDTH:
-        below = Text(called, symbol.x, symbol.y + 6.6, "quiet", _ID_SIZE)
+        below = Text(called, symbol.x, symbol.y + 6.6, "ink", _ID_SIZE)
         gate.shapes = [outline, symbol._replace(y=round(symbol.y - 3, 2)), below]

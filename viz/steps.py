@@ -208,8 +208,11 @@ class _Narrator:
         rules, wires, seeds = [], [], Counter(self.graph.outputs)
         if self.of == "Σ":
             rules.append(Rule(f"Σ is the sum of all {len(self.graph.outputs):,} outputs"))
-        for node, count in seeds.items():
-            rules.append(Rule(self._slope(node), self._format(count)))
+            is_repeated = len(seeds) < len(self.graph.outputs)
+            rules.append(Rule("∂Σ/∂output", "1" + " each time it is listed" * is_repeated))
+        else:
+            rules += [Rule(self._slope(node), self._format(n)) for node, n in seeds.items()]
+        for node in seeds:
             wires += self.into[f"{self.graph.id(node)}_end"]
         changed: dict[str, Number] = {}
         for wire in wires:

@@ -25,6 +25,7 @@ from viz.theme import DARK, LIGHT, Theme
 
 _BARS = 120
 """Height of what is above and below the graph in a notebook, in pixels."""
+_SCRIPTS = ("numbers", "graph", "view", "page")
 _LOWEST, _HIGHEST = 520, 760
 
 
@@ -89,7 +90,7 @@ class Explorer:
             TimeoutError: if even the simplest picture takes too long to lay out.
         """
         style = f"{_colors()}\n{_packaged('page.css')}"
-        script = f"{_packaged('numbers.js')}\n{_packaged('page.js')}"
+        script = "\n".join(_packaged(f"{name}.js") for name in _SCRIPTS)
         policy = f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}"
         return Template(_packaged("page.html")).substitute(
             policy=html.escape(f"{policy}; base-uri 'none'; form-action 'none'"),

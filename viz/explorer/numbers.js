@@ -2,22 +2,21 @@
 
 // Numbers as Python writes them.
 
-/** A number in one of Python's formats e, f and g with a precision; ties go to the even digit. */
+/** A number in one of Python's formats e, f and g; in any other, as in ".4g". */
 function formatNumber(number, specification) {
   const [, precision = "6", type] = /^(?:\.(\d+))?([efg])$/.exec(specification) ?? [null, "4", "g"];
   if (!Number.isFinite(number)) return String(number).toLowerCase().replace("infinity", "inf");
-  const sign = number < 0 ? "-" : "";
-  const digits = { e: exponential, f: fixed, g: general }[type](Math.abs(number), Math.min(Number(precision), 100));
-  return sign + digits;
+  const write = { e: exponential, f: fixed, g: general }[type];
+  return (number < 0 ? "-" : "") + write(Math.abs(number), Math.min(Number(precision), 100));
 }
 
 function exponential(number, decimals) {
-  return rounded(number, decimals, (places) => number.toExponential(places))
-    .replace(/e([+-])(\d)$/, "e$10$2");
+  const text = rounded(decimals, (places) => number.toExponential(places));
+  return text.replace(/e([+-])(\d)$/, "e$10$2");
 }
 
 function fixed(number, decimals) {
-  if (number < 1e21) return rounded(number, decimals, (places) => number.toFixed(places));
+  if (number < 1e21) return rounded(decimals, (places) => number.toFixed(places));
   return BigInt(number) + (decimals ? `.${"0".repeat(decimals)}` : "");
 }
 
@@ -31,8 +30,8 @@ function general(number, precision) {
 }
 
 /** JavaScript rounds a tie up and Python to the even digit: all digits tell whether it is one. */
-function rounded(number, decimals, write) {
-  const [digits, exponent = ""] = write(100).split("e");
+function rounded(decimals, write) {
+  const [digits, exponent] = write(100).split("e");
   const dot = digits.indexOf(".");
   const kept = digits.slice(0, decimals ? dot + 1 + decimals : dot);
   const isTie = /^50*$/.test(digits.slice(dot + 1 + decimals));

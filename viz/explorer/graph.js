@@ -1,0 +1,95 @@
+// The graph by itself: what is known when, what leads where, and sums over paths.
+
+const graph = JSON.parse(document.getElementById("data").textContent);
+const lastStep = graph.steps.length - 1;
+const parts = new Map(graph.parts.map((part) => [part.id, part]));
+const clusters = new Map(graph.clusters.map((cluster) => [cluster.id, cluster]));
+const wiresInto = wiresBy("head");
+const wiresOutOf = wiresBy("tail");
+
+function wiresBy(end) {
+  const found = new Map(graph.parts.map((part) => [part.id, []]));
+  graph.wires.forEach((wire, i) => found.get(wire[end]).push(i));
+  return found;
+}
+
+// The step from which on something is known: the value of a part, its whole gradient, and the
+// gradient along a wire; and for each part all that its gradient came to, with the steps.
+const valueAt = new Map();
+const gradientAt = new Map();
+const completeAt = new Map();
+const totalsOf = new Map(graph.parts.map((part) => [part.id, []]));
+
+graph.steps.forEach((step, i) => {
+  for (const part of step.values) valueAt.set(part, i);
+  for (const part of step.complete) completeAt.set(part, i);
+  for (const [part, total] of step.totals) totalsOf.get(part).push([i, total]);
+  if (step.phase !== "forward") for (const wire of step.wires) gradientAt.set(wire, i);
+});
+for (const { id, shows } of graph.parts) if (shows) valueAt.set(id, valueAt.get(shows));
+
+const isKnown = (id, now) => valueAt.get(id) <= now;
+
+function gradientOf(id, now) {
+  return totalsOf.get(parts.get(id).shows ?? id).findLast(([at]) => at <= now)?.[1] ?? "";
+}
+
+/** Everything that a part was computed from ("tail"), or that is computed from it ("head"). */
+function reach(start, end) {
+  const wiresAt = end === "tail" ? wiresInto : wiresOutOf;
+  const found = { parts: new Set([start]), wires: new Set() };
+  for (const part of found.parts) { // a Set may grow while it is walked
+    for (const wire of wiresAt.get(part)) {
+      found.wires.add(wire);
+      found.parts.add(graph.wires[wire][end]);
+    }
+  }
+  return found;
+}
+
+/** A scope and those around it, from the inside out. */
+function scopesFrom(scope) {
+  const found = [];
+  for (; scope; scope = clusters.get(scope).parent) found.push(scope);
+  return found;
+}
+
+// ------------------------------------------------------------------------------------- the paths
+
+const headOf = (wire) => graph.wires[wire].head;
+const slopeOf = (wire) => Number(graph.wires[wire].number ?? NaN);
+
+/** How many paths there are and the sum of their products, without listing them. */
+function pathsBetween(one, other) {
+  const [start, end] = reach(one, "head").parts.has(other) ? [one, other] : [other, one];
+  const after = reach(start, "head").parts;
+  const counts = new Map([[end, 1n]]);
+  const sums = new Map([[end, 1]]);
+  const wires = new Set();
+  for (const { id } of graph.parts.toReversed()) { // operands stand before what uses them
+    const leaving = wiresOutOf.get(id).filter((wire) => counts.has(headOf(wire)));
+    if (id === end || !leaving.length || !after.has(id)) continue;
+    counts.set(id, leaving.reduce((sum, wire) => sum + counts.get(headOf(wire)), 0n));
+    sums.set(id, leaving.reduce((sum, wire) => sum + slopeOf(wire) * sums.get(headOf(wire)), 0));
+    for (const wire of leaving) wires.add(wire);
+  }
+  const found = new Set([start, ...counts.keys()]);
+  return {
+    start, end, counts, wires, parts: found,
+    count: counts.get(start) ?? 0n, sum: sums.get(start) ?? 0,
+  };
+}
+
+/** The paths one after another, each as a list of wires. */
+function* listed({ start, end, counts }) {
+  const open = [[start, []]];
+  while (open.length) {
+    const [part, taken] = open.pop();
+    if (part === end) yield taken;
+    else {
+      for (const wire of wiresOutOf.get(part).toReversed()) {
+        if (counts.has(headOf(wire))) open.push([headOf(wire), [...taken, wire]]);
+      }
+    }
+  }
+}
