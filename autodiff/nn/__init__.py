@@ -15,10 +15,11 @@ from autodiff.nn.losses import (
     negative_log_likelihood,
 )
 from autodiff.nn.module import Module
+from autodiff.nn.summary import summary
 
 __all__ = [
     "GELU", "MLP", "Conv2d", "ConvTranspose2d", "Dense", "Dropout", "Flatten", "LeakyReLU",
     "Linear", "LogSoftmax", "MaxPool2d", "Module", "Neuron", "ReLU", "Reshape", "Sequential",
     "Sigmoid", "Softmax", "Tanh", "binary_cross_entropy", "cross_entropy", "hinge", "l1_penalty",
-    "l2_penalty", "mean_absolute_error", "mean_squared_error", "negative_log_likelihood",
+    "l2_penalty", "mean_absolute_error", "mean_squared_error", "negative_log_likelihood", "summary",
 ]  # fmt: skip
