@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 import viz
 from autodiff import Graph, Value, gate, scope
 from autodiff.nn import MLP
+from autodiff.testing import Example, expressions_at_points
 from autodiff.worked_examples import product_of_sum, sigmoid_neuron
 from viz import render
 from viz.explorer.data import as_json
@@ -584,8 +585,47 @@ def test_it_runs_in_the_sandbox_of_a_notebook(open_page: Open, tmp_path: Path) -
     page.goto(notebook.as_uri())
     inside = page.frame_locator("iframe")
     inside.locator("#last").click()
+    inside.locator("body[data-step='5']").wait_for()
     assert inside.locator("#leaves tr").count() == 3
-    assert inside.locator("body").get_attribute("data-step") == "5"
+
+
+@pytest.mark.browser
+def test_a_page_that_is_hidden_at_first_is_fitted_when_it_is_shown(
+    open_page: Open, tmp_path: Path
+) -> None:
+    explorer = viz.explore(perceptron())
+    notebook = tmp_path / "notebook.html"
+    frame = explorer._repr_mimebundle_()["text/html"]
+    notebook.write_text(f"<!DOCTYPE html><div hidden>{frame}</div>")
+    page = open_page(explorer)
+    page.goto(notebook.as_uri())
+    inside = page.frame_locator("iframe")
+    inside.locator("body[data-step]").wait_for(state="attached")
+    page.evaluate("document.querySelector('div').hidden = false")
+    inside.locator('main [data-node="n2"]:not(.trunk)').hover()
+    inside.get_by_role("button", name="Scope layer1").click()
+    assert inside.get_by_text("6 operations").is_visible()
+
+
+@pytest.mark.browser
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(example=expressions_at_points(max_steps=12))
+def test_random_graphs_end_with_every_gradient(open_page: Open, example: Example) -> None:
+    expression, point = example
+    graph = Graph(expression([Value(number, f"x{i}") for i, number in enumerate(point)]))
+    page = open_page(viz.explore(graph))
+    page.keyboard.press("End")
+    shown = {leaf.name: f"{graph.gradient(leaf):.4g}" for leaf in graph.leaves}
+    assert gradients(page) == {name: "0" if text == "-0" else text for name, text in shown.items()}
+    [start, *_], end = graph.leaves, graph.outputs[0]
+    node(page, graph.id(start)).focus()
+    page.keyboard.press("Enter")
+    if start is not end:
+        node(page, graph.id(end)).focus()
+        page.keyboard.press("Enter")
+        total = page.locator("#paths .sum").inner_text().rpartition("= ")[2]
+        expected = float(graph.path_sum(start, end))
+        assert float(total) == pytest.approx(expected, rel=1e-3, abs=1e-9)
 
 
 @pytest.mark.browser

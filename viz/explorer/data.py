@@ -10,9 +10,10 @@ from typing import Any
 from autodiff.graph import Number, Value
 from viz.diagram import Part, Wire
 from viz.folding import Item
+from viz.layout import TITLE_SIZE
 from viz.stage import Stage
 from viz.steps import Rule, Step, shown
-from viz.typography import printable
+from viz.typography import printable, width
 
 _WORDS = {
     "add": "plus", "subtract": "minus", "multiply": "times", "divide": "divided by",
@@ -56,6 +57,7 @@ class _Data:
                 {
                     "id": cluster.id,
                     "title": cluster.title,
+                    "title_width": width(cluster.title, TITLE_SIZE, bold=True),
                     "path": printable(cluster.name),
                     "parent": cluster.parent,
                     "operations": inside[cluster.id],

@@ -359,8 +359,9 @@ function updateFolding() {
 /** A frame's title becomes a button; a cover over the frame waits until the scope is folded. */
 function makeFoldable(frame) {
   const [outline, text] = frame.children;
-  const { id, title, operations } = clusters.get(frame.dataset.scope);
-  const { x, y, width, height } = outline.getBBox();
+  const { id, title, title_width, operations } = clusters.get(frame.dataset.scope);
+  const sides = ["x", "y", "width", "height"].map((name) => outline[name].baseVal.value);
+  const [x, y, width, height] = sides;
   const words = counted(operations, "operation");
 
   const cover = drawn("g", { class: "cover inside" }, picture);
@@ -372,7 +373,7 @@ function makeFoldable(frame) {
   const says = { role: "button", "aria-expanded": true, "aria-label": `Scope ${title}, ${words}` };
   const button = drawn("g", { class: "fold", tabindex: 0, ...says }, picture);
   button.append(text);
-  const end = text.getBBox().x + text.getBBox().width;
+  const end = x + 10 + title_width;
   drawn("path", { d: `M${end + 5},${y + 11}l4,4 4,-4` }, button);
   const hit = { x: x + 3, y: y + 2, width: end - x + 14, height: 22, rx: 6 };
   drawn("rect", { class: "hit", ...hit }, button);
@@ -450,6 +451,5 @@ makeTable();
 collectLabels();
 all("g.cluster").forEach(makeFoldable);
 listen();
-startView();
 updateFolding();
 showPicked();

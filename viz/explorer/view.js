@@ -5,7 +5,7 @@ const size = { width: picture.viewBox.baseVal.width, height: picture.viewBox.bas
 const LEGIBLE = 0.6; // pixels for a unit of the picture
 const READABLE = 0.9;
 const LARGEST = 2;
-let view = null;
+let view = { x: 0, y: 0, ...size };
 let isUntouched = true;
 
 function setView(wanted) {
@@ -16,6 +16,7 @@ function setView(wanted) {
 /** All of the picture, no larger than it should be. */
 function fit() {
   const [width, height] = [picture.clientWidth, picture.clientHeight];
+  if (!width || !height) return 1; // not shown yet
   const scale = Math.min(width / size.width, height / size.height, LARGEST);
   setView({ x: 0, y: 0, width: width / scale, height: height / scale });
   keepInside();
@@ -62,7 +63,7 @@ function bringIntoView(element) {
   const isSeen = box.left >= frame.left && box.right <= frame.right
     && box.top >= frame.top && box.bottom <= frame.bottom;
   const centre = ({ x, y, width, height }) => ({ x: x + width / 2, y: y + height / 2 });
-  if (isSeen) return;
+  if (isSeen || !frame.width || !frame.height) return;
   move(centre(box), centre(frame));
   keepInside();
 }
@@ -105,4 +106,4 @@ addEventListener("pointermove", drag);
 for (const end of ["pointerup", "pointercancel"]) {
   addEventListener(end, ({ pointerId }) => pointers.delete(pointerId));
 }
-addEventListener("resize", () => isUntouched && startView());
+new ResizeObserver(() => isUntouched && startView()).observe(picture);
