@@ -1,6 +1,6 @@
-"""Engines: two ways to run a model on labelled images, with the same numbers.
+"""Engines: two ways to run a model on examples, with the same numbers.
 
-The eager engine builds a graph of Values for each image. The compiled engine traces the model and
+The eager engine builds a graph of Values for each example. The compiled engine traces the model and
 its loss once, and runs the program on whole batches.
 """
 
@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autodiff.compiler import Compiled
-from autodiff.data import Dataset
-from autodiff.nn import Module, cross_entropy
+from autodiff.nn import Module
+from autodiff.nn.dropout import dropped_units, factors, factors_given
+from autodiff.nn.losses import LOSSES
 from autodiff.optim import Optimizer
 from autodiff.recording import no_grad
 from autodiff.value import Value, as_values
@@ -24,116 +25,185 @@ from autodiff.value import Value, as_values
 Loss = Callable[[Sequence[Any], Any], Any]
 
 
+class Examples(Protocol):
+    """Inputs of shape (count, size), with labels of shape (count,) or targets (count, outputs)."""
+
+    @property
+    def inputs(self) -> NDArray[np.float64]:
+        """What the model is given."""
+
+    @property
+    def targets(self) -> NDArray[Any]:
+        """What it is to answer: whole numbers are labels."""
+
+    def __len__(self) -> int: ...
+
+    def take(self, indices: NDArray[np.int64]) -> Examples:
+        """The examples at these positions."""
+
+
 class Measured(NamedTuple):
-    """The sum of the losses of some images, and how many were told right."""
+    """The sum of the losses of some examples, and how many were told right; NaN without labels."""
 
     loss: float
-    right: int
+    right: float
 
 
 class Engine(Protocol):
     """What training asks of an engine."""
 
-    def step(self, batch: Dataset) -> Measured:
+    def step(self, batch: Examples) -> Measured:
         """One optimizer step on the mean loss of a batch; what was measured before it."""
 
-    def measure(self, dataset: Dataset) -> Measured:
+    def measure(self, examples: Examples) -> Measured:
         """Losses and right answers, without training."""
 
     def finish(self) -> None:
         """Leave the model with its present parameters."""
 
 
-class EagerEngine:
-    """A graph of Values for each image."""
+class _Dropout:
+    """The random factors of a model's dropped units, drawn outside of it for a whole batch."""
 
-    def __init__(self, model: Module, loss: Loss, optimizer: Optimizer | None = None) -> None:
+    def __init__(self, model: Module, generator: np.random.Generator | None) -> None:
+        self.model = model
+        self.generator = generator
+        self._rates: NDArray[np.float64] | None = None
+
+    def draw(self, batch: Examples) -> NDArray[np.float64]:
+        """One row of factors for each example; no columns in evaluation, or if nothing drops."""
+        if not self.model.is_training:
+            return np.zeros((len(batch), 0))
+        if self._rates is None:
+            with no_grad():
+                example = batch.inputs[0].tolist()
+                self._rates = np.array(dropped_units(lambda: self.model(example)))
+        if not len(self._rates):
+            return np.zeros((len(batch), 0))
+        if self.generator is None:
+            self.generator = np.random.default_rng(0)
+        return np.array(factors(self.generator.random((len(batch), len(self._rates))), self._rates))
+
+
+class EagerEngine:
+    """A graph of Values for each example."""
+
+    def __init__(
+        self,
+        model: Module,
+        loss: Loss,
+        optimizer: Optimizer | None = None,
+        generator: np.random.Generator | None = None,
+    ) -> None:
         self.model = model
         self.loss = loss
         self.optimizer = optimizer
+        self._dropout = _Dropout(model, generator)
 
-    def step(self, batch: Dataset) -> Measured:
-        """One graph and one backward pass for each image; their gradients add up."""
+    def step(self, batch: Examples) -> Measured:
+        """One graph and one backward pass for each example; their gradients add up."""
         assert self.optimizer is not None
         self.optimizer.zero_grad()
-        total, right = 0.0, 0
-        for image, label in zip(batch.images.tolist(), batch.labels.tolist(), strict=True):
-            logits = as_values(self.model(image))
-            (loss,) = as_values([self.loss(logits, label)])
-            _check_finite(loss.data, label)
+        total, right = 0.0, 0.0
+        drawn = self._dropout.draw(batch).tolist()
+        rows = zip(batch.inputs.tolist(), batch.targets.tolist(), drawn, strict=True)
+        for example, target, kept in rows:
+            with factors_given(kept):
+                outputs = as_values(flattened(self.model(example)))
+            (loss,) = as_values([self.loss(outputs, target)])
+            _check_finite(loss.data, target)
             (loss / len(batch)).backward()
             total += loss.data
-            right += largest(logits) == label
+            right += _is_right(outputs, target)
         self.optimizer.step()
         return Measured(total, right)
 
-    def measure(self, dataset: Dataset) -> Measured:
-        """Image by image, nothing recorded."""
-        total, right = 0.0, 0
-        for image, label in zip(dataset.images.tolist(), dataset.labels.tolist(), strict=True):
+    def measure(self, examples: Examples) -> Measured:
+        """Example by example, nothing recorded."""
+        total, right = 0.0, 0.0
+        for example, target in zip(
+            examples.inputs.tolist(), examples.targets.tolist(), strict=True
+        ):
             with no_grad():
-                logits = as_values(self.model(image))
-                (loss,) = as_values([self.loss(logits, label)])
+                outputs = as_values(flattened(self.model(example)))
+                (loss,) = as_values([self.loss(outputs, target)])
             total += loss.data
-            right += largest(logits) == label
+            right += _is_right(outputs, target)
         return Measured(total, right)
 
     def finish(self) -> None:
         """The parameters are those of the model at any time."""
 
 
-class CompiledEngine:
-    """A program for all images of a batch; parameters are one vector while it trains.
+class _Key(NamedTuple):
+    """What a program was traced for: training or not, and one label, or any."""
 
-    Cross-entropy takes the labels as inputs, so that one program serves all images. Another loss is
-    compiled for each label by itself, because it may be undefined for the labels that are wrong.
+    is_training: bool
+    label: int | None
+
+
+class CompiledEngine:
+    """A program for all examples of a batch; parameters are one vector while it trains.
+
+    The losses of this package take targets as inputs, so that one program serves all examples.
+    Another loss of labels is compiled for each label by itself, because it may be undefined for
+    the labels that are wrong.
 
     Raises:
         TypeError: if the model or the loss cannot be traced.
     """
 
-    def __init__(self, model: Module, loss: Loss, optimizer: Optimizer | None = None) -> None:
+    def __init__(
+        self,
+        model: Module,
+        loss: Loss,
+        optimizer: Optimizer | None = None,
+        generator: np.random.Generator | None = None,
+    ) -> None:
         self.model = model
         self.loss = loss
         self.optimizer = optimizer
-        self.programs: dict[int, _Program] = {}
+        self.programs: dict[_Key, _Program] = {}
         self.numbers: NDArray[np.float64] | None = None
         self.place: dict[Value, int] = {}
-        self.classes = 0
+        self.outputs = 0
         self.trained: list[int] = []
+        self._dropout = _Dropout(model, generator)
 
-    def step(self, batch: Dataset) -> Measured:
+    def step(self, batch: Examples) -> Measured:
         """Forward and adjoint on the whole batch, then one step on the vector of parameters."""
-        parts = list(self._parts(batch))
-        for program, _ in parts:
+        drawn = self._dropout.draw(batch)
+        parts = list(self._parts(batch, drawn))
+        for program, *_ in parts:
             self._make_room(program)
         assert self.numbers is not None
         gradient: NDArray[np.float64] | None = None
-        total, right = 0.0, 0
-        for program, part in parts:
+        total, right = 0.0, 0.0
+        for program, part, inputs in parts:
             places = program.places
             own = self.numbers if places is None else self.numbers[places]
-            out, slopes = program.compiled.captured_gradient(own, *self._inputs(part))
-            self._check(out, part)
+            out, slopes = program.compiled.captured_gradient(own, *inputs)
+            self._check(out, part, inputs)
             if places is not None:
                 slopes, partial = np.zeros(len(self.numbers)), slopes
                 slopes[places] = partial
             gradient = slopes if gradient is None else gradient + slopes
             total += float(out[0].sum())
-            right += int((out[1:].argmax(0) == part.labels).sum())
+            right += _right_answers(out[1:], part.targets)
         assert gradient is not None
         gradient /= len(batch)
         self._move(gradient)
         return Measured(total, right)
 
-    def measure(self, dataset: Dataset) -> Measured:
+    def measure(self, examples: Examples) -> Measured:
         """Forward on the whole set."""
         self.finish()
-        total, right = 0.0, 0
-        for program, part in self._parts(dataset):
-            losses, logits = program.compiled(*self._inputs(part))
+        total, right = 0.0, 0.0
+        drawn = np.zeros((len(examples), 0))
+        for program, part, inputs in self._parts(examples, drawn):
+            losses, outputs = program.compiled(*inputs)
             total += float(np.sum(losses))
-            right += int((np.array(logits).argmax(0) == part.labels).sum())
+            right += _right_answers(np.array(outputs), part.targets)
         return Measured(total, right)
 
     def finish(self) -> None:
@@ -144,38 +214,47 @@ class CompiledEngine:
 
     # ------------------------------------------------------------------------------- programs
 
-    def _parts(self, dataset: Dataset) -> Iterator[tuple[_Program, Dataset]]:
-        """The images that one program computes: all of them, or those of each label."""
-        self._check_labels(dataset)
-        if self.loss is cross_entropy:
-            yield self._program(0, dataset), dataset
+    def _parts(
+        self, examples: Examples, drawn: NDArray[np.float64]
+    ) -> Iterator[tuple[_Program, Examples, list[NDArray[Any]]]]:
+        """The examples that one program computes: all of them, or those of each label."""
+        targets = self._vectors(examples)
+        training = self.model.is_training
+        if not _is_labels(examples.targets) or self.loss in LOSSES.values():
+            inputs = [examples.inputs, targets, drawn]
+            yield self._program(_Key(training, None), inputs), examples, inputs
             return
-        for label in np.unique(dataset.labels).tolist():
-            part = dataset.take(np.flatnonzero(dataset.labels == label))
-            yield self._program(label, part), part
+        for label in np.unique(examples.targets).tolist():
+            at = np.flatnonzero(examples.targets == label)
+            inputs = [examples.inputs[at], targets[at], drawn[at]]
+            yield self._program(_Key(training, label), inputs), examples.take(at), inputs
 
-    def _program(self, label: int, dataset: Dataset) -> _Program:
-        if label not in self.programs:
-            function = _loss_and_logits(self.model, self.loss, label)
-            compiled = Compiled(function, ("image", "target"))
+    def _program(self, key: _Key, inputs: list[NDArray[Any]]) -> _Program:
+        if key not in self.programs:
+            function = _loss_and_outputs(self.model, self.loss, key.label)
+            compiled = Compiled(function, ("example", "target", "kept"))
             try:
-                compiled.specialize(*self._inputs(dataset))
+                compiled.specialize(*inputs)
             except TypeError as error:
                 error.add_note('engine="eager" also runs models that cannot be traced')
                 raise
-            self.programs[label] = _Program(compiled)
-        return self.programs[label]
+            self.programs[key] = _Program(compiled)
+        return self.programs[key]
 
-    def _inputs(self, dataset: Dataset) -> tuple[Any, Any]:
-        return dataset.images, np.eye(self.classes)[dataset.labels]
-
-    def _check_labels(self, dataset: Dataset) -> None:
-        if self.classes == 0:
+    def _vectors(self, examples: Examples) -> NDArray[np.float64]:
+        """Targets as they are; labels as one number for each output."""
+        if not _is_labels(examples.targets):
+            return examples.targets
+        if self.outputs == 0:
             with no_grad():
-                self.classes = len(self.model(dataset.images[0].tolist()))
-        largest_label = int(dataset.labels.max())
-        if largest_label >= self.classes:
-            raise ValueError(f"label must be one of 0 ... {self.classes - 1}, got {largest_label}")
+                self.outputs = len(flattened(self.model(examples.inputs[0].tolist())))
+        highest = int(examples.targets.max())
+        if self.outputs == 1 and highest <= 1:
+            return examples.targets[:, None].astype(float)
+        if highest >= self.outputs:
+            raise ValueError(f"label must be one of 0 ... {self.outputs - 1}, got {highest}")
+        one_hot: NDArray[np.float64] = np.eye(self.outputs)[examples.targets]
+        return one_hot
 
     # ----------------------------------------------------------------------------- parameters
 
@@ -228,14 +307,17 @@ class CompiledEngine:
         self.optimizer.step()
         self.numbers = np.array([parameter.data for parameter in self.place], float)
 
-    def _check(self, out: NDArray[np.float64], batch: Dataset) -> None:
-        """Where a loss is not finite, the model itself says on that image what went wrong."""
+    def _check(self, out: NDArray[np.float64], batch: Examples, inputs: list[NDArray[Any]]) -> None:
+        """Where a loss is not finite, the model itself says on that example what went wrong."""
         bad = np.flatnonzero(~np.isfinite(out[0]))
         if len(bad):
             self.finish()
-            image, label = batch.images[bad[0]].tolist(), int(batch.labels[bad[0]])
-            _check_finite(self.loss(self.model(image), label).data, label)
-            _check_finite(float(out[0, bad[0]]), label)
+            at = bad[0]
+            target = batch.targets[at].tolist()
+            with factors_given(inputs[2][at].tolist()):
+                outputs = flattened(self.model(batch.inputs[at].tolist()))
+            _check_finite(self.loss(outputs, target).data, target)
+            _check_finite(float(out[0, at]), target)
 
 
 @dataclass
@@ -247,21 +329,47 @@ class _Program:
     has_room: bool = False
 
 
-def _loss_and_logits(model: Module, loss: Loss, label: int) -> Callable[[Any, Any], list[Any]]:
-    """The loss of one image, and the logits; cross-entropy by a one-hot target."""
+def _loss_and_outputs(
+    model: Module, loss: Loss, label: int | None
+) -> Callable[[Any, Any, Any], list[Any]]:
+    """The loss of one example, and the outputs; the target is an input unless a label is given."""
 
-    def run(image: Any, target: Any) -> Any:
-        logits = list(model(list(image)))
-        return [loss(logits, target if loss is cross_entropy else label), logits]
+    def run(example: Any, target: Any, kept: Any) -> Any:
+        with factors_given(list(kept)):
+            outputs = flattened(model(list(example)))
+        return [loss(outputs, list(target) if label is None else label), outputs]
 
     return run
 
 
-def _check_finite(loss: float, label: int) -> None:
+def flattened(outputs: Any) -> list[Any]:
+    """What a model gives, as a list: planes row by row."""
+    return outputs.ravel().tolist() if isinstance(outputs, np.ndarray) else list(outputs)
+
+
+def _is_labels(targets: NDArray[Any]) -> bool:
+    return targets.ndim == 1
+
+
+def _right_answers(outputs: NDArray[np.float64], targets: NDArray[Any]) -> float:
+    """How many examples have the largest output at their label; of one output, its sign decides."""
+    if not _is_labels(targets):
+        return math.nan
+    answers = outputs[0] > 0 if len(outputs) == 1 else outputs.argmax(0)
+    return float((answers == targets).sum())
+
+
+def _is_right(outputs: Sequence[Value], target: Any) -> float:
+    if isinstance(target, list):
+        return math.nan
+    return float((outputs[0].data > 0 if len(outputs) == 1 else largest(outputs)) == target)
+
+
+def _check_finite(loss: float, target: Any) -> None:
     if not math.isfinite(loss):
+        of = "" if isinstance(target, list) else f" of class {target}"
         raise FloatingPointError(
-            f"the loss of a training image of class {label} became {loss}; a smaller "
-            "learning rate may help"
+            f"the loss of a training example{of} became {loss}; a smaller learning rate may help"
         )
 
 

@@ -1,221 +1,421 @@
-"""Training: a model learns from labelled images, epoch by epoch."""
+"""Training: a model learns from examples, epoch by epoch."""
 
 from __future__ import annotations
 
 import math
+import os
 import sys
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from autodiff.checkpoints import Checkpoint, State
 from autodiff.compiler import compile
-from autodiff.data import Dataset
-from autodiff.engines import ENGINES, Engine, Loss, largest
+from autodiff.engines import ENGINES, Engine, Examples, Loss, flattened
+from autodiff.history import Epoch, History
+from autodiff.interrupts import patient_interrupts
 from autodiff.nn import Module, cross_entropy
+from autodiff.nn.losses import LOSSES
 from autodiff.optim import SGD, Optimizer
 from autodiff.recording import no_grad
 from autodiff.transforms import is_index
 from autodiff.value import as_values
 
+__all__ = ["Checkpoint", "Epoch", "History", "evaluate", "fit", "outputs", "predict"]
+
 FEW = 32
-"""Images for which it does not pay to compile."""
+"""Examples for which it does not pay to compile."""
 
-
-class Epoch(NamedTuple):
-    """Mean loss, and accuracy from 0 to 1; NaN for validation where there are no images for it."""
-
-    loss: float
-    accuracy: float
-    validation_loss: float
-    validation_accuracy: float
-
-
-@dataclass
-class History:
-    """What happened in training.
-
-    Attributes:
-        epochs: one entry for each finished epoch. Loss and accuracy are means over the training
-            images as they were met; the validation numbers were measured after the epoch.
-        interrupted: whether training was stopped by Ctrl-C. The model keeps what it had learned.
-    """
-
-    epochs: list[Epoch] = field(default_factory=list)
-    interrupted: bool = False
-
-    @property
-    def loss(self) -> list[float]:
-        """The training loss of each epoch."""
-        return [epoch.loss for epoch in self.epochs]
-
-    @property
-    def accuracy(self) -> list[float]:
-        """The training accuracy of each epoch."""
-        return [epoch.accuracy for epoch in self.epochs]
-
-    @property
-    def validation_loss(self) -> list[float]:
-        """The validation loss after each epoch."""
-        return [epoch.validation_loss for epoch in self.epochs]
-
-    @property
-    def validation_accuracy(self) -> list[float]:
-        """The validation accuracy after each epoch."""
-        return [epoch.validation_accuracy for epoch in self.epochs]
+Array = NDArray[Any]
+Augment = Callable[[Array, np.random.Generator], Array]
+"""Inputs as they are met, anew each time: the inputs of a batch and a generator give others."""
+Callback = Callable[[int, Epoch, Module], object]
+"""Called after each epoch with its number, from 1, and what was measured; True ends training."""
 
 
 def fit(
     model: Module,
-    training: Dataset,
-    validation: Dataset | None = None,
+    training: Examples,
+    validation: Examples | None = None,
     *,
     epochs: int = 3,
     batch_size: int = 16,
     optimizer: Optimizer | None = None,
-    loss: Loss = cross_entropy,
+    loss: Loss | str = cross_entropy,
     seed: int = 0,
     engine: str = "compiled",
     progress: bool = True,
+    augment: Augment | None = None,
+    callbacks: Sequence[Callback] = (),
+    patience: int | None = None,
+    keep_best: bool = False,
+    checkpoint: Checkpoint | str | os.PathLike[str] | None = None,
 ) -> History:
     """Train a model by mini-batch gradient descent on the mean loss of each batch.
 
     Args:
-        model: maps one image, a list of pixels from 0 to 1, to one logit per class.
-        training, validation: images with labels.
-        epochs: passes over the training images.
-        batch_size: images per step, at most; the images are divided into batches evenly.
+        model: maps one example, a list of numbers, to one number per class, or per target.
+        training, validation: a Dataset of labelled images, or Pairs.
+        epochs: passes over the training examples.
+        batch_size: examples per step, at most; they are divided into batches evenly.
         optimizer: default SGD with learning rate 0.02 and momentum 0.9.
-        loss: of one image, from its logits and its label.
-        seed: of the order in which images are met; the same seed gives the same run.
+        loss: of one example, from its outputs and its label or targets; or the name of one in
+            ``autodiff.nn.losses.LOSSES``.
+        seed: of the order in which examples are met, of dropout and of augmentation; the same seed
+            gives the same run.
         engine: ``"compiled"`` traces the model once and runs whole batches; ``"eager"`` builds a
-            graph of Values for each image. Both give the same parameters.
+            graph of Values for each example. Both give the same parameters.
         progress: whether to show a progress bar.
+        augment: changes the inputs of a batch each time they are met, as
+            :class:`autodiff.data.Augmentation` does.
+        callbacks: called after each epoch.
+        patience: stop after so many epochs without a better validation loss.
+        keep_best: leave the model with the parameters of the best validation loss, not the last.
+        checkpoint: a file, or a :class:`Checkpoint`, from which an interrupted run goes on.
 
     Returns:
-        The history. Ctrl-C ends training early and returns what there is.
+        The history. Ctrl-C ends training early and returns what there is. The model is left in
+        evaluation mode.
 
     Raises:
-        ValueError: if images, labels or options do not fit the model, before anything is trained.
-        FloatingPointError: if the loss of an image is not finite; the model keeps its last state.
+        ValueError: if examples, labels or options do not fit the model, before anything is trained.
+        FloatingPointError: if the loss of an example is not finite; it says in which step, and the
+            model keeps its last state.
     """
+    loss = _loss(loss)
     _check(training, validation, epochs, batch_size, engine)
-    for dataset in (training, validation):
-        if dataset is not None:
-            _check_fit(model, dataset, loss)
+    _check_watching(validation, patience, keep_best)
+    for examples in (training, validation):
+        if examples is not None:
+            _check_fit(model, examples, loss)
     optimizer = optimizer or SGD(model.parameters(), learning_rate=0.02, momentum=0.9)
     if not optimizer.parameters:
         raise ValueError("there is nothing to train: the model or the optimizer has no parameters")
-    runner = ENGINES[engine](model, loss, optimizer)
-    generator = np.random.default_rng(seed)
-    history = History()
-    try:
-        for epoch in range(1, epochs + 1):
-            bar = tqdm(
-                total=len(training),
-                desc=f"epoch {epoch}/{epochs}",
-                unit=" images",
-                disable=not progress,
-                mininterval=0.1 if sys.stderr.isatty() else 5.0,  # few lines in a log file
-            )
-            with bar:
-                mean_loss, accuracy = _run_epoch(runner, training, batch_size, generator, bar)
-                shown = _shown(mean_loss, accuracy)
-                aside = (math.nan, math.nan)
-                if validation is not None:
-                    aside = _means(runner, validation)
-                    shown["validation accuracy"] = f"{aside[1]:.1%}"
-                history.epochs.append(Epoch(mean_loss, accuracy, *aside))
-                bar.set_postfix(shown)
-    except KeyboardInterrupt:
-        history.interrupted = True
-    finally:
+    if checkpoint is not None and not isinstance(checkpoint, Checkpoint):
+        checkpoint = Checkpoint(checkpoint)
+    run = _Run(model, training, validation, optimizer, loss, engine, batch_size, seed)
+    run.augment, run.checkpoint, run.progress = augment, checkpoint, progress
+    run.patience, run.keeps_best = patience, keep_best
+    return run.until(epochs, callbacks)
+
+
+class _Run:
+    """Training in progress: everything that happens between two batches."""
+
+    augment: Augment | None
+    checkpoint: Checkpoint | None
+    progress: bool
+    patience: int | None
+    keeps_best: bool
+
+    def __init__(
+        self,
+        model: Module,
+        training: Examples,
+        validation: Examples | None,
+        optimizer: Optimizer,
+        loss: Loss,
+        engine: str,
+        batch_size: int,
+        seed: int,
+    ) -> None:
+        self.model, self.training, self.validation = model, training, validation
+        self.optimizer = optimizer
+        self.values = list(optimizer.parameters)
+        self.generator = np.random.default_rng(seed)
+        self.engine: Engine = ENGINES[engine](model, loss, optimizer, self.generator)
+        self.batches = math.ceil(len(training) / batch_size)
+        self.state = State()
+        self.is_stepping = False  # a step that is interrupted leaves nothing to go on from
+        self.is_interrupted: Callable[[], bool] = lambda: False
+        self.same = {
+            "seed": seed,
+            "batch_size": batch_size,
+            "examples": len(training),
+            "parameters": len(self.values),
+            "loss": getattr(loss, "__name__", type(loss).__name__),
+            "optimizer": type(optimizer).__name__,
+        }
+
+    def until(self, epochs: int, callbacks: Sequence[Callback]) -> History:
+        """Go on until so many epochs are done, or there is a reason to stop."""
+        history = History(self.state.epochs)
         try:
-            runner.finish()
-        except KeyboardInterrupt:  # a second Ctrl-C waits until the model is whole
-            runner.finish()
+            self._restore()
+            history.epochs = self.state.epochs
+            with patient_interrupts() as self.is_interrupted:
+                while self.state.epoch < epochs and not history.stopped:
+                    self._one_epoch(epochs)
+                    history.stopped = self._reason_to_stop(callbacks)
+        except KeyboardInterrupt:
             history.interrupted = True
-    optimizer.zero_grad()
-    return history
+        finally:
+            self._leave(history)
+        return history
+
+    def _leave(self, history: History) -> None:
+        try:
+            self.engine.finish()
+        except KeyboardInterrupt:  # a second Ctrl-C waits until the model is whole
+            self.engine.finish()
+            history.interrupted = True
+        if history.interrupted and self.checkpoint is not None and not self.is_stepping:
+            self._write()
+        if self.keeps_best and not history.interrupted and len(self.state.best):
+            for value, number in zip(self.values, self.state.best.tolist(), strict=True):
+                value.data = number
+        self.optimizer.zero_grad()
+        self.model.eval()
+
+    # -------------------------------------------------------------------------------- one epoch
+
+    def _one_epoch(self, epochs: int) -> None:
+        state = self.state
+        if state.batch == 0:
+            state.order = state.draws = dict(self.generator.bit_generator.state)
+        order_generator = np.random.default_rng()
+        order_generator.bit_generator.state = state.order
+        order = order_generator.permutation(len(self.training))
+        if state.batch == 0:
+            self.generator.bit_generator.state = order_generator.bit_generator.state
+        # Batches of nearly equal size: a last batch of a few would take as large a step as any.
+        batches = np.array_split(order, self.batches)
+        bar = tqdm(
+            total=len(self.training),
+            initial=state.seen,
+            desc=f"epoch {state.epoch + 1}/{epochs}",
+            unit=" images",
+            disable=not self.progress,
+            mininterval=0.1 if sys.stderr.isatty() else 5.0,  # few lines in a log file
+        )
+        with bar:
+            self.model.train()
+            for indices in batches[state.batch :]:
+                self._one_batch(indices)
+                if self.is_interrupted():
+                    raise KeyboardInterrupt
+                if bar.update(len(indices)):
+                    bar.set_postfix(_shown(*self._means()), refresh=False)
+            bar.set_postfix(self._finish_epoch())
+
+    def _one_batch(self, indices: NDArray[np.int64]) -> None:
+        state = self.state
+        batch = self.training.take(indices)
+        if self.augment is not None:
+            batch = _Augmented(self.augment(batch.inputs, self.generator), batch.targets)
+        self.is_stepping = True
+        try:
+            measured = self.engine.step(batch)
+        except ArithmeticError as error:
+            step = state.epoch * self.batches + state.batch + 1
+            hint = "" if "learning rate" in str(error) else "; a smaller learning rate may help"
+            failure = FloatingPointError(f"in step {step:,}, {error}{hint}")
+            for note in getattr(error, "__notes__", ()):
+                failure.add_note(note)
+            raise failure from None
+        self.is_stepping = False
+        state.loss += measured.loss
+        state.right += measured.right
+        state.seen += len(indices)
+        state.batch += 1
+        state.draws = dict(self.generator.bit_generator.state)
+        if self.checkpoint is not None and self.checkpoint.is_due and state.batch < self.batches:
+            self._write()
+
+    def _finish_epoch(self) -> dict[str, str]:
+        state = self.state
+        mean_loss, accuracy = self._means()
+        shown = _shown(mean_loss, accuracy)
+        aside = (math.nan, math.nan)
+        self.model.eval()
+        if self.validation is not None:
+            aside = _means(self.engine, self.validation)
+            name = "validation accuracy" if not math.isnan(aside[1]) else "validation loss"
+            shown[name] = f"{aside[1]:.1%}" if not math.isnan(aside[1]) else f"{aside[0]:.3f}"
+        state.epochs.append(Epoch(mean_loss, accuracy, *aside))
+        state.epoch, state.batch = state.epoch + 1, 0
+        state.loss, state.right, state.seen = 0.0, 0.0, 0
+        self._watch(aside[0])
+        if self.checkpoint is not None:
+            self._write()
+        return shown
+
+    def _means(self) -> tuple[float, float]:
+        seen = max(self.state.seen, 1)
+        return self.state.loss / seen, self.state.right / seen
+
+    # ---------------------------------------------------------------------- watching, checkpoints
+
+    def _watch(self, validation_loss: float) -> None:
+        """Remember the best parameters, and how long ago that was."""
+        state = self.state
+        if validation_loss < state.best_loss:
+            state.best_loss, state.waited = validation_loss, 0
+            if self.keeps_best:
+                self.engine.finish()
+                state.best = np.array([value.data for value in self.values], float)
+        else:
+            state.waited += 1
+
+    def _reason_to_stop(self, callbacks: Sequence[Callback]) -> str:
+        state = self.state
+        if callbacks:
+            self.engine.finish()
+        for callback in callbacks:
+            if callback(state.epoch, state.epochs[-1], self.model):
+                return f"{getattr(callback, '__name__', 'a callback')} asked for it"
+        if self.patience is not None and state.waited >= self.patience:
+            return f"the validation loss has not improved for {state.waited} epochs"
+        return ""
+
+    def _write(self) -> None:
+        assert self.checkpoint is not None
+        self.engine.finish()
+        self.checkpoint.write(self.state, self.same, self.values, self.optimizer)
+
+    def _restore(self) -> None:
+        if self.checkpoint is None:
+            return
+        found = self.checkpoint.read(self.same, self.values, self.optimizer)
+        if found is not None:
+            self.state = found
+            self.generator.bit_generator.state = found.draws
+
+
+class _Augmented:
+    """Inputs that were changed, with their targets."""
+
+    def __init__(self, inputs: Array, targets: Array) -> None:
+        if len(inputs) != len(targets) or inputs.ndim != 2 or not np.isfinite(inputs).all():
+            raise ValueError(
+                "augment must give as many finite inputs as it is given, of shape (count, size), "
+                f"got shape {inputs.shape} for {len(targets)} targets"
+            )
+        self.inputs = inputs
+        self.targets = targets
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def take(self, indices: NDArray[np.int64]) -> _Augmented:
+        """The examples at these positions."""
+        return _Augmented(self.inputs[indices], self.targets[indices])
+
+
+# ------------------------------------------------------------------------------- after training
 
 
 def predict(
     model: Module, images: NDArray[np.float64], engine: str = "compiled"
 ) -> NDArray[np.int64]:
-    """The most likely class of each image, shape (count,), for images of shape (count, pixels)."""
+    """The most likely class of each image, shape (count,), for images of shape (count, pixels).
+
+    A model with one output says 1 where it is positive, else 0.
+    """
+    found = outputs(model, images, engine)
+    return (found[:, 0] > 0).astype(np.int64) if found.shape[1] == 1 else found.argmax(1)
+
+
+def outputs(
+    model: Module, inputs: NDArray[np.float64], engine: str = "compiled"
+) -> NDArray[np.float64]:
+    """What a model gives for each example, shape (count, outputs), in evaluation mode.
+
+    Args:
+        model: see :func:`fit`.
+        inputs: finite numbers of shape (count, size).
+        engine: as in :func:`fit`; for a few examples nothing is compiled.
+    """
     _check_engine(engine)
-    images = np.asarray(images, float)
-    if images.ndim != 2 or not np.isfinite(images).all():
+    inputs = np.asarray(inputs, float)
+    if inputs.ndim != 2 or not np.isfinite(inputs).all():
         raise ValueError(
             "predict() expected finite pixels in an array of shape (count, pixels), got shape "
-            f"{images.shape}"
+            f"{inputs.shape}"
         )
-    if engine == "compiled" and len(images) >= FEW:
-        logits = compile(lambda image: list(model(list(image))), batched="image")(images)
-        classes: NDArray[np.int64] = np.array(logits).argmax(0)
-        return classes
-    with no_grad():
-        return np.array([largest(as_values(model(image))) for image in images.tolist()], np.int64)
+    with _evaluating(model):
+        if engine == "compiled" and len(inputs) >= FEW:
+            run = compile(lambda example: flattened(model(list(example))), batched="example")
+            return np.array(run(inputs)).T
+        with no_grad():
+            return np.array(
+                [[v.data for v in as_values(flattened(model(row)))] for row in inputs.tolist()]
+            )
 
 
 def evaluate(
-    model: Module, dataset: Dataset, loss: Loss = cross_entropy, engine: str = "compiled"
+    model: Module,
+    dataset: Examples,
+    loss: Loss | str = cross_entropy,
+    engine: str = "compiled",
 ) -> tuple[float, float]:
-    """Mean loss, and accuracy from 0 to 1, on labelled images."""
+    """Mean loss, and accuracy from 0 to 1 (NaN without labels), in evaluation mode."""
     _check_engine(engine)
     if not len(dataset):
         raise ValueError("there are no images to evaluate the model on")
     kind = ENGINES[engine] if len(dataset) >= FEW else ENGINES["eager"]
-    return _means(kind(model, loss), dataset)
+    with _evaluating(model):
+        return _means(kind(model, _loss(loss)), dataset)
 
 
-def _means(engine: Engine, dataset: Dataset) -> tuple[float, float]:
-    measured = engine.measure(dataset)
-    return measured.loss / len(dataset), measured.right / len(dataset)
+@contextmanager
+def _evaluating(model: Module) -> Iterator[None]:
+    """Inside, a model is in evaluation mode; afterwards as it was."""
+    changed = [module for module in model.modules() if module.is_training]
+    for module in changed:
+        module.is_training = False
+    try:
+        yield
+    finally:
+        for module in changed:
+            module.is_training = True
 
 
-def _run_epoch(
-    engine: Engine,
-    training: Dataset,
-    batch_size: int,
-    generator: np.random.Generator,
-    bar: tqdm[Any],
-) -> tuple[float, float]:
-    total, right, seen = 0.0, 0, 0
-    order = generator.permutation(len(training))
-    # Batches of nearly equal size: a last batch of a few images would take as large a step as any.
-    for indices in np.array_split(order, math.ceil(len(training) / batch_size)):
-        measured = engine.step(training.take(indices))
-        total += measured.loss
-        right += measured.right
-        seen += len(indices)
-        if bar.update(len(indices)):
-            bar.set_postfix(_shown(total / seen, right / seen), refresh=False)
-    return total / seen, right / seen
+def _means(engine: Engine, examples: Examples) -> tuple[float, float]:
+    measured = engine.measure(examples)
+    return measured.loss / len(examples), measured.right / len(examples)
 
 
 def _shown(loss: float, accuracy: float) -> dict[str, str]:
-    return {"loss": f"{loss:.3f}", "accuracy": f"{accuracy:.1%}"}
+    shown = {"loss": f"{loss:.3f}"}
+    return shown if math.isnan(accuracy) else shown | {"accuracy": f"{accuracy:.1%}"}
 
 
-def _check_fit(model: Module, training: Dataset, loss: Loss) -> None:
-    """Try the model on one image with the largest label, before anything is trained."""
+def _loss(loss: Loss | str) -> Loss:
+    if not isinstance(loss, str):
+        return loss
+    if loss not in LOSSES:
+        raise ValueError(f"loss must be a function or one of {', '.join(LOSSES)}, got {loss!r}")
+    return LOSSES[loss]
+
+
+def _check_fit(model: Module, examples: Examples, loss: Loss) -> None:
+    """Try the model on one example with the largest label, before anything is trained."""
     with no_grad():
-        last = int(training.labels.argmax())
-        loss(model(training.images[last].tolist()), int(training.labels[last]))
+        last = int(examples.targets.argmax()) if examples.targets.ndim == 1 else 0
+        loss(flattened(model(examples.inputs[last].tolist())), examples.targets[last].tolist())
+
+
+def _check_watching(validation: Examples | None, patience: int | None, keep_best: bool) -> None:
+    if patience is not None and (not is_index(patience) or patience < 1):
+        raise ValueError(f"patience must be a whole number of at least 1, got {patience!r}")
+    if validation is None and (keep_best or patience is not None):
+        raise ValueError("patience and keep_best need validation examples to watch")
 
 
 def _check(
-    training: Dataset, validation: Dataset | None, epochs: int, batch_size: int, engine: str
+    training: Examples, validation: Examples | None, epochs: int, batch_size: int, engine: str
 ) -> None:
     _check_engine(engine)
     for name, number in (("epochs", epochs), ("batch_size", batch_size)):
         if not is_index(number) or number < 1:
             raise ValueError(f"{name} must be a whole number of at least 1, got {number!r}")
-    for name, dataset in (("training", training), ("validation", validation)):
-        if dataset is not None and len(dataset) == 0:
+    for name, examples in (("training", training), ("validation", validation)):
+        if examples is not None and len(examples) == 0:
             raise ValueError(f"there are no {name} images")
 
 

@@ -45,6 +45,16 @@ class Dataset:
     def __len__(self) -> int:
         return len(self.labels)
 
+    @property
+    def inputs(self) -> NDArray[np.float64]:
+        """What a network is given: the images."""
+        return self.images
+
+    @property
+    def targets(self) -> NDArray[np.int64]:
+        """What it is to answer: the labels."""
+        return self.labels
+
     def take(self, indices: NDArray[np.int64]) -> Dataset:
         """The images at these positions."""
         return Dataset(self.images[indices], self.labels[indices])
@@ -63,22 +73,39 @@ class Dataset:
 def split(dataset: Dataset, validation: float = 0.1, seed: int = 0) -> tuple[Dataset, Dataset]:
     """Set a share of every class aside: training and validation images.
 
+    Each class is divided in the same proportion, as nearly as whole images allow. Training keeps at
+    least one image of every class, so that nothing is asked for that could not be learned; a class
+    of one image is only trained on, and one whose share is less than an image may be, too.
+
     Args:
         dataset: what to divide.
-        validation: the share to set aside, above 0 and below 1.
+        validation: the share to set aside, above 0 and below 1. At least one image is.
         seed: the same seed gives the same split.
 
+    Raises:
+        ValueError: if the share is none, or no class has two images.
+
     >>> training, aside = split(Dataset(np.zeros((20, 4)), np.arange(20) % 2))
-    >>> len(training), len(aside)
-    (18, 2)
+    >>> len(training), np.bincount(aside.labels)
+    (18, array([1, 1]))
     """
     if not 0 < validation < 1:
         raise ValueError(f"validation must be a share above 0 and below 1, got {validation}")
-    if len(dataset) < 2:
-        raise ValueError(f"cannot split {len(dataset)} image(s) in two")
     order = _balanced_order(dataset.labels, seed)
-    aside = min(max(1, round(len(dataset) * validation)), len(dataset) - 1)
-    return dataset.take(order[aside:]), dataset.take(order[:aside])
+    spare = _spare(dataset.labels[order])
+    if not len(spare):
+        raise ValueError(
+            f"cannot split {len(dataset)} image(s) of {len(np.unique(dataset.labels))} class(es) "
+            "in two: expected at least two images of some class"
+        )
+    aside = spare[: max(1, round(len(dataset) * validation))]
+    return dataset.take(np.delete(order, aside)), dataset.take(order[aside])
+
+
+def _spare(labels: NDArray[np.int64]) -> NDArray[np.intp]:
+    """Where those stand that are not the last of their class."""
+    _, last = np.unique(labels[::-1], return_index=True)
+    return np.delete(np.arange(len(labels)), len(labels) - 1 - last)
 
 
 def _balanced_order(labels: NDArray[np.int64], seed: int) -> NDArray[np.int64]:

@@ -1,0 +1,143 @@
+"""Checkpoints: all that a run needs to go on as if nothing had happened.
+
+A checkpoint is written whole or not at all. A run that was killed and goes on from its checkpoint
+ends with the same parameters as one that was not.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import time
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autodiff.files import check_place, write_whole
+from autodiff.history import Epoch
+from autodiff.optim import Optimizer
+from autodiff.value import Value
+
+
+@dataclass
+class State:
+    """Where a run is.
+
+    Attributes:
+        epoch, batch: how many are finished, epochs in all and batches of the present epoch.
+        loss, right, seen: sums over the present epoch.
+        order: the state of the generator before the present epoch's order was drawn.
+        draws: its present state.
+        epochs: what was measured so far.
+        best: the parameters with the best validation loss so far, if they are kept.
+        best_loss, waited: that loss, and the epochs since.
+    """
+
+    epoch: int = 0
+    batch: int = 0
+    loss: float = 0.0
+    right: float = 0.0
+    seen: int = 0
+    order: dict[str, Any] = field(default_factory=dict)
+    draws: dict[str, Any] = field(default_factory=dict)
+    epochs: list[Epoch] = field(default_factory=list)
+    best: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    best_loss: float = float("inf")
+    waited: int = 0
+
+
+class Checkpoint:
+    """A file in which a run is kept.
+
+    Args:
+        path: must end in ``.npz``. If the file is there, training goes on from it.
+        seconds: at least so much time passes between two writes; one is always made at the end of
+            an epoch, and at Ctrl-C.
+
+    Raises:
+        ValueError: if the name ends otherwise.
+        FileNotFoundError: if there is no such folder.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], seconds: float = 30.0) -> None:
+        self.path = Path(path)
+        if self.path.suffix != ".npz":
+            raise ValueError(
+                f"expected a checkpoint's name that ends in .npz, got {self.path.name!r}"
+            )
+        check_place(self.path)
+        self.seconds = seconds
+        self._last = time.monotonic()
+
+    @property
+    def is_due(self) -> bool:
+        """Whether enough time has passed since the last write."""
+        return time.monotonic() - self._last >= self.seconds
+
+    def write(
+        self, state: State, run: dict[str, Any], values: Sequence[Value], optimizer: Optimizer
+    ) -> None:
+        """Keep a run.
+
+        Args:
+            state: where it is.
+            run: what must be the same when it goes on.
+            values: the parameters in a fixed order.
+            optimizer: what it remembers, in an order of its own.
+        """
+        place = {value: i for i, value in enumerate(optimizer.parameters)}
+        order = [place[value] for value in values]
+        numbers = {f"remembered_{name}": vector[order] for name, vector in optimizer.state.items()}
+        words = {name: value for name, value in vars(state).items() if name != "best"}
+        file = io.BytesIO()
+        np.savez(
+            file,
+            parameters=np.array([value.data for value in values], float),
+            best=state.best,
+            words=np.array(json.dumps({"run": run, "steps": optimizer.steps, **words})),
+            **numbers,  # type: ignore[arg-type]
+        )
+        write_whole(file.getvalue(), self.path)
+        self._last = time.monotonic()
+
+    def read(
+        self, run: dict[str, Any], values: Sequence[Value], optimizer: Optimizer
+    ) -> State | None:
+        """Where the run in the file is, its parameters given to the values; None without a file.
+
+        Raises:
+            ValueError: if the file holds no run, or another one; it names the first difference.
+        """
+        if not self.path.is_file():
+            return None
+        try:
+            with np.load(io.BytesIO(self.path.read_bytes()), allow_pickle=False) as archive:
+                arrays = {name: archive[name] for name in archive.files}
+            words = json.loads(str(arrays.pop("words")))
+            theirs, steps = words.pop("run"), words.pop("steps")
+            parameters, best = arrays.pop("parameters"), arrays.pop("best")
+        except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile):
+            raise ValueError(
+                f"{self.path.name} is no checkpoint; remove it, or name another file"
+            ) from None
+        for name, ours in run.items():
+            if theirs.get(name) != ours:
+                raise ValueError(
+                    f"{self.path.name} holds another run: {name} is {theirs.get(name)} there and "
+                    f"{ours} here; remove it to start anew, or name another file"
+                )
+        for value, number in zip(values, parameters.tolist(), strict=True):
+            value.data = number
+        place = {value: i for i, value in enumerate(optimizer.parameters)}
+        order = [place[value] for value in values]
+        for name, vector in optimizer.state.items():
+            vector[order] = arrays[f"remembered_{name}"]
+        optimizer.steps = steps
+        epochs = [Epoch(*numbers) for numbers in words.pop("epochs")]
+        return State(**words, epochs=epochs, best=best)

@@ -1,0 +1,51 @@
+"""History: what was measured in training, epoch by epoch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+
+class Epoch(NamedTuple):
+    """Mean loss, and accuracy from 0 to 1; NaN for what was not measured."""
+
+    loss: float
+    accuracy: float
+    validation_loss: float
+    validation_accuracy: float
+
+
+@dataclass
+class History:
+    """What happened in training.
+
+    Attributes:
+        epochs: one entry for each finished epoch. Loss and accuracy are means over the training
+            examples as they were met; the validation numbers were measured after the epoch.
+        interrupted: whether training was stopped by Ctrl-C. The model keeps what it had learned.
+        stopped: why training ended before the last epoch, in words; empty if it did not.
+    """
+
+    epochs: list[Epoch] = field(default_factory=list)
+    interrupted: bool = False
+    stopped: str = ""
+
+    @property
+    def loss(self) -> list[float]:
+        """The training loss of each epoch."""
+        return [epoch.loss for epoch in self.epochs]
+
+    @property
+    def accuracy(self) -> list[float]:
+        """The training accuracy of each epoch."""
+        return [epoch.accuracy for epoch in self.epochs]
+
+    @property
+    def validation_loss(self) -> list[float]:
+        """The validation loss after each epoch."""
+        return [epoch.validation_loss for epoch in self.epochs]
+
+    @property
+    def validation_accuracy(self) -> list[float]:
+        """The validation accuracy after each epoch."""
+        return [epoch.validation_accuracy for epoch in self.epochs]

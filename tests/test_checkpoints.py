@@ -1,0 +1,222 @@
+"""Runs that are interrupted or killed go on as if nothing had happened."""
+
+from __future__ import annotations
+
+import errno
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from autodiff import nn
+from autodiff.data import Dataset
+from autodiff.engines import ENGINES
+from autodiff.optim import SGD, Adam
+from autodiff.training import Checkpoint, Epoch, fit
+
+GENERATOR = np.random.default_rng(0)
+IMAGES = GENERATOR.random((40, 6))
+DATA = Dataset(IMAGES, (IMAGES[:, 0] > IMAGES[:, 1]).astype(np.int64))
+TRAINING, VALIDATION = DATA.take(np.arange(30)), DATA.take(np.arange(30, 40))
+
+
+def network() -> nn.Sequential:
+    return nn.Sequential(nn.Linear(6, 5, "tanh", seed=1), nn.Dropout(0.2), nn.Linear(5, 2, seed=2))
+
+
+class Noisy:
+    """Augmentation that stops the run, in one way or another, at some call."""
+
+    def __init__(self, stop_at: int = 0) -> None:
+        self.calls, self.stop_at = 0, stop_at
+
+    def __call__(self, inputs: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+        self.calls += 1
+        if self.calls == self.stop_at:
+            raise KeyboardInterrupt
+        return inputs + generator.normal(0.0, 0.01, inputs.shape)
+
+
+def train(model: nn.Module, stop_at: int = 0, **options: Any) -> list[float]:
+    options = {"epochs": 4, "engine": "compiled", **options}
+    optimizer = Adam(model.parameters(), 0.05)
+    fit(
+        model, TRAINING, VALIDATION, batch_size=8, optimizer=optimizer, seed=3, progress=False,
+        augment=Noisy(stop_at), **options,
+    )  # fmt: skip
+    return [parameter.data for parameter in model.parameters()]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("stop_at", [1, 2, 6, 13])
+def test_an_interrupted_run_goes_on(engine: str, stop_at: int, tmp_path: Path) -> None:
+    uninterrupted = train(network(), engine=engine)
+    path = tmp_path / "run.npz"
+    stopped = train(network(), stop_at, engine=engine, checkpoint=path)
+    assert stopped != uninterrupted
+    assert train(network(), engine=engine, checkpoint=path) == uninterrupted
+    # And once more: there is nothing left to do.
+    assert train(network(), engine=engine, checkpoint=path) == uninterrupted
+
+
+def test_engines_agree_with_dropout_and_augmentation() -> None:
+    eager, compiled = (train(network(), engine=engine) for engine in ("eager", "compiled"))
+    assert eager == pytest.approx(compiled, rel=1e-9)
+
+
+SCRIPT = """
+import os, signal, sys
+sys.path.insert(0, {tests!r})
+import test_checkpoints as t
+
+class Killed(t.Noisy):
+    def __call__(self, inputs, generator):
+        if self.calls + 1 == self.stop_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().__call__(inputs, generator)
+
+t.Noisy = Killed
+t.train(t.network(), int(sys.argv[1]), checkpoint=t.Checkpoint(sys.argv[2], seconds=0))
+"""
+
+
+def test_a_killed_run_goes_on(tmp_path: Path) -> None:
+    script, path = tmp_path / "script.py", tmp_path / "run.npz"
+    script.write_text(SCRIPT.format(tests=str(Path(__file__).parent)))
+    for stop_at in (3, 4, 6):  # each run goes on from where the last one was killed
+        done = subprocess.run(
+            [sys.executable, script, str(stop_at), path], check=False, timeout=300
+        )
+        assert done.returncode == -signal.SIGKILL
+        assert [file.name for file in tmp_path.iterdir() if file.suffix != ".py"] == ["run.npz"]
+    assert train(network(), checkpoint=path) == train(network())
+
+
+class CtrlC(Noisy):
+    """A real Ctrl-C, in the middle of a batch."""
+
+    def __call__(self, inputs: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+        if self.calls + 1 == self.stop_at:
+            self.stop_at = 0
+            os.kill(os.getpid(), signal.SIGINT)
+        return super().__call__(inputs, generator)
+
+
+@pytest.mark.parametrize("stop_at", [1, 4, 9])
+def test_ctrl_c_waits_for_the_batch_and_loses_nothing(
+    stop_at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uninterrupted, path = train(network()), tmp_path / "run.npz"
+    monkeypatch.setattr(sys.modules[__name__], "Noisy", CtrlC)
+    train(network(), stop_at, checkpoint=path)
+    with np.load(path) as kept:
+        state = json.loads(str(kept["words"]))
+    assert state["epoch"] * 4 + state["batch"] == stop_at
+    monkeypatch.undo()
+    assert train(network(), checkpoint=path) == uninterrupted
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_another_run_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "run.npz"
+    train(network(), checkpoint=path)
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match="parameters is 47 there and 29 here"):
+        train(nn.Sequential(nn.Linear(6, 3), nn.Linear(3, 2)), checkpoint=path)
+    model = network()
+    sgd = SGD(model.parameters())
+    with pytest.raises(ValueError, match="optimizer is Adam there and SGD here"):
+        fit(model, TRAINING, batch_size=8, optimizer=sgd, seed=3, progress=False, checkpoint=path)
+    assert path.read_bytes() == before
+    path.write_bytes(before[:100])
+    with pytest.raises(ValueError, match="is no checkpoint; remove it"):
+        train(network(), checkpoint=path)
+    with pytest.raises(ValueError, match=r"ends in \.npz, got 'run\.pt'"):
+        Checkpoint(tmp_path / "run.pt")
+    with pytest.raises(FileNotFoundError, match="there is no folder"):
+        Checkpoint(tmp_path / "none" / "run.npz")
+
+
+def test_a_full_disk_keeps_the_last_checkpoint_and_the_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "run.npz"
+    train(network(), epochs=1, checkpoint=path)
+    before = path.read_bytes()
+
+    def full(self: Path, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    model = network()
+    with pytest.raises(OSError, match=r"cannot save .*run\.npz: No space left on device"):
+        train(model, epochs=2, checkpoint=path)
+    assert path.read_bytes() == before
+    monkeypatch.undo()
+    assert [p.data for p in model.parameters()] == pytest.approx(train(network(), epochs=2))
+
+
+# --------------------------------------------------------------------- watching the validation
+
+
+def test_patience_ends_training_and_the_best_parameters_are_kept() -> None:
+    model = network()
+    seen: list[list[float]] = []
+
+    def remember(epoch: int, measured: Epoch, model: nn.Module) -> None:
+        seen.append([parameter.data for parameter in model.parameters()])
+
+    history = fit(
+        model, TRAINING, VALIDATION, epochs=200, batch_size=8, progress=False, patience=3,
+        keep_best=True, callbacks=[remember], optimizer=Adam(model.parameters(), 0.3), seed=1,
+    )  # fmt: skip
+    losses = history.validation_loss
+    best = losses.index(min(losses))
+    assert len(losses) == best + 1 + 3 < 200
+    assert history.stopped == "the validation loss has not improved for 3 epochs"
+    assert [parameter.data for parameter in model.parameters()] == seen[best]
+
+
+def test_a_callback_can_end_training() -> None:
+    def enough(epoch: int, measured: Epoch, model: nn.Module) -> bool:
+        return epoch == 2
+
+    history = fit(network(), TRAINING, epochs=9, progress=False, callbacks=[enough])
+    assert len(history.epochs) == 2
+    assert history.stopped == "enough asked for it"
+    assert math.isnan(history.validation_loss[0])
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"patience": 0}, "patience must be a whole number of at least 1, got 0"),
+        ({"patience": 2}, "patience and keep_best need validation examples"),
+        ({"keep_best": True}, "need validation examples to watch"),
+        ({"loss": "l3"}, "loss must be a function or one of cross_entropy, nll"),
+        ({"augment": lambda x, _: x[:1]}, r"as many finite inputs as it is given, .* \(1, 6\) for"),
+    ],
+)
+def test_options_that_cannot_be(options: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        fit(network(), TRAINING, progress=False, **options)
+
+
+def test_divergence_names_the_step() -> None:
+    model = nn.Sequential(nn.Linear(6, 2, seed=0))
+    with pytest.raises(FloatingPointError, match=r"in step \d+, .* smaller learning rate may help"):
+        fit(
+            model,
+            TRAINING,
+            epochs=50,
+            loss="mse",
+            progress=False,
+            optimizer=SGD(model.parameters(), 1e9),
+        )
