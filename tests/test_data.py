@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autodiff.data import Dataset, load_mnist, load_subset, mnist, read_idx, split
+from autodiff.data import Dataset, batches, load_mnist, load_subset, mnist, one_hot, read_idx, split
 
 UBYTE = 0x08
 
@@ -236,25 +236,124 @@ def test_an_idx_file_may_hold_no_images(tmp_path: Path) -> None:
     assert len(load_mnist(folder(tmp_path, idx(IMAGES[:0]), idx(LABELS[:0])))) == 0
 
 
+def numbered(counts: list[int]) -> Dataset:
+    """So many images of each class, each with its number as its only pixel."""
+    labels = np.repeat(np.arange(len(counts)), counts)
+    return Dataset(np.arange(len(labels), dtype=float)[:, None], labels)
+
+
 @given(
-    counts=st.lists(st.integers(1, 30), min_size=1, max_size=5),
+    counts=st.lists(st.integers(1, 30), min_size=1, max_size=5).filter(lambda c: max(c) > 1),
     share=st.floats(0.05, 0.95),
     seed=st.integers(0, 5),
 )
 def test_a_split_loses_nothing_and_keeps_the_classes_in_proportion(
     counts: list[int], share: float, seed: int
 ) -> None:
-    labels = np.repeat(np.arange(len(counts)), counts)
-    dataset = Dataset(np.arange(len(labels), dtype=float)[:, None], labels)
-    if len(dataset) < 2:
-        return
+    dataset = numbered(counts)
     training, aside = split(dataset, share, seed)
     seen = np.concatenate([training.images, aside.images])[:, 0]
     assert sorted(seen) == list(range(len(dataset)))
+    assert set(training.labels) == set(dataset.labels)
+    kept = sum(count * share > count - 1 for count in counts)  # others go in their place
     for label, count in enumerate(counts):
-        assert abs((aside.labels == label).sum() - count * len(aside) / len(dataset)) <= 2
+        found = (aside.labels == label).sum()
+        assert abs(found - count * len(aside) / len(dataset)) <= 2 + kept
     again = split(dataset, share, seed)
     np.testing.assert_array_equal(again[1].images, aside.images)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.2, 0.5])
+def test_large_classes_are_split_exactly(share: float) -> None:
+    training, aside = split(numbered([100, 200, 50]), share)
+    assert np.bincount(aside.labels).tolist() == [100 * share, 200 * share, 50 * share]
+    assert np.bincount(training.labels).tolist() == [
+        100 - 100 * share,
+        200 - 200 * share,
+        50 - 50 * share,
+    ]
+
+
+def test_a_class_with_one_image_is_trained_on() -> None:
+    for seed in range(20):
+        training, aside = split(numbered([1, 9]), 0.9, seed)
+        assert sorted(training.labels) == [0, 1]
+        assert aside.labels.tolist() == [1] * 8
+
+
+@pytest.mark.parametrize(
+    ("counts", "complaint"),
+    [
+        ([], "0 image.* of 0 class"),
+        ([1], "1 image.* of 1 class"),
+        ([1] * 9, "9 image.* of 9 class"),
+    ],
+)
+def test_classes_of_one_image_cannot_be_split(counts: list[int], complaint: str) -> None:
+    with pytest.raises(ValueError, match=f"cannot split {complaint}.* two images of some class"):
+        split(numbered(counts))
+
+
+@given(count=st.integers(1, 60), size=st.integers(1, 70), seed=st.integers(0, 9))
+def test_batches_cover_every_image_once_in_nearly_equal_parts(
+    count: int, size: int, seed: int
+) -> None:
+    dataset = numbered([count])
+    parts = list(batches(dataset, size, np.random.default_rng(seed)))
+    sizes = [len(part) for part in parts]
+    assert max(sizes) <= size
+    assert max(sizes) - min(sizes) <= 1
+    assert len(parts) == -(-count // size)
+    met = np.concatenate([part.images[:, 0] for part in parts])
+    np.testing.assert_array_equal(met, np.random.default_rng(seed).permutation(count))
+
+
+def test_each_epoch_has_an_order_of_its_own() -> None:
+    dataset, generator = numbered([10, 10]), np.random.default_rng(0)
+    first, second = (
+        np.concatenate([batch.images[:, 0] for batch in batches(dataset, 4, generator)])
+        for _ in range(2)
+    )
+    assert first.tolist() != second.tolist()
+    assert sorted(first) == sorted(second)
+    assert list(batches(numbered([]), 4, generator)) == []
+
+
+@given(labels=st.lists(st.integers(0, 6)), spare=st.integers(1, 3))
+def test_one_hot_rows_have_their_one_at_the_label(labels: list[int], spare: int) -> None:
+    classes = max(labels, default=0) + spare
+    rows = one_hot(labels, classes)
+    assert rows.shape == (len(labels), classes)
+    assert rows.tolist() == [[float(k == label) for k in range(classes)] for label in labels]
+    assert one_hot(np.array(labels, np.uint8), classes).tolist() == rows.tolist()
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes", "complaint"),
+    [
+        ([0, 3], 3, "from 0 to 2, got 3"),
+        ([-1], 3, "from 0 to 2, got -1"),
+        ([0.0], 3, "whole numbers.* got float64"),
+        ([[1]], 3, r"shape \(1, 1\)"),
+        ([True], 3, "got bool"),
+        ([0], 0, "classes must be a whole number of at least 1, got 0"),
+        ([0], 2.0, "got 2.0"),
+    ],
+)
+def test_labels_that_have_no_row(labels: Any, classes: Any, complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        one_hot(labels, classes)
+
+
+@pytest.mark.parametrize("size", [0, -1, 1.5, True, None])
+def test_a_batch_has_a_whole_number_of_images(size: Any) -> None:
+    with pytest.raises(ValueError, match="batch_size must be a whole number of at least 1"):
+        batches(load_subset(), size, np.random.default_rng(0))
+
+
+def test_batches_need_a_generator() -> None:
+    with pytest.raises(TypeError, match="default_rng"):
+        batches(load_subset(), 10, 0)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("share", [0, 1, -1, 1.5])
@@ -265,8 +364,6 @@ def test_a_share_is_between_0_and_1(share: float) -> None:
 
 def test_impossible_samples_are_refused() -> None:
     one = Dataset(np.zeros((1, 4)), np.zeros(1, np.int64))
-    with pytest.raises(ValueError, match="cannot split 1"):
-        split(one)
     for count in (0, 2):
         with pytest.raises(ValueError, match=f"cannot take {count} of 1"):
             one.sample(count)

@@ -1,7 +1,32 @@
-"""Real digits: a packaged subset of MNIST, and the full set from a folder or the network."""
+"""Data: real digits, toy sets, and what training needs of them.
 
+A packaged subset of MNIST, and the full set from a folder or the network; pictures of your own,
+made like MNIST's; points of the plane in two classes; batches, splits and augmentation.
+"""
+
+from autodiff.data.augmentation import Augmentation
+from autodiff.data.batches import batches, one_hot
 from autodiff.data.dataset import Dataset, split
 from autodiff.data.idx import read_idx
 from autodiff.data.mnist import load_mnist, load_subset
+from autodiff.data.pairs import Pairs
+from autodiff.data.toys import Points, circle, gaussians, moons, spiral, triangle, xor
 
-__all__ = ["Dataset", "load_mnist", "load_subset", "read_idx", "split"]
+__all__ = [
+    "Augmentation",
+    "Dataset",
+    "Pairs",
+    "Points",
+    "batches",
+    "circle",
+    "gaussians",
+    "load_mnist",
+    "load_subset",
+    "moons",
+    "one_hot",
+    "read_idx",
+    "spiral",
+    "split",
+    "triangle",
+    "xor",
+]
