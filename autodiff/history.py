@@ -31,6 +31,16 @@ class History:
     stopped: str = ""
 
     @property
+    def history(self) -> dict[str, list[float]]:
+        """Everything by the names that Keras has."""
+        return {
+            "loss": self.loss,
+            "accuracy": self.accuracy,
+            "val_loss": self.validation_loss,
+            "val_accuracy": self.validation_accuracy,
+        }
+
+    @property
     def loss(self) -> list[float]:
         """The training loss of each epoch."""
         return [epoch.loss for epoch in self.epochs]

@@ -1,6 +1,7 @@
 """Layers and losses: networks as ordinary functions of Values."""
 
 from autodiff.nn.activations import GELU, LeakyReLU, LogSoftmax, ReLU, Sigmoid, Softmax, Tanh
+from autodiff.nn.autoencoder import Autoencoder
 from autodiff.nn.convolution import Conv2d, ConvTranspose2d, Flatten, MaxPool2d, Reshape
 from autodiff.nn.dropout import Dropout
 from autodiff.nn.layers import MLP, Dense, Linear, Neuron, Sequential
@@ -18,8 +19,9 @@ from autodiff.nn.module import Module
 from autodiff.nn.summary import summary
 
 __all__ = [
-    "GELU", "MLP", "Conv2d", "ConvTranspose2d", "Dense", "Dropout", "Flatten", "LeakyReLU",
-    "Linear", "LogSoftmax", "MaxPool2d", "Module", "Neuron", "ReLU", "Reshape", "Sequential",
-    "Sigmoid", "Softmax", "Tanh", "binary_cross_entropy", "cross_entropy", "hinge", "l1_penalty",
-    "l2_penalty", "mean_absolute_error", "mean_squared_error", "negative_log_likelihood", "summary",
+    "GELU", "MLP", "Autoencoder", "Conv2d", "ConvTranspose2d", "Dense", "Dropout", "Flatten",
+    "LeakyReLU", "Linear", "LogSoftmax", "MaxPool2d", "Module", "Neuron", "ReLU", "Reshape",
+    "Sequential", "Sigmoid", "Softmax", "Tanh", "binary_cross_entropy", "cross_entropy", "hinge",
+    "l1_penalty", "l2_penalty", "mean_absolute_error", "mean_squared_error",
+    "negative_log_likelihood", "summary",
 ]  # fmt: skip

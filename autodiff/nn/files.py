@@ -26,7 +26,7 @@ _KINDS: dict[str, Callable[..., Module]] = {
     for kind in (
         nn.Linear, nn.MLP, nn.ReLU, nn.LeakyReLU, nn.Sigmoid, nn.Tanh, nn.GELU, nn.Softmax,
         nn.LogSoftmax, nn.Dropout, nn.Flatten, nn.Reshape, nn.Conv2d, nn.ConvTranspose2d,
-        nn.MaxPool2d,
+        nn.MaxPool2d, nn.Autoencoder,
     )
 }  # fmt: skip
 

@@ -44,6 +44,46 @@ class Module:
         """Make Dropout hand everything on; returns the module itself."""
         return self.train(False)
 
+    # ---------------------------------------------------------- the names that Keras users know
+
+    def compile(
+        self, loss: Any = "cross_entropy", optimizer: Any = "sgd", metrics: Any = ()
+    ) -> None:
+        """Say how :meth:`fit` trains.
+
+        Args:
+            loss: a function of outputs and target, or its name, ours or Keras'.
+            optimizer: an Optimizer, or ``"sgd"``, ``"rmsprop"``, ``"adam"`` or ``"adamw"``.
+            metrics: ``["accuracy"]`` or nothing.
+        """
+        self._settings = _keras().Settings(self, loss, optimizer, metrics)
+
+    def fit(self, x: Any, y: Any, *, batch_size: int = 32, epochs: int = 1, **options: Any) -> Any:
+        """Train on arrays; the history comes back.
+
+        Args:
+            x: of shape (count, ...); bytes are divided by 255.
+            y: labels of shape (count,), one-hot rows, or targets of shape (count, outputs).
+            batch_size, epochs: as in Keras.
+            options: ``validation_data=(x, y)``, ``verbose=0``, and those of
+                :func:`autodiff.training.fit`.
+        """
+        options |= {"batch_size": batch_size, "epochs": epochs}
+        return _keras().fit(self, self._told("fit"), x, y, **options)
+
+    def evaluate(self, x: Any, y: Any) -> Any:
+        """The mean loss, and with the metric ``"accuracy"`` that as well."""
+        return _keras().evaluate(self, self._told("evaluate"), x, y)
+
+    def predict(self, x: Any) -> Any:
+        """The outputs for each example, shape (count, outputs)."""
+        return _keras().predict(self, x)
+
+    def _told(self, what: str) -> Any:
+        if not hasattr(self, "_settings"):
+            raise RuntimeError(f"call model.compile(loss=..., optimizer=...) before model.{what}")
+        return self._settings
+
     def __call__(self, inputs: Any) -> Any:
         """What the module makes of its inputs; each kind of module says how."""
         raise NotImplementedError(f"{type(self).__name__} must define __call__(inputs)")
@@ -59,6 +99,13 @@ class Module:
     def specification(self) -> Specification:
         """What the module is, for :mod:`autodiff.nn.files`."""
         return {"kind": type(self).__name__, "parameters": len(self.parameters())}
+
+
+def _keras() -> Any:
+    """Training stands on modules; only at a call do they look up to it."""
+    from autodiff import keras
+
+    return keras
 
 
 def _parts(module: Module) -> Iterator[Value | Module]:
