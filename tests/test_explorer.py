@@ -139,6 +139,27 @@ def test_the_colors_are_those_of_the_themes() -> None:
         assert f"--gradient: {theme.gradient}" in page
 
 
+def contrast(one: str, other: str) -> float:
+    """How text stands out from its ground, from 1 to 21 (Web Content Accessibility Guidelines)."""
+
+    def luminance(color: str) -> float:
+        parts = [part / 255 for part in bytes.fromhex(color[1:])]
+        linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    darker, lighter = sorted((luminance(one), luminance(other)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK])
+def test_all_text_of_the_page_stands_out(theme: Any) -> None:
+    for ground in (theme.background, theme.cluster):
+        for text in (theme.ink, theme.quiet, theme.value, theme.gradient):
+            assert contrast(text, ground) >= 4.5
+    assert contrast(theme.ink, theme.gate) >= 4.5
+    assert contrast(theme.background, theme.ink) >= 4.5
+
+
 @settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.text(max_size=20) | st.sampled_from(HOSTILE), min_size=3, max_size=3))
 def test_any_name_is_only_text(names: list[str]) -> None:
@@ -602,7 +623,7 @@ def test_a_page_that_is_hidden_at_first_is_fitted_when_it_is_shown(
     inside = page.frame_locator("iframe")
     inside.locator("body[data-step]").wait_for(state="attached")
     page.evaluate("document.querySelector('div').hidden = false")
-    inside.locator('main [data-node="n2"]:not(.trunk)').hover()
+    inside.locator('main [data-node="n0"]').hover()
     inside.get_by_role("button", name="Scope layer1").click()
     assert inside.get_by_text("6 operations").is_visible()
 

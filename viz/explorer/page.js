@@ -77,7 +77,13 @@ function show(step) {
   for (const part of graph.parts) labelPart(part);
   updateBar();
   describe(state.described);
-  bringIntoView(partElements.get(run.at(-1).part || graph.parts.at(step ? -1 : 0).id));
+  follow();
+}
+
+/** Bring the gate of this step into view; at the start that is the first leaf. */
+function follow() {
+  const gate = graph.steps[state.step].part || graph.parts.at(state.step ? -1 : 0).id;
+  bringIntoView(partElements.get(gate), ...all(".wire.active"));
 }
 
 /** The steps that are shown as one: inside of a folded scope they are not told apart. */
@@ -444,6 +450,13 @@ function listenToPart(id, g) {
   g.addEventListener("click", () => wasDragged || pick(id));
 }
 
+/** At the beginning, and whenever the window changes, until somebody moves the picture. */
+function adapt() {
+  if (!isUntouched) return;
+  startView();
+  follow();
+}
+
 picture.setAttribute("role", "group"); // unlike those of an image, its parts can be reached
 all(":scope > :is(title, desc)").forEach((text) => text.remove());
 byId("slider").max = lastStep;
@@ -453,3 +466,4 @@ all("g.cluster").forEach(makeFoldable);
 listen();
 updateFolding();
 showPicked();
+new ResizeObserver(adapt).observe(picture);

@@ -2,7 +2,7 @@
 
 const picture = document.querySelector("main > svg");
 const size = { width: picture.viewBox.baseVal.width, height: picture.viewBox.baseVal.height };
-const LEGIBLE = 0.6; // pixels for a unit of the picture
+const LEGIBLE = 0.75; // pixels for a unit of the picture
 const READABLE = 0.9;
 const LARGEST = 2;
 let view = { x: 0, y: 0, ...size };
@@ -58,14 +58,25 @@ function move(from, to) {
   setView({ ...view, x: view.x + start.x - end.x, y: view.y + start.y - end.y });
 }
 
-function bringIntoView(element) {
-  const [box, frame] = [element, picture].map((shape) => shape.getBoundingClientRect());
+/** Move the picture until an element is seen, with others around it if there is room for all. */
+function bringIntoView(element, ...others) {
+  const frame = picture.getBoundingClientRect();
+  const [first, ...rest] = [element, ...others].map((shape) => shape.getBoundingClientRect());
+  const around = rest.reduce(union, first);
+  const box = around.width <= frame.width && around.height <= frame.height ? around : first;
   const isSeen = box.left >= frame.left && box.right <= frame.right
     && box.top >= frame.top && box.bottom <= frame.bottom;
-  const centre = ({ x, y, width, height }) => ({ x: x + width / 2, y: y + height / 2 });
   if (isSeen || !frame.width || !frame.height) return;
   move(centre(box), centre(frame));
   keepInside();
+}
+
+const centre = ({ x, y, width, height }) => ({ x: x + width / 2, y: y + height / 2 });
+
+function union(one, other) {
+  const [x, y] = [Math.min(one.x, other.x), Math.min(one.y, other.y)];
+  const [right, bottom] = [Math.max(one.right, other.right), Math.max(one.bottom, other.bottom)];
+  return new DOMRect(x, y, right - x, bottom - y);
 }
 
 // One pointer moves the picture, two zoom it; a click that moved is none.
@@ -106,4 +117,3 @@ addEventListener("pointermove", drag);
 for (const end of ["pointerup", "pointercancel"]) {
   addEventListener(end, ({ pointerId }) => pointers.delete(pointerId));
 }
-new ResizeObserver(() => isUntouched && startView()).observe(picture);
