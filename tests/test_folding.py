@@ -145,6 +145,14 @@ def test_a_folded_scope_with_one_result_is_a_gate_with_numbers(view: str) -> Non
     assert ["unit", "4 operations · 1 parameter"] in [texts for _, texts in drawn.parts.values()]
 
 
+def test_the_formula_of_a_folded_scope_has_its_name() -> None:
+    x = Value(0.5, "x")
+    with scope("unit"):
+        y = exp(sin(x))
+    notes = [t.get("note") for t in read(viz.draw(y, fold="unit", formulas=True)).wires.values()]
+    assert notes == ["× ∂unit/∂x", None]
+
+
 def test_a_network_without_scopes_is_drawn_by_layer() -> None:
     generator = np.random.default_rng(0)
     signal = np.array([Value(number) for number in generator.random(30)], object)

@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 from autodiff.graph import Edge, Graph, Number, Value, format_number, is_constant
 from viz.diagram import Diagram, Wire
 from viz.folding import Folding, Item, unfolded
-from viz.typography import printable
+from viz.typography import factor, printable
 from viz.views import Style, diagram_of
 
 Phase = Literal["start", "forward", "output", "backward"]
@@ -301,13 +301,6 @@ class _Narrator:
 
     def _format(self, number: Number) -> str:
         return shown(number, self.number)
-
-
-def factor(text: str) -> str:
-    """A factor as it is written by hand: in parentheses if it is negative or a sum."""
-    outside = text.partition("(")[0]
-    is_sum = " + " in outside or " - " in outside
-    return f"({text})" if text.startswith("-") or is_sum or " / " in outside else text
 
 
 def _full_name(node: Value) -> str:

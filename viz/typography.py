@@ -56,6 +56,17 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
+def factor(text: str) -> str:
+    """A factor as it is written by hand: in parentheses if it is negative, a sum or a quotient.
+
+    >>> factor("-4"), factor("1 - y"), factor("σ(1 - σ)")
+    ('(-4)', '(1 - y)', 'σ(1 - σ)')
+    """
+    outside = text.partition("(")[0]
+    is_compound = any(sign in outside for sign in (" + ", " - ", " / "))
+    return f"({text})" if text.startswith("-") or is_compound else text
+
+
 def wrapped(text: str, size: float, limit: float) -> list[str]:
     """The text in lines that are at most as wide as the limit, where words allow it."""
     lines: list[str] = []

@@ -15,7 +15,7 @@ from typing import Any
 from autodiff.graph import Edge, Graph, Paths, Value, format_number, is_constant
 from viz.diagram import Diagram, Label, Part, Wire, frames
 from viz.folding import Folding, Item
-from viz.typography import counted, printable
+from viz.typography import counted, factor, printable
 
 VIEWS = ("both", "forward", "backward", "derivatives")
 
@@ -47,6 +47,16 @@ def diagram_of(
     return _View(graph, folding, style).diagram(list(caption))
 
 
+class _Folded:
+    """Names a folded item: no two are equal, though they may have the same title."""
+
+    def __init__(self, title: str) -> None:
+        self.title = title
+
+    def __str__(self) -> str:
+        return self.title
+
+
 class _View:
     """One diagram in the making."""
 
@@ -63,12 +73,10 @@ class _View:
 
     def _numbered_graph(self) -> Graph:
         """The graph in which folded items with one result are gates, so that edges have numbers."""
-        gates = {
-            node: id(item)
-            for item in self.items
-            if len(item.results) == 1 and not item.is_single
-            for node in item.nodes
-        }
+        gates: dict[Value, _Folded] = {}
+        for item in self.items:
+            if len(item.results) == 1 and not item.is_single:
+                gates |= dict.fromkeys(item.nodes, _Folded(item.title))
         if not gates or len(self.graph.nodes) > _NUMBERED:
             return self.graph
         return self.graph.fold(lambda node: gates.get(node, self.graph.group(node)))
@@ -252,9 +260,9 @@ class _View:
     def _edge_label(self, edge: Edge, value: str) -> Label:
         """What an edge shows in this view."""
         formula = printable(self.folded.local_formula(edge)) if self.style.formulas else ""
-        note = f"× {_factor(formula)}" if formula else ""
+        note = f"× {factor(formula)}" if formula else ""
         local, upstream = self._format(edge.local), self._gradient(edge.head)
-        product = f"{local} × {_factor(upstream)}"
+        product = f"{local} × {factor(upstream)}"
         return self._label(value, self._format(edge.grad), product, local, note)
 
     def _label(
@@ -343,7 +351,7 @@ class _View:
         lines, products = [], []
         for _, path in zip(range(_LISTED_PATHS), paths, strict=False):
             nodes = [start, *(self._step(edge) for edge in path.edges)]
-            factors = " · ".join(_factor(self._format(edge.local)) for edge in path.edges) or "1"
+            factors = " · ".join(factor(self._format(edge.local)) for edge in path.edges) or "1"
             products.append(self._format(path.product))
             lines.append(f"{' → '.join(nodes)}:  {factors} = {products[-1]}")
         rest = paths.count - len(lines)
@@ -400,16 +408,7 @@ def _edges_between(graph: Graph, start: Value, end: Value) -> Collection[tuple[V
     return found
 
 
-def _factor(number: str) -> str:
-    """A factor as it is written by hand: in parentheses if it is negative or a sum."""
-    return (
-        f"({number})"
-        if number.startswith("-") or " + " in number or " - " in number.partition("(")[0]
-        else number
-    )
-
-
 def _sum(parts: list[str]) -> str:
     if len(parts) > 4:
         return f"sum of {len(parts)}"
-    return " + ".join([*parts[:1], *map(_factor, parts[1:])]) if len(parts) > 1 else ""
+    return " + ".join([*parts[:1], *map(factor, parts[1:])]) if len(parts) > 1 else ""
