@@ -631,3 +631,17 @@ def test_cliffs_holes_and_tracks_that_fly_off() -> None:
     ]
     assert plot.render("png")
     assert plots.loss_surface(lambda x, y: 3.0, {}, (0, 1), (0, 1), resolution=5).render("png")
+
+
+# ------------------------------------------------------------------------------------------ film
+
+
+def test_a_film_of_images_shows_each_of_them(tmp_path: Path) -> None:
+    images = np.stack([np.zeros(16), np.ones(16), np.arange(16) / 15])
+    film = plots.image_film(images, theme="dark")
+    shown = [np.asarray(frame.image).mean() for frame in film.frames]
+    assert shown[0] < shown[2] < shown[1]
+    with Image.open(film.save(tmp_path / "film.gif")) as gif:
+        assert gif.n_frames == 3
+    with pytest.raises(ValueError, match="square"):
+        plots.image_film(np.zeros((2, 5)))

@@ -79,7 +79,9 @@ def part_size(part: Part, size: int) -> tuple[float, float]:
         return text + 24 + sheets, (44.0 if part.subtitle else 32.0) + sheets
     if part.kind == "gate":
         return (34.0, 34.0) if is_round(part, size) else (width(part.title, size) + 20, 32.0)
-    return max(width(part.title, size, bold=True) + 18, 14.0), 26.0 if part.title else 14.0
+    if not part.title:
+        return 14.0, 14.0
+    return max(width(part.title, size, bold=True) + 18, 26.0), 26.0
 
 
 def is_round(part: Part, size: int) -> bool:

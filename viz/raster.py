@@ -88,12 +88,9 @@ def _artists(shape: Shape, theme: Theme) -> Iterator[Artist]:
                 verticalalignment="baseline",
                 parse_math=False,
             )
-        case Rectangle(x, y, width, height, radius, fill, stroke, stroke_width):
-            yield patches.FancyBboxPatch(
-                (x, y),
-                width,
-                height,
-                boxstyle=patches.BoxStyle.Round(pad=0, rounding_size=radius),
+        case Rectangle(_, _, _, _, _, fill, stroke, stroke_width):
+            yield patches.PathPatch(
+                path.Path(*_rounded(shape, path.Path)),
                 facecolor=getattr(theme, fill),
                 edgecolor=getattr(theme, stroke),
                 linewidth=stroke_width,
@@ -118,3 +115,27 @@ def _artists(shape: Shape, theme: Theme) -> Iterator[Artist]:
             )
         case Polygon(points, role):
             yield patches.Polygon(points, facecolor=getattr(theme, role), linewidth=0)
+
+
+def _rounded(box: Rectangle, path: Any) -> tuple[list[tuple[float, float]], list[int]]:
+    """The outline of a box whose corners are arcs, as points and codes of a path.
+
+    A quarter of a circle is a cubic Bézier curve with its handles 0.5523 radii long.
+    """
+    radius = min(box.radius, box.width / 2, box.height / 2)
+    left, top, right, bottom = box.x, box.y, box.x + box.width, box.y + box.height
+    points, codes = [(left + radius, top)], [path.MOVETO]
+    corners = (
+        ((right, top), (-1, 0), (0, 1)), ((right, bottom), (0, -1), (-1, 0)),
+        ((left, bottom), (1, 0), (0, -1)), ((left, top), (0, 1), (1, 0)),
+    )  # fmt: skip
+    for (x, y), (back_x, back_y), (on_x, on_y) in corners:
+        handle = 0.4477 * radius
+        points += [
+            (x + back_x * radius, y + back_y * radius),
+            (x + back_x * handle, y + back_y * handle),
+            (x + on_x * handle, y + on_y * handle),
+            (x + on_x * radius, y + on_y * radius),
+        ]
+        codes += [path.LINETO, path.CURVE4, path.CURVE4, path.CURVE4]
+    return [*points, points[0]], [*codes, path.CLOSEPOLY]

@@ -6,6 +6,7 @@
 ``weight_images``                 what each unit of a first layer looks for
 ``decision_boundary``             the regions of a classifier of points, at one time
 ``decision_boundary_animation``   the same while it learns
+``image_film``                    images one after another
 ``latent_scatter``                two-dimensional codes of labelled examples
 ``loss_surface``                  a function of two numbers, and the tracks of optimizers on it
 
@@ -21,6 +22,7 @@ them need matplotlib, from the ``pictures`` extra. Its settings have no influenc
 from viz.plots.boundary import decision_boundary, decision_boundary_animation
 from viz.plots.confusion import confusion_matrix
 from viz.plots.curves import HistoryLike, training_curves
+from viz.plots.film import image_film
 from viz.plots.images import prediction_grid, weight_images
 from viz.plots.latent import latent_scatter
 from viz.plots.plot import Animation, Plot
@@ -33,6 +35,7 @@ __all__ = [
     "confusion_matrix",
     "decision_boundary",
     "decision_boundary_animation",
+    "image_film",
     "latent_scatter",
     "loss_surface",
     "prediction_grid",
