@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autodiff.data import Dataset, Points, batches, circle, gaussians, moons, spiral, triangle, xor
+from autodiff.data import Points, batches, circle, gaussians, moons, spiral, triangle, xor
 from autodiff.nn import MLP
 from autodiff.training import fit
 
@@ -179,7 +179,6 @@ def separable(points: Points) -> bool:
 
 
 def test_a_small_network_learns_the_triangle() -> None:
-    toy = triangle(300)
     model = MLP(2, [8, 2], seed=0)
-    history = fit(model, Dataset(toy.inputs, toy.targets), epochs=60, batch_size=10, progress=False)
+    history = fit(model, triangle(300), epochs=60, batch_size=10, progress=False)
     assert history.accuracy[-1] > 0.95

@@ -10,6 +10,7 @@ from autodiff.data.dataset import Dataset, split
 from autodiff.data.idx import read_idx
 from autodiff.data.mnist import load_mnist, load_subset
 from autodiff.data.pairs import Pairs
+from autodiff.data.pictures import read_digit
 from autodiff.data.toys import Points, circle, gaussians, moons, spiral, triangle, xor
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "load_subset",
     "moons",
     "one_hot",
+    "read_digit",
     "read_idx",
     "spiral",
     "split",
