@@ -40,6 +40,7 @@ from autodiff.functions import (
     where,
 )
 from autodiff.graph import Edge, Graph
+from autodiff.layer_checking import check_layer, check_loss
 from autodiff.primitives import PRIMITIVES, Primitive
 from autodiff.recording import gate, no_grad, scope
 from autodiff.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
@@ -57,8 +58,8 @@ def __getattr__(name: str) -> Primitive:
 
 __all__ = [
     "Edge", "Graph", "Value", "abs", "acos", "asin", "atan", "atan2", "check_gradient",
-    "compile", "cos", "cosh", "dot", "erf", "exp", "expm1", "fsum", "gate", "grad", "hessian",
-    "hvp", "hypot", "jacobian", "jvp", "log", "log1p", "logsumexp", "maximum", "minimum", "no_grad",
-    "relu", "scope", "sigmoid", "sin", "sinh", "softplus", "sqrt", "tan", "tanh", "value_and_grad",
-    "vjp", "where",
+    "check_layer", "check_loss", "compile", "cos", "cosh", "dot", "erf", "exp", "expm1", "fsum",
+    "gate", "grad", "hessian", "hvp", "hypot", "jacobian", "jvp", "log", "log1p", "logsumexp",
+    "maximum", "minimum", "no_grad", "relu", "scope", "sigmoid", "sin", "sinh", "softplus", "sqrt",
+    "tan", "tanh", "value_and_grad", "vjp", "where",
 ]  # fmt: skip

@@ -1,0 +1,155 @@
+"""What is wrong with a gradient: guesses at the mistake, from the numbers that came of it.
+
+A guess is a sentence and an array that the mistake would have given. If that is the array that was
+found, the sentence is said. Nothing here looks at anybody's code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Guess = Callable[[], str]
+"""A sentence about the mistake, empty if this is not it."""
+
+
+@dataclass(frozen=True)
+class Right:
+    """The right gradient, as far as it is known.
+
+    Attributes:
+        values: one number for each element; NaN where it was not looked for, or could not be found.
+        tolerance: how far off an element may be, relative to the largest.
+    """
+
+    values: Array
+    tolerance: float
+
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """Where there is a number."""
+        return ~np.isnan(self.values)
+
+    @property
+    def allowed(self) -> float:
+        """How far off an element may be."""
+        largest = float(np.abs(self.values[self.known]).max(initial=0))
+        return self.tolerance * (largest or 1.0)
+
+    def wrong(self, found: Array) -> NDArray[np.bool_]:
+        """The known elements that are off."""
+        off = np.abs(np.where(self.known, found - np.nan_to_num(self.values), 0))
+        return off > self.allowed
+
+    def alike(self, found: Array, other: Array) -> bool:
+        """Whether two arrays agree wherever the right one is known."""
+        if np.shape(found) != np.shape(other) or np.shape(found) != self.values.shape:
+            return False
+        return bool((np.abs(found - other)[self.known] <= self.allowed).all())
+
+    def agrees(self, found: Array) -> bool:
+        """Whether an array is right wherever that is known."""
+        return found.shape == self.values.shape and not self.wrong(found).any()
+
+
+def first(guesses: Iterable[Guess]) -> str:
+    """What the first fitting guess says."""
+    return next((said for guess in guesses if (said := guess())), "")
+
+
+def sentence(what: str, found: Array, right: Right, reason: str) -> str:
+    """Which elements are wrong, the worst of them in numbers, and the reason if there is one.
+
+    >>> right = Right(np.array([1.0, -0.5]), tolerance=1e-6)
+    >>> print(sentence("b", np.array([1.0, 0.5]), right, "the sign is wrong"))
+    b, element (1,): expected -0.5, got 0.5 (1 of 2 elements is wrong): the sign is wrong
+    """
+    wrong = right.wrong(found)
+    off = np.where(wrong, np.abs(found - np.nan_to_num(right.values)), -1)
+    place = tuple(int(i) for i in np.unravel_index(int(off.argmax()), off.shape))
+    expected, got = right.values[place] + 0.0, found[place] + 0.0  # no -0
+    numbers = f"expected {expected:.6g}, got {got:.6g}"
+    if place:
+        what += f", element {place}"
+        are = "is" if wrong.sum() == 1 else "are"
+        numbers += f" ({wrong.sum()} of {right.known.sum()} elements {are} wrong)"
+    return f"{what}: {numbers}" + (f": {reason}" if reason else "")
+
+
+# ------------------------------------------------------------------------------------- the guesses
+
+
+def scaled(found: Array, right: Right, sizes: Mapping[str, float]) -> str:
+    """Zero, the sign, or a factor; sizes are names of numbers that it may be, one over them too."""
+    expected, got = right.values[right.known], found[right.known]
+    if not np.any(np.abs(expected) > right.allowed):
+        return ""
+    if not np.any(np.abs(got) > right.allowed):
+        return "it is zero everywhere"
+    factor = float(got @ expected / (expected @ expected))
+    if not factor or not right.alike(found / factor, right.values):
+        return ""
+    sign = "the sign is wrong" if factor < 0 else ""
+    size = abs(factor)
+    if abs(size - 1) < 1e-4:
+        return sign
+    too = f"{size:.6g} times too large" if size > 1 else f"{1 / size:.6g} times too small"
+    names = [name for name, s in sizes.items() if _is_ratio(size, s)]
+    text = f"{too}, which is {names[0]}" if names else too
+    return f"{sign}, and it is {text}" if sign else f"it is {text}"
+
+
+def _is_ratio(size: float, known: float) -> bool:
+    return known not in (0, 1) and any(abs(size / s - 1) < 1e-4 for s in (known, 1 / known))
+
+
+def transposed(found: Array, right: Right) -> str:
+    """A square array, rows and columns exchanged."""
+    if found.ndim != 2 or found.shape[0] != found.shape[1] or found.shape[0] < 2:
+        return ""
+    return "it is transposed" if right.alike(found.T, right.values) else ""
+
+
+def one_sided(found: Array, right: Right, inputs: Array, grad_output: Array) -> str:
+    """Wrong where the input is negative and nowhere else, or where it is positive."""
+    if inputs.shape != grad_output.shape:
+        return ""
+    wrong = right.wrong(found)
+    sides = {"negative": inputs < 0, "positive": inputs > 0}
+    if not all((side & right.known).any() for side in sides.values()):
+        return ""
+    for name, side in sides.items():
+        if not (wrong == (side & right.known)).all():
+            continue
+        if not np.any(np.abs(right.values[wrong]) > right.allowed):
+            return f"gradients get through where the input is {name}"
+        if not np.any(np.abs(found[wrong]) > right.allowed):
+            return f"no gradient gets through where the input is {name}"
+        return f"it is wrong where the input is {name}, and right elsewhere"
+    if right.alike(found, grad_output - right.values):
+        return (
+            "gradients get through where they should stop, and stop where they should get through"
+        )
+    return ""
+
+
+def impostor(found: Array, right: Right, impostors: Mapping[str, Array]) -> str:
+    """Another array in place of the gradient."""
+    matching = (text for text, array in impostors.items() if right.alike(found, array))
+    return next(matching, "")
+
+
+def misshapen(shape: tuple[int, ...], wanted: tuple[int, ...]) -> str:
+    """What may have led to a wrong shape."""
+    if len(shape) > 1 and shape == wanted[::-1]:
+        return ": it is transposed"
+    if shape == wanted[1:]:
+        return ": it is summed over the batch, and should not be"
+    if shape[1:] == wanted:
+        return ": sum it over the batch"
+    return ""
