@@ -90,6 +90,21 @@ def test_shears() -> None:
     assert spread_evenly(matrices[:, 0, 1], 0.4)
 
 
+def test_together_they_turn_what_was_sheared_and_that_what_was_scaled() -> None:
+    matrices, _ = maps(places(1000, rotation=30, shear=0.4, scale=0.3))
+    angle = np.arctan2(matrices[:, 1, 0], matrices[:, 0, 0])
+    assert spread_evenly(np.degrees(angle), 30)
+    back = np.moveaxis(
+        np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]), -1, 0
+    )
+    upright = back @ matrices
+    down, across = upright[:, 0, 0], upright[:, 1, 1]
+    np.testing.assert_allclose(upright[:, 1, 0], 0, atol=1e-5)
+    assert spread_evenly(np.log(down), 0.3)
+    assert spread_evenly(np.log(across), 0.3)
+    assert spread_evenly(upright[:, 0, 1] / across, 0.4)
+
+
 @pytest.mark.parametrize("smoothness", [2.0, 4.0])
 def test_elastic_fields_are_noise_smoothed_by_a_gaussian(smoothness: float) -> None:
     still = places(1)

@@ -222,8 +222,9 @@ def noise(sides: tuple[int, int]) -> Image.Image:
         Image.new("I;16", (40, 30), 500),
         Image.fromarray(np.linspace(200, 220, 1200).reshape(30, 40).astype(np.uint8)),
         noise((30, 40)),
+        ImageOps.expand(Image.new("L", (9, 9), 220), 20, 200),
     ],
-    ids=["white", "black", "transparent", "a pixel", "16 bits", "shadow", "noise"],
+    ids=["white", "black", "transparent", "a pixel", "16 bits", "shadow", "noise", "faint"],
 )
 def test_nothing_is_drawn(sheet: Image.Image, file: Path) -> None:
     sheet.save(file)
