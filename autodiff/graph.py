@@ -16,12 +16,12 @@ from autodiff.adjoint import Adjoint, backpropagate, gradients, topological_orde
 from autodiff.linearize import linearize
 from autodiff.mathematics import Number, as_number, format_number
 from autodiff.memory import collection_paused
-from autodiff.recording import GateCall, gate_calls
+from autodiff.recording import GateCall, ScopeEntry, entries, gate_calls
 from autodiff.value import Value
 
 __all__ = [
-    "Edge", "GateCall", "Graph", "Number", "Path", "Paths", "Value", "collection_paused",
-    "format_number", "is_constant",
+    "Edge", "GateCall", "Graph", "Number", "Path", "Paths", "ScopeEntry", "Value",
+    "collection_paused", "entries", "format_number", "is_constant",
 ]  # fmt: skip
 
 

@@ -5,6 +5,7 @@ The state is a context variable, so that threads and tasks do not disturb each o
 
 from __future__ import annotations
 
+import inspect
 import linecache
 import sys
 from collections.abc import Callable, Iterator
@@ -46,11 +47,23 @@ def scope(name: str) -> AbstractContextManager[None]:
     if not isinstance(name, str) or not name:
         raise TypeError(f"scope() expected a name, a non-empty string, got {name!r}")
     outer, records = recording_now()
-    return _recording(_inside(outer, name, gate_calls(outer)), records)
+    path = _joined(outer, name)
+    return _recording(_inside(outer, ScopeEntry(path)), records)
 
 
-class GateCall:
-    """One call of a gate; the nodes that it made share it.
+class ScopeEntry:
+    """One time that a scope was entered; the nodes that were made meanwhile share it.
+
+    Attributes:
+        path: the scope, with those around it.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+
+class GateCall(ScopeEntry):
+    """One call of a gate.
 
     Attributes:
         symbol: what the gate shows.
@@ -58,26 +71,33 @@ class GateCall:
     """
 
     def __init__(self, symbol: str, path: str) -> None:
+        super().__init__(path)
         self.symbol = symbol
-        self.path = path
 
     def __repr__(self) -> str:
         return f"<call of the gate {self.symbol!r}>"
 
 
-class ScopeInGate(str):
-    """A scope inside gates; it also tells one call of a gate from another.
+class Scope(str):
+    """A scope that also tells one time that it was entered from another.
 
     Attributes:
-        calls: the calls around it, the outermost first.
+        entries: of the scopes and gates around, the outermost first.
+        calls: those of them that are calls of gates.
     """
 
+    entries: tuple[ScopeEntry, ...]
     calls: tuple[GateCall, ...]
+
+
+def entries(scope: str) -> tuple[ScopeEntry, ...]:
+    """When the scopes around a node were entered, the outermost first."""
+    return scope.entries if isinstance(scope, Scope) else ()
 
 
 def gate_calls(scope: str) -> tuple[GateCall, ...]:
     """The calls of gates that a node of this scope was made in, the outermost first."""
-    return scope.calls if isinstance(scope, ScopeInGate) else ()
+    return scope.calls if isinstance(scope, Scope) else ()
 
 
 def gate(symbol: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
@@ -105,12 +125,17 @@ def gate(symbol: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     title = symbol.replace("/", "∕")  # a slash would begin another scope
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        if inspect.isgeneratorfunction(function):
+            raise TypeError(
+                f"a gate's function is called at once, and {function.__name__} is a generator; "
+                "return its results as a list"
+            )
+
         @wraps(function)
         def called(*arguments: P.args, **named: P.kwargs) -> R:
             outer, records = recording_now()
-            around = gate_calls(outer)
-            call = GateCall(symbol, f"{outer}/{title}" if outer else title)
-            with _recording(_inside(outer, title, (*around, call)), records):
+            call = GateCall(symbol, _joined(outer, title))
+            with _recording(_inside(outer, call), records):
                 return function(*arguments, **named)
 
         return called
@@ -118,12 +143,14 @@ def gate(symbol: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     return decorate
 
 
-def _inside(outer: str, name: str, calls: tuple[GateCall, ...]) -> str:
-    path = f"{outer}/{name}" if outer else name
-    if not calls:
-        return path
-    scope = ScopeInGate(path)
-    scope.calls = calls
+def _joined(outer: str, name: str) -> str:
+    return f"{outer}/{name}" if outer else name
+
+
+def _inside(outer: str, entry: ScopeEntry) -> Scope:
+    scope = Scope(entry.path)
+    scope.entries = (*entries(outer), entry)
+    scope.calls = tuple([each for each in scope.entries if isinstance(each, GateCall)])
     return scope
 
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import viz
-from autodiff import Graph, Value, exp, gate, relu, scope, sin
+from autodiff import Graph, Value, exp, gate, relu, scope, sin, tanh
 from autodiff.nn import MLP, cross_entropy
+from autodiff.recording import GateCall, _inside, _recording
 from autodiff.testing import Example, expressions_at_points
-from conftest import DEEP
+from conftest import DEEP, THOROUGH
 from svg import number, read
 from viz import layout
 from viz.folding import Folding, fold_as_asked, unfolded, ways_to_fit
@@ -222,3 +225,152 @@ def test_a_layout_that_takes_too_long_is_folded_and_says_so(
     monkeypatch.setattr(layout, "lay_out", lambda *_: (_ for _ in ()).throw(TimeoutError("slow")))
     with pytest.raises(TimeoutError):
         viz.draw(Value(1.0)).render("svg")
+
+
+# ------------------------------------------------------------------- gates and scopes together
+
+
+@gate("G")
+def cubic(x: Value) -> Value:
+    return x * x + x
+
+
+@pytest.mark.parametrize("view", ["both", "backward", "derivatives"])
+def test_a_closed_gate_in_a_folded_scope_keeps_its_paths(view: str) -> None:
+    x = Value(3.0, "x")
+    with scope("a"):
+        y = cubic(x) * 2
+    drawn = read(viz.draw(y, view, fold="a"))
+    (texts,) = [t for ends, t in drawn.wires.items() if ends[0] == "n0"]
+    expected = {"both": "gradient", "backward": "gradient", "derivatives": "ink"}[view]
+    assert texts[expected] == "14"
+    opened = read(viz.draw(y, view, fold="a", open=True))
+    assert opened.wires.keys() == drawn.wires.keys()
+
+
+@given(example=expressions_at_points(max_steps=20), data=st.data())
+@settings(max_examples=200 if THOROUGH else 25, deadline=None)
+def test_whatever_is_folded_the_gradients_shown_add_up(
+    example: Example, data: st.DataObject
+) -> None:
+    """Of every part with one result, the gradients on its wires are that on the line before."""
+    leaves = [Value(number, f"x{i}") for i, number in enumerate(example.point)]
+    y = example.expression(leaves)
+    for node in Graph(y).nodes:
+        name = data.draw(SCOPES)
+        if name and data.draw(st.booleans()):
+            with scope(name) if data.draw(st.booleans()) else gate_named(name):
+                node.scope = Value(0.0).scope
+        else:
+            node.scope = name
+    graph = Graph(y)
+    fold = data.draw(st.sampled_from(["scopes", "identical", "layers", None]))
+    drawn = read(viz.draw(graph, fold=fold, number=".17g"))
+    arriving: dict[str, list[float]] = {}
+    for (tail, _, _), texts in drawn.wires.items():
+        arriving.setdefault(tail, []).append(
+            float(texts.get("gradient", "nan").replace("‖∇‖ ", ""))
+        )
+    for name, texts in drawn.trunks.items():
+        if "values" not in texts["value"]:
+            total = float(texts["gradient"])
+            parts = arriving[name]
+            size = sum(map(abs, parts)) + abs(total)
+            assert math.fsum(parts) == pytest.approx(total, abs=1e-9 * size + 1e-300)
+
+
+def gate_named(name: str) -> AbstractContextManager[None]:
+    """A call of a gate, as a context."""
+
+    @contextmanager
+    def inside() -> Iterator[None]:
+        outer = Value(0.0).scope
+        with _recording(_inside(outer, GateCall(name, name)), True):
+            yield
+
+    return inside()
+
+
+def test_the_cells_of_a_recurrent_network_are_the_times_they_were_entered() -> None:
+    w, u, h = Value(0.5, "w"), Value(0.3, "u"), Value(0.1, "h0")
+    for i, given_number in enumerate((0.2, 0.7, -0.4), start=1):
+        x = Value(given_number, f"x{i}")
+        with scope("cell"):
+            h = tanh(w * h + u * x)
+        h = h * 1.1
+    graph = Graph(h)
+    drawn = read(viz.draw(graph, fold="scopes"))
+    cells = [texts for kind, texts in drawn.parts.values() if kind == "group"]
+    assert cells == [["cell", "4 operations"]] * 3
+    from_w = [texts for ends, texts in drawn.wires.items() if ends[0] == graph.id(w)]
+    parts = [float(texts["gradient"]) for texts in from_w]
+    assert len(parts) == 3
+    assert sum(parts) == pytest.approx(graph.gradient(w), rel=1e-3)
+
+
+def test_constants_in_folded_scopes_are_no_parameters() -> None:
+    x = Value(3.0, "x")
+    with scope("a"):
+        p = x * x + 1
+    q = p * 2
+    with scope("a"):
+        s = q * 3 + p * 5
+    drawn = read(viz.draw(s, fold="scopes"))
+    assert not [texts for _, texts in drawn.parts.values() if "parameter" in " ".join(texts)]
+
+
+def test_parameters_are_what_the_caller_says_inside_of_folded_scopes_too() -> None:
+    x = Value(3.0, "x")
+    with scope("L"):
+        y = Value(2.0, "w") * x + Value(1.0, "b")
+    assert ["L", "2 operations · 2 parameters"] in texts_of(viz.draw(y, fold="L"))
+    assert ["L", "2 operations"] in texts_of(viz.draw(y, fold="L", parameters=[x]))
+
+
+def texts_of(picture: viz.Picture) -> list[list[str]]:
+    return [texts for _, texts in read(picture).parts.values()]
+
+
+# ------------------------------------------------------------------------------ folded, with paths
+
+
+def two_boxes() -> tuple[Value, Value, Value]:
+    x = Value(3.0, "x")
+    with scope("L1"):
+        a = x * x
+        inside = a * x
+    with scope("L2"):
+        c = sin(inside * 2)
+    y = c + x
+    y.name = "y"
+    return x, a, y
+
+
+def test_paths_through_folded_scopes_have_their_names() -> None:
+    x, _, y = two_boxes()
+    caption = read(viz.draw(y, fold="scopes", paths=(x, y))).caption
+    assert caption[0].startswith("x → L1 → L2 → y: 27 · ")
+    again = two_boxes()
+    assert viz.draw(again[2], fold="scopes", paths=(again[0], again[2])).svg == (
+        viz.draw(y, fold="scopes", paths=(x, y)).svg
+    )
+
+
+def test_paths_light_up_through_boxes_with_several_results() -> None:
+    x = Value(2.0, "x")
+    with scope("L"):
+        p, q = x * 2, x * 5
+    f = p * q
+    drawn = read(viz.draw(f, fold="L", paths=(x, f)))
+    faded = [g for g in drawn.root.iter("{http://www.w3.org/2000/svg}g") if g.get("opacity")]
+    assert faded == []
+    assert drawn.caption[2].endswith("= 40")
+
+
+def test_ends_of_paths_must_be_seen() -> None:
+    x, a, y = two_boxes()
+    with pytest.raises(ValueError, match="n1 is inside of 'L1', which is folded; draw with fold=N"):
+        viz.draw(y, fold="L1", paths=(a, y))
+    z = cubic(x)
+    with pytest.raises(ValueError, match="is inside a gate; draw with open=True"):
+        viz.draw(z, paths=(z.parents[0], z))

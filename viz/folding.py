@@ -12,7 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from autodiff.graph import GateCall, Graph, Value, collection_paused
+from autodiff.graph import GateCall, Graph, Value, collection_paused, entries, is_constant
 from viz.diagram import outer
 from viz.typography import counted
 
@@ -232,7 +232,7 @@ class _Folder:
 
     def _fold_scopes(self, keys: Sequence[str], *, stack: bool) -> Folding:
         base: list[Hashable] = [
-            (key if key else i) if node.parents or key else None
+            None if is_constant(node) else key if key else i if node.parents else None
             for i, (key, node) in enumerate(zip(keys, self.nodes, strict=True))
         ]
         base = self._without_cycles(base)
@@ -242,7 +242,7 @@ class _Folder:
         copies = Counter(stacks.values())
 
         def describe(i: int) -> tuple[str, str, int]:
-            if not keys[i]:
+            if not keys[i] or merged[i] is None:
                 return "", self.scopes[i], 1
             count = copies.get(merged[i], 1)
             return (
@@ -263,7 +263,7 @@ class _Folder:
         inside: dict[Hashable, Counter[str]] = defaultdict(Counter)
         scope: dict[Hashable, str] = {}
         for key, name, node in zip(base, keys, self.nodes, strict=True):
-            if name:
+            if name and key is not None:
                 inside[key][_operation(node)] += 1
                 scope[key] = name
         alike: dict[Hashable, list[Hashable]] = defaultdict(list)
@@ -365,17 +365,37 @@ class _Folder:
         return before
 
     def _without_cycles(self, keys: list[Hashable]) -> list[Hashable]:
-        """Items that a path leaves and enters again are cut where that happens."""
+        """Scopes that a path leaves and enters again are cut into the times they were entered.
+
+        Where that is not known, they are cut at the places where a path leaves them.
+        """
+        entangled = self._entangled(keys)
+        if not entangled:
+            return keys
+        cut = [self._entry(i, str(key)) if key in entangled else key for i, key in enumerate(keys)]
+        entangled = self._entangled(cut)
+        if not entangled:
+            return cut
+        level = self._levels(cut)
+        return [(key, level[i]) if key in entangled else key for i, key in enumerate(cut)]
+
+    def _entangled(self, keys: list[Hashable]) -> set[Hashable]:
+        """The items on cycles, and those between cycles."""
         before = self._predecessors(keys)
         after: dict[Hashable, set[Hashable]] = {key: set() for key in before}
         for key, earlier in before.items():
             for other in earlier:
                 after[other].add(key)
-        entangled = set(before) - set(_peeled(before)) - set(_peeled(after))
-        if not entangled:
-            return keys
-        level = self._levels(keys)
-        return [(key, level[i]) if key in entangled else key for i, key in enumerate(keys)]
+        return set(before) - set(_peeled(before)) - set(_peeled(after))
+
+    def _entry(self, i: int, scope: str) -> Hashable:
+        """When the scope was entered that a node was made in; a leaf goes where it is used."""
+        node = self.nodes[i]
+        if not node.parents:
+            return None
+        inner = scope + "/"
+        around = (e for e in entries(node.scope) if e.path == scope or e.path.startswith(inner))
+        return scope, next(around, None)
 
     # --------------------------------------------------------------------------------- items
 

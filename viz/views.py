@@ -8,8 +8,9 @@ from __future__ import annotations
 import math
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Hashable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from autodiff.graph import Edge, Graph, Paths, Value, format_number, is_constant
@@ -66,20 +67,38 @@ class _View:
         self.item_of = {node: item for item in self.items for node in item.results}
         self.ids = [graph.id(item.nodes[-1]) for item in self.items]
         self.id_of = {id(item): name for item, name in zip(self.items, self.ids, strict=True)}
+        self.numbered = {id(item) for item in self.items if item.is_single}
         self.folded = self._numbered_graph()
         self.wires: list[Wire] = []
         self.outgoing: dict[str, list[Wire]] = defaultdict(list)
         self.carried: dict[str, Edge | Value | None] = {}
 
     def _numbered_graph(self) -> Graph:
-        """The graph in which folded items with one result are gates, so that edges have numbers."""
-        gates: dict[Value, _Folded] = {}
-        for item in self.items:
-            if len(item.results) == 1 and not item.is_single:
-                gates |= dict.fromkeys(item.nodes, _Folded(item.title))
-        if not gates or len(self.graph.nodes) > _NUMBERED:
+        """The graph in which folded items with one result are gates, so that edges have numbers.
+
+        What a gate hides is in the item that its results are in.
+        """
+        if len(self.graph.nodes) > _NUMBERED:
             return self.graph
-        return self.graph.fold(lambda node: gates.get(node, self.graph.group(node)))
+        items_of_group: dict[Hashable, set[int]] = defaultdict(set)
+        for item in self.items:
+            for node in item.nodes:
+                items_of_group[self.graph.group(node)].add(id(item))
+        gates: dict[Hashable, _Folded] = {}
+        for item in self.items:
+            groups = {self.graph.group(node) for node in item.nodes} - {None}
+            is_whole = all(len(items_of_group[group]) == 1 for group in groups)
+            if len(item.results) == 1 and not item.is_single and is_whole:
+                self.numbered.add(id(item))
+                gates |= dict.fromkeys([*item.nodes, *groups], _Folded(item.title))
+        if not gates:
+            return self.graph
+
+        def gate_of(node: Value) -> Hashable:
+            group = self.graph.group(node)
+            return gates.get(node) or gates.get(group) or group
+
+        return self.graph.fold(gate_of)
 
     def diagram(self, caption: list[str]) -> Diagram:
         self._make_wires()
@@ -165,8 +184,8 @@ class _View:
         return self._format(self.graph.value(node)) if is_constant(node) else printable(node.name)
 
     def _size(self, item: Item) -> str:
-        leaves = sum(node.op is None for node in item.nodes)
-        inside = counted(leaves // item.copies, "parameter") if leaves else ""
+        parameters = sum(node.op is None and self._is_parameter(node) for node in item.nodes)
+        inside = counted(parameters // item.copies, "parameter") if parameters else ""
         if item.copies > 1:
             each = " each" if inside else ""
             return f"× {item.copies:,}" + (f" · {inside}{each}" if inside else "")
@@ -204,8 +223,7 @@ class _View:
         for tail, head in self.folding.arrows:
             tails[head].append(tail)
         for position, item in enumerate(self.items):
-            bundled = set()
-            if len(item.results) <= 1 and (item.is_single or self.folded is not self.graph):
+            if id(item) in self.numbered:
                 bundled = self._wires_with_numbers(item, self.ids[position])
             else:
                 bundled = {id(self.items[tail]) for tail in tails[position]}
@@ -250,12 +268,30 @@ class _View:
         if wire.is_constant:
             return Label()
         if carried is None:
-            return Label() if forks else self._total(tail, [wire])
+            return self._share(wire, tail) if forks else self._total(tail, [wire])
         node = carried.tail if isinstance(carried, Edge) else carried
         value = self._value(node) if forks else self._named_value(node)
         if isinstance(carried, Edge):
             return self._edge_label(carried, value)
         return self._label(value, self._format(self.graph.outputs.count(node)))
+
+    def _share(self, wire: Wire, tail: Item) -> Label:
+        """What flows back to one value from all its uses in an item that has several results."""
+        if len(tail.results) != 1 or len(self.graph.nodes) > _NUMBERED:
+            return Label()
+        node = tail.results[0]
+        return self._label(self._value(node), self._format(self._shares[node, wire.head]))
+
+    @cached_property
+    def _shares(self) -> dict[tuple[Value, str], Any]:
+        """The gradients along all edges from a node into an item, added up."""
+        item_of = {node: name for item, name in zip(self.items, self.ids, strict=True)
+                   for node in item.nodes}  # fmt: skip
+        shares: dict[tuple[Value, str], Any] = {}
+        for edge in self.graph.edges:
+            key = edge.tail, item_of[edge.head]
+            shares[key] = shares[key] + edge.grad if key in shares else edge.grad
+        return shares
 
     def _edge_label(self, edge: Edge, value: str) -> Label:
         """What an edge shows in this view."""
@@ -322,18 +358,42 @@ class _View:
 
     def _highlight(self, diagram: Diagram, start: Value, end: Value) -> None:
         """The paths from one node to another, each product and their sum."""
-        paths = self.folded.paths(start, end)
-        on_a_path = _edges_between(self.folded, start, end)
-        touched = {self.id_of[id(self.item_of[node])] for node in (start, end)}
+        self._check_ends(start, end)
+        item_of = {node: self.id_of[id(item)] for item in self.items for node in item.nodes}
+        edges = _edges_between(self.graph, start, end)
+        between = {(item_of[tail], item_of[head]) for tail, head, _ in edges}
+        exactly = _edges_between(self.folded, start, end)
+        touched = {item_of[start], item_of[end]} | {name for pair in between for name in pair}
         for wire in self.wires:
             edge = self.carried[wire.id]
-            if isinstance(edge, Edge) and (edge.tail, edge.head, edge.slot) in on_a_path:
-                wire.highlighted = True
-                touched |= {wire.tail, wire.head}
+            wire.highlighted = (
+                (edge.tail, edge.head, edge.slot) in exactly
+                if isinstance(edge, Edge)
+                else (wire.tail, wire.head) in between
+            )
         for part in diagram.parts:
             part.highlighted = part.id in touched
         self._highlight_output(diagram, end)
+        paths = self.folded.paths(start, end)
         diagram.caption = self._explain_paths(paths) + diagram.caption
+
+    def _check_ends(self, *ends: Value) -> None:
+        """Paths begin and end at nodes that can be seen."""
+        seen = {node for item in self.items for node in item.nodes}
+        shown = {*self.item_of, *(item.nodes[0] for item in self.items if item.is_single)}
+        for node in ends:
+            if node not in self.graph:
+                raise KeyError(f"paths: {node!r} is not a node of this graph")
+            if node not in seen:
+                raise ValueError(
+                    f"paths: {self._called(node)} is inside a gate; draw with open=True"
+                )
+            if node not in shown:
+                (title,) = {item.title for item in self.items if node in item.nodes}
+                raise ValueError(
+                    f"paths: {self._called(node)} is inside of {title!r}, which is folded; draw "
+                    "with fold=None, or with a larger limit"
+                )
 
     def _highlight_output(self, diagram: Diagram, end: Value) -> None:
         """Paths to an output go on to the end of the picture."""
