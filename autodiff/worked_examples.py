@@ -1,17 +1,24 @@
 """The lectures' worked examples, as functions that build their graphs.
 
-Each returns the Values by name, so that tables, pictures, tests and notebooks share one source.
+Most return their Values by name, so that tables, pictures, tests and notebooks share one source.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+import math
+import operator
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from autodiff.functions import dot, exp, maximum, sigmoid, sin
+from autodiff.functions import abs as absolute
+from autodiff.functions import dot, exp, fsum, log, maximum, relu, sigmoid, sin
+from autodiff.nn import MLP, hinge, l2_penalty
 from autodiff.recording import scope
 from autodiff.value import Value
 
 Example = dict[str, Value]
+Weights = Mapping[str, Sequence[Sequence[Any]]]
 
 
 def product_of_sum(x: float = -2.0, y: float = 5.0, z: float = -4.0) -> Example:
@@ -149,6 +156,128 @@ def mazur_network(
         first += 4
     errors = [0.5 * (t - o) ** 2 for t, o in zip((0.01, 0.99), signal, strict=True)]
     return {**example, "E": _named("E", errors[0] + errors[1])}
+
+
+def hinge_classifier(
+    weights: Sequence[Sequence[float]] = ((0.2, -0.5), (1.5, 1.3), (-0.4, 0.25)),
+    points: Sequence[Sequence[float]] = ((1.0, 2.0), (-1.5, 0.5), (0.5, -1.0)),
+    labels: Sequence[int] = (0, 1, 2),
+    strength: float = 0.1,
+) -> Example:
+    """A linear classifier with the hinge loss of a multi-class SVM, and a penalty on its weights.
+
+    s = W x for each point, data = mean of Σ max(0, sⱼ - s_label + 1), R = Σ w², and
+    L = data + strength · R. Weights are wjk, that of class j and feature k.
+
+    >>> example = hinge_classifier()
+    >>> example["L"].backward()
+    >>> round(example["L"].data, 4), round(example["w10"].grad, 4)
+    (5.8202, 1.8)
+    """
+    w = [_leaves(**{f"w{j}{k}": x for k, x in enumerate(row)}) for j, row in enumerate(weights)]
+    losses = []
+    for i, (point, label) in enumerate(zip(points, labels, strict=True)):
+        with scope(f"example{i}"):
+            losses.append(hinge([dot(row.values(), point) for row in w], label))
+    data = _named("data", fsum(losses) / len(losses))
+    leaves = {name: weight for row in w for name, weight in row.items()}
+    penalty = _named("R", l2_penalty(leaves.values(), 1.0))
+    return {**leaves, "data": data, "R": penalty, "L": _named("L", data + strength * penalty)}
+
+
+def maximum_likelihood(
+    logits: Sequence[Sequence[float]] = ((1.0, -2.0, 0.5), (0.2, 0.4, -0.1)),
+    labels: Sequence[int] = (2, 0),
+) -> Example:
+    """From maximum likelihood to the cross-entropy.
+
+    p = softmax(z) for each example; the likelihood is the product of the probabilities of the right
+    classes, its logarithm a sum, and minus the mean of that sum the cross-entropy. Logits are zij
+    and probabilities pij, of example i and class j.
+
+    >>> example = maximum_likelihood()
+    >>> round(example["likelihood"].data, 4), round(example["cross-entropy"].data, 4)
+    (0.1236, 1.0453)
+    """
+    example: Example = {}
+    right = []
+    for i, (row, label) in enumerate(zip(logits, labels, strict=True)):
+        z = _leaves(**{f"z{i}{j}": logit for j, logit in enumerate(row)})
+        exponentials = [exp(logit) for logit in z.values()]
+        total = fsum(exponentials)
+        p = {f"p{i}{j}": _named(f"p{i}{j}", e / total) for j, e in enumerate(exponentials)}
+        right.append(p[f"p{i}{label}"])
+        example |= z | p
+    example["likelihood"] = _named("likelihood", functools.reduce(operator.mul, right))
+    log_likelihood = _named("log-likelihood", fsum([log(p) for p in right]))
+    cross_entropy = _named("cross-entropy", -log_likelihood / len(right))
+    return {**example, "log-likelihood": log_likelihood, "cross-entropy": cross_entropy}
+
+
+def squared_error_of_two_layers(weights: Weights, x: Sequence[Any], y: Sequence[Any]) -> Any:
+    """Σ (ŷ - y)² of one example, with ŷ = W2 σ(W1 x): the network in twenty lines.
+
+    Args:
+        weights: ``W1`` and ``W2``, a row for each unit.
+        x, y: what goes in, and what should come out.
+
+    >>> squared_error_of_two_layers({"W1": [[0.0, 0.0]], "W2": [[2.0]]}, [1.0, 1.0], [3.0])
+    4.0
+    """
+    with scope("hidden"):
+        hidden = [sigmoid(dot(row, x)) for row in weights["W1"]]
+    with scope("output"):
+        outputs = [dot(row, hidden) for row in weights["W2"]]
+    with scope("loss"):
+        differences = [output - target for output, target in zip(outputs, y, strict=True)]
+        return dot(differences, differences)
+
+
+def triangle_network(sharpness: float = 100.0) -> MLP:
+    """The smallest neural network, by hand: three logistic regressions whose outputs feed a fourth.
+
+    Each of the three is a side of the triangle of :func:`autodiff.data.triangle`, at 0.3 from its
+    middle, and says how surely a point is on the inner side; the fourth asks for all three.
+
+    Args:
+        sharpness: how steep the three are: the length of their normals.
+
+    >>> from autodiff.data import triangle
+    >>> from autodiff.training import evaluate
+    >>> evaluate(triangle_network(), triangle(noise=0), "binary_cross_entropy")[1]
+    1.0
+    """
+    model = MLP(2, [3, 1], "sigmoid")
+    sides, (all_of_them,) = (layer.neurons for layer in model.layers)
+    for side, corner in zip(sides, (90, 210, 330), strict=True):
+        inwards = math.cos(math.radians(corner)), math.sin(math.radians(corner))
+        for weight, number in zip(side.weights, inwards, strict=True):
+            weight.data = sharpness * number
+        side.bias.data = sharpness * 0.3
+    for weight in all_of_them.weights:
+        weight.data = 20.0
+    all_of_them.bias.data = -50.0
+    return model
+
+
+def saddle_and_cliff(x: Any, y: Any) -> Any:
+    """A valley with a saddle at (0, 0), minima of 0 at (0, ±1), and cliffs where |x| is above 1.5.
+
+    x² / 2 + (y² - 1)² / 4 + 200 relu(|x| - 1.5): on the cliffs the slope is 200.
+
+    >>> saddle_and_cliff(0.0, 0.0), saddle_and_cliff(0.0, -1.0)
+    (0.25, 0.0)
+    """
+    return x**2 / 2 + (y**2 - 1) ** 2 / 4 + 200 * relu(absolute(x) - 1.5)
+
+
+def monkey_saddle(x: Any, y: Any) -> Any:
+    """x³ - 3 x y², with room for two legs and a tail: flat at (0, 0), and downhill beyond it.
+
+    >>> monkey_saddle(1.0, 0.0), monkey_saddle(-1.0, 0.0)
+    (1.0, -1.0)
+    """
+    return x**3 - 3 * x * y**2
 
 
 def _leaves(**numbers: float) -> Example:
