@@ -272,12 +272,14 @@ def saddle_and_cliff(x: Any, y: Any) -> Any:
 
 
 def monkey_saddle(x: Any, y: Any) -> Any:
-    """x³ - 3 x y², with room for two legs and a tail: flat at (0, 0), and downhill beyond it.
+    """x³ - 3 x y² + (x² + y²)² / 4, which is flat at (0, 0): downhill for two legs and a tail.
 
-    >>> monkey_saddle(1.0, 0.0), monkey_saddle(-1.0, 0.0)
-    (1.0, -1.0)
+    Its minima of -6.75 are at a radius of 3, at angles of 60°, 180° and 300°.
+
+    >>> monkey_saddle(0.0, 0.0), monkey_saddle(-3.0, 0.0)
+    (0.0, -6.75)
     """
-    return x**3 - 3 * x * y**2
+    return x**3 - 3 * x * y**2 + (x**2 + y**2) ** 2 / 4
 
 
 def _leaves(**numbers: float) -> Example:
