@@ -7,6 +7,7 @@ never disturbs another, and one graph can be looked at in many points.
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
@@ -246,7 +247,8 @@ class Graph:
         """How a node is computed from its operands, for people to read; a leaf has none.
 
         Args:
-            node: an operation; operands without a name are called a, b, c.
+            node: an operation; operands without a name are called a, b, c, or by their ids if a
+                node has such a name.
             number: a format specification; then the operands' numbers stand in for their names.
             called: what to call an operand, instead of its name.
 
@@ -258,7 +260,7 @@ class Graph:
         if not node.parents:
             return ""
         operands = self.operands(node)
-        name_of = called or _name
+        name_of = called or self._called
         texts = [
             format_number(self.value(operand), number) if number else name_of(operand)
             for operand in operands
@@ -279,7 +281,7 @@ class Graph:
         >>> [graph.local_formula(edge) for edge in graph.edges]
         ['y', 'x', 'σ(1 - σ)']
         """
-        head, name_of = edge.head, called or _name
+        head, name_of = edge.head, called or self._called
         if self.group(head) is not None:
             gate = called(head) if called else self.symbol(head)
             return f"∂{gate}/∂{name_of(edge.tail) or 'abc'[edge.slot : edge.slot + 1]}"
@@ -287,6 +289,22 @@ class Graph:
         assert head.op is not None
         result = notation.Operand(self.value(head), name_of(head))
         return notation.derivative(head.op, result, operands, edge.slot)
+
+    def _called(self, node: Value) -> str:
+        """What a formula calls an operand: its name, or its number if it is a constant.
+
+        Others are left to the letters a, b, c, unless a node has such a name; then they are called
+        by their ids.
+        """
+        if node.name:
+            return node.name
+        if is_constant(node):
+            return format_number(self.value(node), ".6g")
+        return self.id(node) if self._has_letters else ""
+
+    @cached_property
+    def _has_letters(self) -> bool:
+        return any(re.fullmatch(r"[abcy]|a[0-9₀-₉]+", node.name) for node in self._all)
 
     def symbol(self, node: Value) -> str:
         """What stands in the gate of an operation; a leaf has none."""
@@ -487,10 +505,6 @@ def _replay(node: Value, parents: Sequence[_Replica]) -> _Replica:
     operands = [parent.data for parent in parents]
     y, local_derivatives = linearize(operation, node.parents, operands, node.scope)
     return _Replica(y, parents, _without_constants(node.parents, local_derivatives))
-
-
-def _name(node: Value) -> str:
-    return node.name
 
 
 def _outermost_call(node: Value) -> GateCall | None:

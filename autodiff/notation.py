@@ -28,7 +28,6 @@ _PRINTED: list[tuple[str, Any]] = [
     (r" \*\* (\d+)\b", lambda power: power[1].translate(_SUPERSCRIPTS)),
     (r" \*\* ", "^"),
     (r" \* ", " · "),
-    (r"(?<![\w·] )(?<!\w)(\w+) · \1(?![\w^(])", r"\1²"),
     (r"softmax\(.*\)\[(\d+)\]", lambda found: f"softmax{found[1].translate(_SUBSCRIPTS)}"),
     (r"abs\(([^()]*)\)", r"|\1|"),
     (r" \+ 0\)", ")"),
@@ -146,7 +145,9 @@ def _typeset(text: str, names: Mapping[str, str]) -> str:
             return _FUNCTIONS.get(found[0], found[0])
         return f"({name})" if _is_compound(name) and found[0] != text else name
 
-    typeset = re.sub(r"\b[a-z]\w*\b", word, text)
+    # Squares of letters, which are operands, and not of names, which others may have as well.
+    squared = re.sub(r"(?<!\w)(?<!\* )(\w+) \* \1(?!\w|\(| \*\*)", r"\1 ** 2", text)
+    typeset = re.sub(r"\b[a-z]\w*\b", word, squared)
     for pattern, printed in _PRINTED:
         typeset = re.sub(pattern, printed, typeset)
     return typeset

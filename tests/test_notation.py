@@ -100,11 +100,36 @@ def test_operations_in_names_and_in_numbers() -> None:
     x, y = Value(-2.0, "x"), Value(5.0, "y")
     q = maximum(x * y, y)
     graph = Graph(q)
-    assert [graph.formula(node) for node in graph.nodes] == ["", "", "x · y", "max(a, y)"]
+    assert [graph.formula(node) for node in graph.nodes] == ["", "", "x · y", "max(n2, y)"]
     assert graph.formula(q, ".4g") == "max(-10, 5)"
     assert graph.formula(q.parents[0], ".4g") == "(-2) · 5"
     many = dot([x] * 9, [y] * 9, 0.0)
     assert Graph(many).formula(many) == "Σ of 19 operands"
+
+
+def test_letters_are_not_taken_for_names() -> None:
+    a, b = Value(2.0, "a"), Value(3.0, "b")
+    f = (a + b) * a
+    graph = Graph(f)
+    assert [graph.formula(node) for node in graph.nodes[2:]] == ["a + b", "n2 · a"]
+    assert [graph.local_formula(edge) for edge in graph.edges] == ["1", "1", "a", "n2"]
+    y = Value(0.5, "y")
+    slope = Graph(((y + 1) ** 3.0).log())
+    assert slope.formula(slope.outputs[0]) == "ln(n4)"
+
+
+def test_leaves_of_one_name_are_not_one_leaf() -> None:
+    f = Value(2.0, "w") * Value(3.0, "w")
+    assert Graph(f).formula(f) == "w · w"
+
+
+def test_constants_are_their_numbers() -> None:
+    z = Value(2.0, "z")
+    y = (z * -2.5) ** 3
+    graph = Graph(y)
+    assert graph.formula(y) == "a³"
+    assert graph.formula(y.parents[0]) == "z · (-2.5)"
+    assert graph.local_formula(graph.edges[-2]) == "3 · a^(3 - 1)"
 
 
 def test_a_gate_is_called_by_its_symbol() -> None:
@@ -118,7 +143,7 @@ def test_a_gate_is_called_by_its_symbol() -> None:
     assert graph.formula(z) == "f(x, b)"
     assert graph.formula(z, ".3g") == "f(2, 3)"
     assert [graph.local_formula(edge) for edge in graph.edges] == ["∂f/∂x", "∂f/∂b"]
-    assert graph.open().formula(z) == "a + b"
+    assert graph.open().formula(z) == "a + 1"
 
 
 def test_names_of_several_words_are_set_apart() -> None:
