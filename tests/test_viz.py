@@ -219,6 +219,16 @@ def test_magnitudes_give_sign_a_hue_and_size_a_width() -> None:
     assert not lines[1].get("stroke-dasharray")
 
 
+def test_magnitudes_weigh_the_line_before_a_fork_as_well() -> None:
+    x = Value(2.0, "x")
+    root = read(viz.draw(x * x + x * 3, magnitudes=True)).root
+    svg = "{http://www.w3.org/2000/svg}"
+    trunk = next(g for g in root.iter(f"{svg}g") if g.get("class") == "trunk")
+    line = trunk.find(f"{svg}path")
+    assert line is not None
+    assert (line.get("class"), line.get("stroke-width")) == ("positive-line", "5")
+
+
 def test_a_gate_is_one_part_and_can_be_opened() -> None:
     @gate("logistic")
     def logistic(x: Value) -> Value:
@@ -311,8 +321,16 @@ BAD_CHOICES: list[tuple[dict[str, Any], str]] = [
     ({"limit": 0}, "limit must be a whole number of nodes, at least 1, got 0"),
     ({"limit": "a"}, "limit must be a whole number"),
     ({"fold": [3]}, r"fold: expected names of scopes, got \[3\]"),
-    ({"open": "tanh"}, "there is no gate tanh in this graph; it has none"),
+    ({"open": "tanh"}, "there is no gate tanh to be seen; it has none"),
     ({"open": ["a", "b"]}, "no gate a or b"),
+    ({"open": 3}, "open: expected symbols of gates, got 3"),
+    ({"open": None}, "open: expected symbols of gates, got None"),
+    ({"fold": 5}, "fold: expected names of scopes, got 5"),
+    ({"theme": ["light"]}, r"theme must be one of light, dark, print or a Theme, got \['light'\]"),
+    ({"seconds": "a"}, "seconds must be a number of seconds above 0, got 'a'"),
+    ({"seconds": 0}, "seconds must be a number"),
+    ({"seconds": float("inf")}, "seconds must be a number"),
+    ({"seconds": float("nan")}, "seconds must be a number"),
 ]
 
 

@@ -132,9 +132,10 @@ class _Composer:
         box = self.boxes[name]
         arc = self.arcs[part, name]
         highlighted = part in self.forking_paths
-        color, thickness = ("highlight", 2.4) if highlighted else ("wire", 1.2)
+        gradient, weight = self.diagram.trunk_gradients.get(part, (None, 1.2))
+        color, thickness, dashed = _line_style(gradient, weight, highlighted)
         line = (*arc.points, *_straight(arc.points[-1], self._exit(box)))
-        shapes: list[Shape] = [Curve(line, color, thickness)]
+        shapes: list[Shape] = [Curve(line, color, thickness, dashed)]
         shapes += _arrows(arc, color)
         shapes += self._texts(box, label, self.diagram.roles)
         return Group("trunk", {"node": part}, shapes, faded=self._fades(highlighted))
@@ -143,9 +144,9 @@ class _Composer:
         box = self.boxes[wire.id]
         start = trunk_id(wire.tail) if wire.tail in self.diagram.trunks else wire.tail
         first, last = self.arcs[start, wire.id], self.arcs[wire.id, wire.head]
-        color, thickness, dashed = _line_style(wire)
+        color, thickness, dashed = _line_style(wire.gradient, wire.width, wire.highlighted)
         across = _straight(first.points[-1], last.points[0])
-        line = Curve((*first.points, *across, *last.points[1:]), color, round(thickness, 2), dashed)
+        line = Curve((*first.points, *across, *last.points[1:]), color, thickness, dashed)
         shapes: list[Shape] = [line, *_arrows(first, color), *_arrows(last, color)]
         above, below = self.diagram.roles
         shapes += self._texts(box, wire.label, ("quiet" if wire.is_constant else above, below))
@@ -181,13 +182,16 @@ class _Composer:
         return self.diagram.focused and not highlighted
 
 
-def _line_style(wire: Wire) -> tuple[str, float, bool]:
+def _line_style(
+    gradient: float | None, width: float, is_highlighted: bool
+) -> tuple[str, float, bool]:
     """Colour, width and dashes: hue is the sign of the gradient, width its size."""
-    if wire.highlighted:
-        return "highlight", max(wire.width, 2.4), False
-    if wire.gradient is None or wire.gradient == 0:
-        return "wire", wire.width, False
-    return ("negative", wire.width, True) if wire.gradient < 0 else ("positive", wire.width, False)
+    width = round(width, 2)
+    if is_highlighted:
+        return "highlight", max(width, 2.4), False
+    if gradient is None or gradient == 0:
+        return "wire", width, False
+    return ("negative", width, True) if gradient < 0 else ("positive", width, False)
 
 
 def _arrows(arc: Arc, role: str) -> Iterator[Polygon]:

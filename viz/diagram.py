@@ -87,6 +87,7 @@ class Diagram:
 
     Attributes:
         trunks: for parts that several wires leave, the label of the line before it forks.
+        trunk_gradients: for colour and width of these lines, as for wires.
         roles: the colours of the rows above and below the wires.
         flows_back: whether the arrows are turned round.
         leaves_first: whether leaves stand side by side in the first column.
@@ -106,6 +107,7 @@ class Diagram:
     title: str = ""
     description: str = ""
     caption: list[str] = field(default_factory=list)
+    trunk_gradients: dict[str, tuple[float, float]] = field(default_factory=dict)
 
 
 def frames(parts: Iterable[Part]) -> dict[str, Cluster]:

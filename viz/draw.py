@@ -75,6 +75,7 @@ def draw(
     check_choice("view", view, (*VIEWS, None))
     check_choice("direction", direction, DIRECTIONS)
     check_number_format(number)
+    check_seconds("seconds", seconds)
     colors = theme_of(theme)
     if hasattr(value, "outline"):
         _refuse_for_programs(view=view, paths=paths, formulas=formulas, magnitudes=magnitudes)
@@ -130,11 +131,12 @@ def opened(graph: Graph, which: bool | str | Sequence[str]) -> Graph:
     """The graph with none, all or some of its gates opened."""
     if which is False:
         return graph
-    symbols = [] if which is True else [which] if isinstance(which, str) else list(which)
+    symbols = [] if which is True else folding.strings("open: expected symbols of gates", which)
     known = {graph.symbol(node) for node in graph.nodes if graph.group(node) is not None}
     if symbols and not known & set(symbols):
         has = f"its gates are {', '.join(sorted(known))}" if known else "it has none"
-        raise ValueError(f"open: there is no gate {' or '.join(symbols)} in this graph; {has}")
+        inner = "; to open a gate inside another one, name both" if known else ""
+        raise ValueError(f"open: there is no gate {' or '.join(symbols)} to be seen; {has}{inner}")
     return graph.open(*symbols)
 
 
@@ -183,6 +185,13 @@ def check_choice(name: str, choice: object, known: Sequence[object]) -> None:
     if choice not in known:
         words = ", ".join(str(word) for word in known if word)
         raise ValueError(f"{name} must be one of {words}, got {choice!r}")
+
+
+def check_seconds(name: str, seconds: object) -> None:
+    """Raise ValueError unless it is a length of time."""
+    is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+    if not is_number or not 0 < seconds < 1e6:  # type: ignore[operator]
+        raise ValueError(f"{name} must be a number of seconds above 0, got {seconds!r}")
 
 
 def check_number_format(number: str) -> None:

@@ -11,6 +11,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from autodiff.graph import GateCall, Graph, Value, collection_paused, entries, is_constant
 from viz.diagram import outer
@@ -101,9 +102,7 @@ def fold_as_asked(graph: Graph, fold: str | Sequence[str]) -> Folding:
         return folder.by_scope(1)
     if fold == "identical":
         return folder.identical()
-    patterns = [fold] if isinstance(fold, str) else list(fold)
-    if not all(isinstance(pattern, str) for pattern in patterns):
-        raise TypeError(f"fold: expected names of scopes, got {fold!r:.60}")
+    patterns = strings("fold: expected names of scopes", fold)
     return folder.by_pattern(patterns)
 
 
@@ -156,8 +155,9 @@ class _Folder:
             )
         for pattern in patterns:
             if not any(_matches(prefix, pattern) for prefix in found.values() if prefix):
-                known = sorted({scope.split("/")[0] for scope in found if scope})
-                has = f"its scopes are {', '.join(known[:8])}" if known else "it has no scopes"
+                known = sorted({prefix for scope in found for prefix in _prefixes(scope)})
+                shown = ", ".join(known[:8]) + (", ..." if len(known) > 8 else "")
+                has = f"its scopes are {shown}" if known else "it has no scopes"
                 raise ValueError(
                     f"fold: no scope of this graph matches {pattern!r}; {has} (others to fold: "
                     "'scopes', 'identical', 'layers')"
@@ -472,6 +472,20 @@ def _prefixes(scope: str) -> list[str]:
 def _stem(scope: str) -> str:
     """The last part of a scope without its number, which identical siblings share."""
     return re.sub(r"[\W_]*\d+\W*$", "", scope.rpartition("/")[2]) or scope.rpartition("/")[2]
+
+
+def strings(expected: str, given: Any) -> list[str]:
+    """One string or several as a list.
+
+    Raises:
+        TypeError: that begins with what was ``expected``, if it is anything else.
+    """
+    found = [given] if isinstance(given, str) else given
+    if not isinstance(found, list | tuple | set | frozenset):
+        found = [None]
+    if not all(isinstance(each, str) for each in found):
+        raise TypeError(f"{expected}, got {given!r:.60}")
+    return list(found)
 
 
 def _matches(scope: str, pattern: str) -> bool:

@@ -128,7 +128,7 @@ class _View:
         )  # fmt: skip
         diagram.leaves_first = not diagram.clusters and len(self.wires) <= _SMALL
         if self.style.magnitudes:
-            self._weigh()
+            self._weigh(diagram)
         if self.style.paths is not None:
             self._highlight(diagram, *self.style.paths)
         return diagram
@@ -344,17 +344,30 @@ class _View:
 
     # ------------------------------------------------------------------- emphasis and captions
 
-    def _weigh(self) -> None:
+    def _weigh(self, diagram: Diagram) -> None:
         """Hue for the sign of a gradient, width for its size, relative to the largest."""
-        carried = self.carried.items()
-        gradients = {name: float(edge.grad) for name, edge in carried if isinstance(edge, Edge)}
-        largest = max((abs(g) for g in gradients.values() if math.isfinite(g)), default=0.0) or 1.0
+        gradients = {
+            name: float(carried.grad if isinstance(carried, Edge) else self.graph.gradient(carried))
+            for name, carried in self.carried.items()
+            if carried is not None
+        }
+        totals = {
+            name: float(self.graph.gradient(item.results[0]))
+            for item, name in zip(self.items, self.ids, strict=True)
+            if name in diagram.trunks and len(item.results) == 1
+        }
+        sizes = [abs(g) for g in (*gradients.values(), *totals.values()) if math.isfinite(g)]
+        largest = max(sizes, default=0.0) or 1.0
+
+        def width(gradient: float) -> float:
+            share = min(abs(gradient) / largest, 1.0) if math.isfinite(gradient) else 1.0
+            return 0.8 + 4.2 * share
+
         for wire in self.wires:
-            gradient = gradients.get(wire.id)
-            if gradient is not None and not wire.is_constant:
-                wire.gradient = gradient
-                share = min(abs(gradient) / largest, 1.0) if math.isfinite(gradient) else 1.0
-                wire.width = 0.8 + 4.2 * share
+            if wire.id in gradients and not wire.is_constant:
+                wire.gradient = gradients[wire.id]
+                wire.width = width(wire.gradient)
+        diagram.trunk_gradients = {name: (g, width(g)) for name, g in totals.items()}
 
     def _highlight(self, diagram: Diagram, start: Value, end: Value) -> None:
         """The paths from one node to another, each product and their sum."""
