@@ -1,4 +1,4 @@
-"""The command line: ``autodiff demo | train | draw``."""
+"""The command line: ``autodiff demo | train | predict | evaluate | draw``."""
 
 from __future__ import annotations
 
@@ -10,13 +10,26 @@ import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 import autodiff
 from autodiff import demo
-from autodiff.digits import learn_to_read, load
+from autodiff.digits import (
+    Reader,
+    in_percent,
+    learn_to_read,
+    load,
+    load_to_evaluate,
+    most_frequent_mistakes,
+)
 from autodiff.engines import ENGINES
 from autodiff.expression import evaluate
+from autodiff.files import check_place
 from autodiff.graph import Graph
+from autodiff.nn import files
+from autodiff.presets import PRESETS, Preset, perceptron
 from autodiff.report import table
+from autodiff.training import outputs, predict
 from autodiff.value import Value
 
 
@@ -66,17 +79,78 @@ def _demo(options: argparse.Namespace) -> None:
 
 
 def _train(options: argparse.Namespace) -> None:
-    learn_to_read(
+    preset = _preset(options)
+    if options.save is not None:
+        _check_model_file(options.save)
+    reader = learn_to_read(
         load(options.data),
-        hidden=options.hidden,
+        preset,
         images=options.images,
         epochs=options.epochs,
-        batch_size=options.batch_size,
-        learning_rate=options.learning_rate,
-        momentum=options.momentum,
         seed=options.seed,
         engine=options.engine,
+        checkpoint=options.checkpoint,
     )
+    if options.save is not None:
+        print(f"wrote {files.save(reader.model, options.save)}")
+        if preset.repeats_images:
+            _show_codes(reader, options.save)
+
+
+def _preset(options: argparse.Namespace) -> Preset:
+    """A named one, or a perceptron made of the other options."""
+    given = {
+        name: getattr(options, name)
+        for name in ("hidden", "batch_size", "learning_rate", "momentum")
+        if getattr(options, name) is not None
+    }
+    if options.preset is None:
+        return perceptron(**given)
+    if given:
+        names = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise ValueError(f"--preset {options.preset} says everything itself; leave {names} out")
+    return PRESETS[options.preset]
+
+
+def _check_model_file(path: Path) -> None:
+    """Before anything is trained, so that nothing is lost for want of a folder."""
+    if path.suffix != ".npz":
+        raise ValueError(f"--save: expected a file name that ends in .npz, got {path.name!r}")
+    check_place(path)
+
+
+def _show_codes(reader: Reader, path: Path) -> None:
+    """What an autoencoder with two numbers in the middle made of the digits."""
+    from autodiff import morph
+
+    for written in morph.pictures(reader.model, reader.validation, path.with_suffix("")):
+        print(f"wrote {written}")
+
+
+def _predict(options: argparse.Namespace) -> None:
+    from autodiff.data.pictures import read_digit
+
+    model = files.load(options.model)
+    images = np.array([read_digit(path) for path in options.images])
+    scores = outputs(model, images)
+    for path, row in zip(options.images, scores, strict=True):
+        shares = np.exp(row - row.max())
+        shares /= shares.sum()
+        first, second = np.argsort(-row)[:2]
+        print(
+            f"{path}: {first} ({in_percent(shares[first])}; "
+            f"then {second}, {in_percent(shares[second])})"
+        )
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    model = files.load(options.model)
+    dataset, what = load_to_evaluate(options.data)
+    classes = predict(model, dataset.images)
+    right = int((classes == dataset.labels).sum())
+    print(f"{what}: {right:,} of {len(dataset):,} right, {in_percent(right / len(dataset))}")
+    if mistakes := most_frequent_mistakes(dataset.labels, classes):
+        print(f"most frequent mistakes: {mistakes}")
 
 
 def _draw(options: argparse.Namespace) -> None:
@@ -162,17 +236,44 @@ def _parser() -> argparse.ArgumentParser:
         "(default: %(default)s)",
     )  # fmt: skip
     command.add_argument(
-        "--hidden", type=_widths, default=[40, 40], metavar="40,40",
-        help="neurons in each hidden layer (default: 40,40)",
+        "--hidden", type=_widths, metavar="40,40",
+        help="neurons in each hidden layer (default: 40,40, or the preset's)",
     )  # fmt: skip
+    described = "; ".join(f"{name}: {preset.about}" for name, preset in PRESETS.items())
+    command.add_argument(
+        "--preset", choices=list(PRESETS), help=f"a network and how to train it. {described}"
+    )
     _add_training_options(command)
-    command.add_argument("--batch-size", type=_count, default=16, help="default: %(default)s")
-    command.add_argument("--learning-rate", type=float, default=0.02, help="default: %(default)s")
-    command.add_argument("--momentum", type=float, default=0.9, help="default: %(default)s")
+    command.add_argument("--batch-size", type=_count, help="default: 16, or the preset's")
+    command.add_argument("--learning-rate", type=float, help="default: 0.02, or the preset's")
+    command.add_argument("--momentum", type=float, help="default: 0.9, or the preset's")
+    command.add_argument(
+        "--save", type=Path, metavar="M.npz", help="write the trained model to this file"
+    )
+    command.add_argument(
+        "--checkpoint", type=Path, metavar="RUN.npz",
+        help="keep the run in this file, and go on from it if it is there",
+    )  # fmt: skip
     command.add_argument(
         "--engine", choices=list(ENGINES), default="compiled", help="default: %(default)s"
     )
     command.set_defaults(run=_train)
+
+    command = commands.add_parser("predict", help="say which digits pictures show")
+    command.add_argument("model", type=Path, metavar="M.npz", help="what train --save wrote")
+    command.add_argument(
+        "images", nargs="+", type=Path, metavar="PICTURE",
+        help="one digit each, of any size, dark on light or light on dark",
+    )  # fmt: skip
+    command.set_defaults(run=_predict)
+
+    command = commands.add_parser("evaluate", help="measure a model on labelled digits")
+    command.add_argument("model", type=Path, metavar="M.npz", help="what train --save wrote")
+    command.add_argument(
+        "--data", required=True, metavar="mnist|FOLDER",
+        help="MNIST's test images; of a folder the test files, else the training files",
+    )  # fmt: skip
+    command.set_defaults(run=_evaluate)
 
     command = commands.add_parser(
         "draw",
@@ -218,7 +319,7 @@ def _add_training_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--images", type=_count, help="how many to train on (default: all but those set aside)"
     )
-    command.add_argument("--epochs", type=_count, default=15, help="default: %(default)s")
+    command.add_argument("--epochs", type=_count, help="default: 15, or the preset's")
     command.add_argument(
         "--seed", type=_seed, default=0, help="same seed, same run (default: %(default)s)"
     )

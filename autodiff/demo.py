@@ -14,7 +14,7 @@ from autodiff.digits import Reader, learn_to_read
 from autodiff.engines import EagerEngine
 from autodiff.functions import dot, logsumexp
 from autodiff.graph import Graph
-from autodiff.nn import MLP, cross_entropy
+from autodiff.nn import MLP, Linear, cross_entropy
 from autodiff.optim import SGD
 from autodiff.report import table
 from autodiff.training import predict
@@ -85,8 +85,7 @@ def _show(gallery: _Gallery, title: str, example: Example, name: str, views: lis
 
 def _compare_with_eager(reader: Reader, images: int = 32) -> None:
     """The speed of training, beside a step of the eager engine on an equal network."""
-    sizes = [len(layer.neurons) for layer in reader.model.layers]
-    model = MLP(reader.validation.images.shape[1], sizes)
+    model = MLP(reader.validation.images.shape[1], [len(n.neurons) for n in _layers(reader)])
     batch = reader.validation.take(np.arange(min(images, len(reader.validation))))
     engine = EagerEngine(model, cross_entropy, SGD(model.parameters()))
     started = time.perf_counter()
@@ -103,13 +102,14 @@ def _compare_with_eager(reader: Reader, images: int = 32) -> None:
 def _show_reader(gallery: _Gallery, reader: Reader) -> None:
     import viz
 
-    model, validation = reader.model, reader.validation
+    validation = reader.validation
     try:
         for name, plot in _plots(reader):
             gallery.saved.append(plot.save(gallery.folder / f"{name}.png"))
     except ImportError as error:
         gallery.missing[str(error)] = None
-    loss = one_output_neuron(model, validation.images[0].tolist(), int(validation.labels[0]))
+    assert isinstance(reader.model, MLP)
+    loss = one_output_neuron(reader.model, validation.images[0].tolist(), int(validation.labels[0]))
     gallery.add(viz.draw(loss), "trained-neuron")
 
 
@@ -119,12 +119,17 @@ def _plots(reader: Reader, shown: int = 40) -> Iterator[tuple[str, Plot]]:
 
     images, labels = reader.validation.images, reader.validation.labels
     predicted = predict(reader.model, images)
-    first_layer = [[weight.data for weight in n.weights] for n in reader.model.layers[0].neurons]
+    first_layer = [[weight.data for weight in n.weights] for n in _layers(reader)[0].neurons]
     if reader.history.epochs:
         yield "training", plots.training_curves(reader.history)
     yield "predictions", plots.prediction_grid(images[:shown], labels[:shown], predicted[:shown])
     yield "confusion", plots.confusion_matrix(labels, predicted)
     yield "weights", plots.weight_images(first_layer)
+
+
+def _layers(reader: Reader) -> list[Linear]:
+    assert isinstance(reader.model, MLP)
+    return reader.model.layers
 
 
 def one_output_neuron(model: MLP, image: list[float], label: int, strongest: int = 4) -> Value:

@@ -1,21 +1,31 @@
-"""The main job: a multilayer perceptron learns to read digits, and its accuracy is measured."""
+"""The main job: a network learns to read digits, and what it learned is measured on others."""
 
 from __future__ import annotations
 
+import dataclasses
+import math
+import os
 import time
-from collections.abc import Sequence
+from collections import Counter
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
+from autodiff.checkpoints import Checkpoint
 from autodiff.data import Dataset, load_mnist, load_subset, split
-from autodiff.nn import MLP
-from autodiff.optim import SGD
-from autodiff.training import History, evaluate, fit
+from autodiff.data.pairs import Pairs
+from autodiff.engines import Examples
+from autodiff.history import History
+from autodiff.nn import Module
+from autodiff.presets import PRESETS, Preset
+from autodiff.training import evaluate, fit
 
 
 class Reader(NamedTuple):
     """A trained network, how it came about, and images that it has never seen."""
 
-    model: MLP
+    model: Module
     history: History
     validation: Dataset
     images_per_second: float
@@ -32,44 +42,87 @@ def load(data: str) -> Dataset:
 
 def learn_to_read(
     dataset: Dataset,
+    preset: Preset | str = "quick",
     *,
-    hidden: Sequence[int] = (40, 40),
     images: int | None = None,
-    epochs: int = 15,
-    batch_size: int = 16,
-    learning_rate: float = 0.02,
-    momentum: float = 0.9,
+    epochs: int | None = None,
     seed: int = 0,
     engine: str = "compiled",
+    checkpoint: Checkpoint | str | os.PathLike[str] | None = None,
 ) -> Reader:
     """Set a tenth of the images aside for validation, train on the others, and say how it went.
 
-    With a number of ``images``, train on so many of them and validate on a fifth as many.
+    Args:
+        dataset: images of 784 pixels.
+        preset: the network and how it is trained, or the name of one in ``PRESETS``.
+        images: how many to train on; then a fifth as many are for validation.
+        epochs: instead of the preset's.
+        seed: the same seed gives the same run.
+        engine, checkpoint: see :func:`autodiff.training.fit`.
+
+    Raises:
+        ValueError: if there is no such preset, or not so many images.
     """
+    preset = _named(preset)
+    if epochs is not None:
+        preset = dataclasses.replace(preset, epochs=epochs)
     kept, aside = split(dataset, validation=0.1, seed=seed)
     training, validation = _some(kept, aside, images, seed)
-    model = MLP(dataset.images.shape[1], [*hidden, 10], seed=seed)
-    optimizer = SGD(model.parameters(), learning_rate, momentum)
+    model = preset.model(seed)
     print(f"{model}: {len(training):,} images to train on, {len(validation):,} to validate")
+    steps = preset.epochs * math.ceil(len(training) / preset.batch_size)
     started = time.perf_counter()
     history = fit(
         model,
-        training,
-        validation,
-        epochs=epochs,
-        batch_size=batch_size,
-        optimizer=optimizer,
+        examples(training, preset),
+        examples(validation, preset),
+        epochs=preset.epochs,
+        batch_size=preset.batch_size,
+        optimizer=preset.optimizer(model.parameters(), steps),
+        loss=preset.loss,
+        augment=preset.augmentation,
         seed=seed,
         engine=engine,
+        checkpoint=checkpoint,
     )
     if history.interrupted:
         print(f"stopped after {len(history.epochs)} whole epochs; what was learned so far is kept")
-        accuracy = evaluate(model, validation)[1]
-    else:
-        accuracy = history.validation_accuracy[-1]
     seconds = time.perf_counter() - started
-    print(f"validation accuracy: {accuracy:.1%} after {seconds:.1f} s".replace("%", " %"))
+    print(f"validation {_result(model, history, validation, preset)} after {seconds:.1f} s")
     return Reader(model, history, validation, len(training) * len(history.epochs) / seconds)
+
+
+def examples(dataset: Dataset, preset: Preset) -> Examples:
+    """Images with their labels, or with themselves as the target."""
+    return Pairs(dataset.images, dataset.images) if preset.repeats_images else dataset
+
+
+def in_percent(share: float) -> str:
+    """A share as people write it.
+
+    >>> in_percent(0.956)
+    '95.6 %'
+    """
+    return f"{100 * share:.1f} %"
+
+
+def _result(model: Module, history: History, validation: Dataset, preset: Preset) -> str:
+    if history.interrupted or not history.epochs:
+        loss, accuracy = evaluate(model, examples(validation, preset), preset.loss)
+    else:
+        loss, accuracy = history.validation_loss[-1], history.validation_accuracy[-1]
+    if preset.repeats_images:
+        variance = validation.images.var(0).mean()
+        return f"error: {loss:.4f} (the mean image alone gives {variance:.4f})"
+    return f"accuracy: {in_percent(accuracy)}"
+
+
+def _named(preset: Preset | str) -> Preset:
+    if isinstance(preset, Preset):
+        return preset
+    if preset not in PRESETS:
+        raise ValueError(f"preset must be one of {', '.join(PRESETS)}, got {preset!r}")
+    return PRESETS[preset]
 
 
 def _some(kept: Dataset, aside: Dataset, images: int | None, seed: int) -> tuple[Dataset, Dataset]:
@@ -84,3 +137,30 @@ def _some(kept: Dataset, aside: Dataset, images: int | None, seed: int) -> tuple
             f"{len(kept) + len(aside):,} is set aside for validation), got {images:,}"
         )
     return kept.sample(images, seed), aside.sample(min(len(aside), max(100, images // 5)), seed)
+
+
+def load_to_evaluate(data: str) -> tuple[Dataset, str]:
+    """MNIST's test images, of a folder the training images if it has no others, and their name."""
+    if data == "mnist":
+        return load_mnist(split="test"), "MNIST's test images"
+    try:
+        return load_mnist(data, "test"), "test images"
+    except FileNotFoundError:
+        return load_mnist(data), "training images (there are no test files)"
+
+
+def most_frequent_mistakes(
+    labels: NDArray[np.int64], predicted: NDArray[np.int64], most: int = 3
+) -> str:
+    """What was taken for what, in words; empty if nothing was.
+
+    >>> most_frequent_mistakes(np.array([4, 4, 9]), np.array([9, 9, 9]))
+    '4 read as 9 (2 times)'
+    """
+    wrong = labels != predicted
+    pairs = Counter(zip(labels[wrong].tolist(), predicted[wrong].tolist(), strict=True))
+    times = {1: "once"}
+    return ", ".join(
+        f"{label} read as {read} ({times.get(count, f'{count} times')})"
+        for (label, read), count in pairs.most_common(most)
+    )

@@ -1,10 +1,9 @@
 """Pictures of digits from files, made into images like those of MNIST.
 
-MNIST's digits were "size normalized to fit in a 20x20 pixel box while preserving their aspect
-ratio", with grey from anti-aliasing, and "centered in a 28x28 image by computing the center of mass
-of the pixels, and translating the image so as to position this point at the center of the 28x28
-field". (LeCun, Cortes and Burges, The MNIST database of handwritten digits.) In the images that
-they published, the center of mass, rounded, is at row and column 14, counted from 0.
+As MNIST was made, a digit is fitted into 20 × 20 pixels, with its proportions kept and grey edges,
+and put into 28 × 28 so that its centre of mass is in the middle (LeCun, Cortes and Burges, The
+MNIST database of handwritten digits). In the images as published, the centre of mass, rounded, is
+at row and column 14, counted from 0.
 """
 
 from __future__ import annotations
