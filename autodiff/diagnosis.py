@@ -17,6 +17,11 @@ Array = NDArray[Any]
 Guess = Callable[[], str]
 """A sentence about the mistake, empty if this is not it."""
 
+ALONE = (
+    "each example alone is right, a batch of them is not; "
+    "is something summed or divided along the wrong axis?"
+)
+
 
 @dataclass(frozen=True)
 class Right:
@@ -25,10 +30,12 @@ class Right:
     Attributes:
         values: one number for each element; NaN where it was not looked for, or could not be found.
         tolerance: how far off an element may be, relative to the largest.
+        noise: and how far off in any case, for all elements or for each.
     """
 
     values: Array
     tolerance: float
+    noise: Any = 0.0
 
     @property
     def known(self) -> NDArray[np.bool_]:
@@ -36,10 +43,16 @@ class Right:
         return ~np.isnan(self.values)
 
     @property
-    def allowed(self) -> float:
-        """How far off an element may be."""
+    def allowed(self) -> Array:
+        """How far off each element may be."""
         largest = float(np.abs(self.values[self.known]).max(initial=0))
-        return self.tolerance * (largest or 1.0)
+        allowed: Array = np.full(self.values.shape, self.tolerance * (largest or 1.0))
+        allowed += self.noise
+        return allowed
+
+    def is_zero(self, array: Array) -> bool:
+        """Whether there is nothing but zeros, wherever the right one is known."""
+        return bool((np.abs(array) <= self.allowed)[self.known].all())
 
     def wrong(self, found: Array) -> NDArray[np.bool_]:
         """The known elements that are off."""
@@ -50,7 +63,7 @@ class Right:
         """Whether two arrays agree wherever the right one is known."""
         if np.shape(found) != np.shape(other) or np.shape(found) != self.values.shape:
             return False
-        return bool((np.abs(found - other)[self.known] <= self.allowed).all())
+        return bool((np.abs(found - other) <= self.allowed)[self.known].all())
 
     def agrees(self, found: Array) -> bool:
         """Whether an array is right wherever that is known."""
@@ -86,17 +99,17 @@ def sentence(what: str, found: Array, right: Right, reason: str) -> str:
 
 def scaled(found: Array, right: Right, sizes: Mapping[str, float]) -> str:
     """Zero, the sign, or a factor; sizes are names of numbers that it may be, one over them too."""
-    expected, got = right.values[right.known], found[right.known]
-    if not np.any(np.abs(expected) > right.allowed):
+    if right.is_zero(right.values):
         return ""
-    if not np.any(np.abs(got) > right.allowed):
+    if right.is_zero(found):
         return "it is zero everywhere"
+    expected, got = right.values[right.known], found[right.known]
     factor = float(got @ expected / (expected @ expected))
     if not factor or not right.alike(found / factor, right.values):
         return ""
     sign = "the sign is wrong" if factor < 0 else ""
     size = abs(factor)
-    if abs(size - 1) < 1e-4:
+    if abs(size - 1) < 1e-3:
         return sign
     too = f"{size:.6g} times too large" if size > 1 else f"{1 / size:.6g} times too small"
     names = [name for name, s in sizes.items() if _is_ratio(size, s)]
@@ -126,9 +139,9 @@ def one_sided(found: Array, right: Right, inputs: Array, grad_output: Array) -> 
     for name, side in sides.items():
         if not (wrong == (side & right.known)).all():
             continue
-        if not np.any(np.abs(right.values[wrong]) > right.allowed):
+        if right.is_zero(np.where(wrong, right.values, 0)):
             return f"gradients get through where the input is {name}"
-        if not np.any(np.abs(found[wrong]) > right.allowed):
+        if right.is_zero(np.where(wrong, found, 0)):
             return f"no gradient gets through where the input is {name}"
         return f"it is wrong where the input is {name}, and right elsewhere"
     if right.alike(found, grad_output - right.values):

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autodiff import check_layer, check_loss, nn
+from autodiff import Value, check_layer, check_loss, dot, nn
 from autodiff.checking import GradientError
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
@@ -164,6 +164,13 @@ def test_convolutions_have_examples_of_several_axes() -> None:
     )
     check_layer(pairs, np.ones((2, 3, 4)), expected=lambda a: a[:, :-1] + 2 * a[:, 1:])
     check_layer(pairs, np.ones((2, 3, 4)))
+
+
+@settings(max_examples=30)
+@given(st.sampled_from(sorted(RIGHT)[-7:]), st.integers(0, 1000), st.sampled_from([1e-3, 1, 100]))
+def test_right_layers_pass_on_inputs_of_any_size(name: str, seed: int, scale: float) -> None:
+    batch = np.random.default_rng(seed).normal(size=(4, 3)) * scale
+    check_layer(RIGHT[name][0], batch, seed=seed)
 
 
 @settings(max_examples=20)
@@ -454,6 +461,15 @@ def test_right_losses_pass() -> None:
         expected=nn.mean_squared_error,
     )
     check_loss(lambda y: (y**2).sum(), lambda y: 2 * y, [1.0, 2.0])
+    check_loss(lambda y, power: (y**power).sum(axis=1), lambda y, power: power * y / 5, INPUTS, 2)
+    ones = [Value(1.0)] * 3
+    check_loss(
+        lambda z, t: z.sum(axis=1),
+        lambda z, t: np.full(z.shape, 1 / 5),
+        INPUTS,
+        LABELS,
+        expected=lambda row, label: dot(row, ones),
+    )
 
 
 def subtracts_one_in_place(logits: Array, labels: Array) -> Array:
@@ -474,6 +490,7 @@ WRONG_LOSSES: dict[str, tuple[Any, str]] = {
         lambda z, t: softmax(z) - one_hot(t),
         "gradient, element .*5 times too large, which is the batch size",
     ),
+    "times a number": (lambda z, t: right_slope(z, t) * 1.7, "it is 1.7 times too large$"),
     "onehot - p": (lambda z, t: (one_hot(t) - softmax(z)) / len(z), "the sign is wrong"),
     "onehot - p, of the sum": (
         lambda z, t: one_hot(t) - softmax(z),

@@ -214,7 +214,7 @@ def test_9_the_penalty_alone_pulls_every_weight_towards_zero(numbers: list[float
         assert pull == pytest.approx(2 * 0.5 * with_it[name].data, abs=1e-12)
 
 
-STEPS = 2000 if THOROUGH else 500
+STEPS = 2000 if THOROUGH else 60
 
 
 def test_10_twenty_lines_fall_as_the_numpy_version_does() -> None:
@@ -232,7 +232,7 @@ def test_10_twenty_lines_fall_as_the_numpy_version_does() -> None:
     np.testing.assert_allclose(falling, expected, rtol=1e-9)
     np.testing.assert_allclose(weights["W1"].T, w1, rtol=1e-9, atol=1e-9)
     assert loss.stats["products"] == 2  # 64 · 101,000 multiplications
-    assert expected[-1] < expected[0] / 5
+    assert expected[-1] < expected[0] / 2
 
 
 def twenty_lines(x: Any, y: Any, w1: Any, w2: Any) -> list[float]:
