@@ -1,4 +1,4 @@
-"""``python -m benchmarks eager``, ``compiled`` or ``pictures``: speed and memory, beside peers."""
+"""``python -m benchmarks``: speed and memory beside peers, and accuracy on digits."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 
 from benchmarks.measure import one_thread
 
-USAGE = "usage: python -m benchmarks [eager | compiled [part ...] | pictures]"
+USAGE = "usage: python -m benchmarks [eager | compiled [part ...] | pictures | digits [choose]]"
 
 
 def main(arguments: list[str]) -> int:
@@ -25,6 +25,10 @@ def main(arguments: list[str]) -> int:
 
         pictures.main()
         return 0
+    if arguments[0] == "digits":
+        from benchmarks import digits
+
+        return digits.main(arguments[1:])
     print(f"{USAGE}, got {' '.join(arguments)!r}", file=sys.stderr)
     return 2
 
