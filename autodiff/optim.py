@@ -79,7 +79,10 @@ class Optimizer:
             parameter.data = number
 
     def move(self, numbers: Vector, gradients: Vector) -> None:
-        """The same step on a vector: the first parameters' numbers, which are changed in place."""
+        """The same step on a vector: the first parameters' numbers, which are changed in place.
+
+        The vector of gradients may be written over.
+        """
         self.steps += 1
         if numbers.dtype != object:  # exact numbers stay exact where the rule allows it
             gradients = gradients.astype(float, copy=False)
@@ -158,8 +161,9 @@ class SGD(Optimizer):
             (velocity,) = state
             velocity *= self.momentum
             velocity += gradients
-            gradients = gradients + self.momentum * velocity if self.nesterov else velocity
-        numbers -= rate * gradients
+            gradients = gradients + self.momentum * velocity if self.nesterov else velocity.copy()
+        gradients *= rate
+        numbers -= gradients
 
 
 class RMSProp(Optimizer):

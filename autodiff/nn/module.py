@@ -84,6 +84,24 @@ class Module:
             raise RuntimeError(f"call model.compile(loss=..., optimizer=...) before model.{what}")
         return self._settings
 
+    def summary(self, input_shape: Any) -> str:
+        """A table of the layers; see :func:`autodiff.nn.summary`."""
+        from autodiff.nn.summary import summary
+
+        return summary(self, input_shape)
+
+    def save(self, path: Any) -> Any:
+        """Write the model to a file; see :func:`autodiff.nn.files.save`."""
+        from autodiff.nn import files
+
+        return files.save(self, path)
+
+    def load(self, path: Any) -> None:
+        """Take the parameters in a file; see :func:`autodiff.nn.files.load_into`."""
+        from autodiff.nn import files
+
+        files.load_into(self, path)
+
     def __call__(self, inputs: Any) -> Any:
         """What the module makes of its inputs; each kind of module says how."""
         raise NotImplementedError(f"{type(self).__name__} must define __call__(inputs)")
