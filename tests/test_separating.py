@@ -204,7 +204,9 @@ def test_two_linear_layers_collapse_into_one(seed: int, x: list[float]) -> None:
         for weight, number in zip(neuron.weights, row.tolist(), strict=True):
             weight.data = number
     expected = [value.data for value in one(x)]
-    assert [value.data for value in Sequential(first, second)(x)] == pytest.approx(expected)
+    assert [value.data for value in Sequential(first, second)(x)] == pytest.approx(
+        expected, abs=1e-9
+    )
 
 
 def test_the_collapsed_layer_compiles_to_the_same_outputs_and_one_product() -> None:
