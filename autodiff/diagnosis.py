@@ -98,7 +98,7 @@ def sentence(what: str, found: Array, right: Right, reason: str) -> str:
 
 
 def scaled(found: Array, right: Right, sizes: Mapping[str, float]) -> str:
-    """Zero, the sign, or a factor; sizes are names of numbers that it may be, one over them too."""
+    """Zero, the sign, or a factor; sizes are names of positive numbers that it may be."""
     if right.is_zero(right.values):
         return ""
     if right.is_zero(found):
@@ -111,14 +111,18 @@ def scaled(found: Array, right: Right, sizes: Mapping[str, float]) -> str:
     size = abs(factor)
     if abs(size - 1) < 1e-3:
         return sign
-    too = f"{size:.6g} times too large" if size > 1 else f"{1 / size:.6g} times too small"
-    names = [name for name, s in sizes.items() if _is_ratio(size, s)]
-    text = f"{too}, which is {names[0]}" if names else too
-    return f"{sign}, and it is {text}" if sign else f"it is {text}"
+    times = max(size, 1 / size)
+    text = f"it is {times:.6g} times too {'large' if size > 1 else 'small'}"
+    text += _named(times, sizes)
+    return f"{sign}, and {text}" if sign else text
 
 
-def _is_ratio(size: float, known: float) -> bool:
-    return known not in (0, 1) and any(abs(size / s - 1) < 1e-4 for s in (known, 1 / known))
+def _named(times: float, sizes: Mapping[str, float]) -> str:
+    for name, size in sizes.items():
+        for number, words in ((size, name), (1 / size, f"one over {name}")):
+            if abs(times / number - 1) < 1e-4:
+                return f", which is {words}"
+    return ""
 
 
 def transposed(found: Array, right: Right) -> str:

@@ -385,7 +385,7 @@ WRONG_DENSE: dict[type[Dense], str] = {
     BiasesNotSummed: r"biases, after backward, has shape \(5, 3\), expected \(3,\): sum it over",
     ForgetsBiases: "the gradient of biases.*it is zero everywhere",
     Uphill: "the gradient of weights.*the sign is wrong",
-    ForgetsTheRate: "the gradient of weights.*10 times too large, which is the learning rate",
+    ForgetsTheRate: "weights.*10 times too large, which is one over the learning rate",
     LearnsFirst: "grad_input.*compute it before the parameters are changed",
     LearnsNothing: r"backward gives no gradient of weights.*parameters=\(\) checks grad_input",
 }
