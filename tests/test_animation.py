@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import viz
-from autodiff import Graph, Value
+from autodiff import Graph, Value, compile
 from autodiff.worked_examples import product_of_sum, sigmoid_neuron
 from viz import animation, raster, render
 from viz.scene import Curve, Scene, Text
@@ -165,7 +165,12 @@ def test_a_film_that_would_be_too_long_is_refused() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"seconds_per_step": 0}, "seconds_per_step must be from 0.02 to 60"),
+        ({"seconds_per_step": 0}, "seconds_per_step must be a number of seconds above 0, got 0"),
+        ({"seconds_per_step": 0.001}, "seconds_per_step must be from 0.02 to 60"),
+        ({"seconds_per_step": None}, "seconds_per_step must be a number of seconds .*, got None"),
+        ({"seconds_per_step": "a"}, "seconds_per_step must be a number of seconds .*, got 'a'"),
+        ({"seconds_per_step": True}, "seconds_per_step must be a number of seconds .*, got True"),
+        ({"seconds": "a"}, "seconds must be a number of seconds above 0, got 'a'"),
         ({"theme": "blue"}, "theme must be one of"),
         ({"direction": "up"}, "direction must be one of"),
     ],
@@ -173,3 +178,16 @@ def test_a_film_that_would_be_too_long_is_refused() -> None:
 def test_wrong_options_are_refused_at_once(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         viz.animate(product_of_sum()["f"], **options)
+
+
+@pytest.mark.parametrize("path", [None, 3, b"f.gif"])
+def test_what_is_no_file_name_is_refused(path: Any) -> None:
+    with pytest.raises(TypeError, match=f"expected a file name, got {type(path).__name__} "):
+        viz.animate(product_of_sum()["f"]).save(path)
+
+
+def test_a_compiled_function_has_no_steps() -> None:
+    function = compile(lambda x: x * x)
+    function(2.0)
+    with pytest.raises(TypeError, match=r"can be drawn with viz\.draw, but it has no steps"):
+        viz.animate(function)

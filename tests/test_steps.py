@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autodiff import Graph, Value, dot, exp, gate, scope
+from autodiff.graph import is_constant
 from autodiff.nn import MLP
 from autodiff.testing import Example, expressions_at_points
 from autodiff.worked_examples import product_of_sum, sigmoid_neuron
-from viz.folding import fold_as_asked, folded_to_fit
+from viz.folding import fold_as_asked, folded_to_fit, unfolded
 from viz.steps import Step, steps
 
 
@@ -205,3 +206,63 @@ def test_depth_does_not_matter() -> None:
     for _ in range(20_000):
         y = y + x
     assert totals(steps(Graph(y)))["n0"] == 20_001
+
+
+@gate("σ")
+def sigma(a: Value) -> Value:
+    return 1 / (1 + exp(-a))
+
+
+def gates_in_scopes() -> Graph:
+    """Gates inside scopes, a box with several results, and a leaf that is used everywhere."""
+    x, w = Value(0.7, "x"), Value(-1.3, "w")
+    with scope("cell"):
+        a = sigma(x * w) * x
+        with scope("inner"):
+            b = sigma(a + w)
+    with scope("pair"):
+        c, d = sigma(b * x) + w, b * w
+    f = sigma(c * d + x) * x + a
+    f.name = "f"
+    return Graph(f)
+
+
+@pytest.mark.parametrize("fold", [None, "scopes", "identical", "layers", "cell", "*inner", "pair"])
+@pytest.mark.parametrize("is_open", [False, True])
+def test_gates_in_scopes_end_with_the_gradients_of_the_graph(
+    fold: str | None, is_open: bool
+) -> None:
+    graph = gates_in_scopes().open() if is_open else gates_in_scopes()
+    folding = fold_as_asked(graph, fold) if fold else unfolded(graph)
+    told = steps(graph, folding, number=".12g")
+    final = totals(told)
+    singles = {
+        graph.id(item.nodes[-1]): item.results[0]
+        for item in folding.items
+        if len(item.results) == 1 and not is_constant(item.results[0])
+    }
+    assert {part: final[part] for part in singles} == {
+        part: pytest.approx(graph.gradient(node), rel=1e-9) for part, node in singles.items()
+    }
+    said = {}
+    for rule in (rule for step in told if step.phase == "backward" for rule in step.rules):
+        slope, _, numbers = (rule.total or str(rule)).partition(" ")
+        said[slope] = numbers.rpartition("= ")[2]
+    for name in ("x", "w"):
+        [leaf] = [leaf for leaf in graph.leaves if leaf.name == name]
+        if graph.id(leaf) in singles:
+            assert float(said[f"∂f/∂{name}"]) == pytest.approx(graph.gradient(leaf))
+
+
+def test_what_flows_back_through_a_box_is_a_number() -> None:
+    x = Value(3.0, "x")
+    with scope("box"):
+        a, b = x * 2, x * x
+    f = a * b + x
+    f.name = "f"
+    graph = Graph(f)
+    told = [str(rule) for step in steps(graph, fold_as_asked(graph, "box")) for rule in step.rules]
+    assert told[-1] == "∂f/∂x += what flows back through box = 54"
+    totals_told = [rule.total for step in steps(graph, fold_as_asked(graph, "box"))
+                   for rule in step.rules]  # fmt: skip
+    assert totals_told[-1] == "∂f/∂x = 1 + 54 = 55"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from autodiff.graph import Value
 from viz import raster
+from viz.draw import check_seconds
 from viz.files import save
 from viz.render import RendererNotFoundError
 from viz.scene import Circle, Curve, Group, Polygon, Rectangle, Scene, Shape, Text
@@ -60,13 +61,14 @@ def animate(
         seconds_per_step: how long each gate is shown.
 
     Raises:
-        TypeError: if there is no Value to show.
+        TypeError: if there is no Value to show; a compiled function has no steps.
         ValueError: if an option is unknown, or the film would have more than 300 steps.
 
     >>> x, y = Value(-2.0, "x"), Value(5.0, "y")
     >>> animate(x * y)
     <Animation: n2, 4 steps>
     """
+    check_seconds("seconds_per_step", seconds_per_step)
     if not 0.02 <= seconds_per_step <= 60:
         raise ValueError(f"seconds_per_step must be from 0.02 to 60, got {seconds_per_step!r}")
     colors = theme_of(theme)

@@ -17,10 +17,13 @@ def save(path: str | os.PathLike[str], formats: Mapping[str, Callable[[], bytes]
         formats: for every known suffix, without its dot, what makes the content.
 
     Raises:
+        TypeError: if the path is no name of a file.
         ValueError: if the suffix is not a known one.
         FileNotFoundError, IsADirectoryError: if there is no such folder, or a folder in its place.
         OSError: if the folder cannot be written to, or the disk is full.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"expected a file name, got {type(path).__name__} {path!r:.40}")
     path = Path(path)
     suffix = path.suffix.lower().removeprefix(".")
     if suffix not in formats:

@@ -11,7 +11,15 @@ from autodiff.graph import Value
 from viz import layout
 from viz.compose import compose
 from viz.diagram import Diagram
-from viz.draw import DIRECTIONS, check_choice, check_number_format, foldings, graph_of, opened
+from viz.draw import (
+    DIRECTIONS,
+    check_choice,
+    check_number_format,
+    check_seconds,
+    foldings,
+    graph_of,
+    opened,
+)
 from viz.folding import Folding
 from viz.scene import Circle, Group, Rectangle, Scene, Text
 from viz.steps import Naming, Step, steps
@@ -64,6 +72,12 @@ class Stage:
     ) -> None:
         check_choice("direction", direction, DIRECTIONS)
         check_number_format(number)
+        check_seconds("seconds", seconds)
+        if hasattr(value, "outline"):
+            raise TypeError(
+                "a compiled function can be drawn with viz.draw, but it has no steps to show; "
+                "show the Value that the function gives on Values instead"
+            )
         self.graph = opened(graph_of(value), open)
         self.number, self.seconds, self.theme = number, seconds, theme
         self.called = Naming(self.graph, number)

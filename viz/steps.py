@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -156,6 +156,7 @@ class _Narrator:
             self.into[wire.head].append(wire)
             self.unfinished[wire.tail] += 1
         self.totals: dict[str, Number] = {}
+        self.flows: dict[str, dict[Value, Number]] = {}
 
     def steps(self) -> Iterator[Step]:
         gates = [part for part, item in self.items.items() if _computes(item)]
@@ -224,12 +225,17 @@ class _Narrator:
     def _backward(self, part: str) -> Step:
         wires = [wire for wire in self.into[part] if not wire.is_constant]
         rules: list[Rule] = []
+        bundles: list[str] = []
         changed: dict[str, Number] = {}
         for wire in wires:
             if wire.edge is not None:
                 rules.append(self._contribution(wire.tail, wire.edge))
-                changed[wire.tail] = self.totals[wire.tail]
-        bundles = [self._title(wire.tail) for wire in wires if wire.edge is None]
+            elif len(self.items[wire.tail].results) == 1:
+                rules.append(self._flow(wire))
+            else:
+                bundles.append(self._title(wire.tail))
+                continue
+            changed[wire.tail] = self.totals[wire.tail]
         if bundles:
             rules.append(Rule(f"{self._title(part)} hands the gradient on to {_listed(bundles)}"))
         if not wires:
@@ -244,13 +250,34 @@ class _Narrator:
         local, above, product = map(self._format, (edge.local, upstream, edge.grad))
         names = f"{slope} += {factor(self._local(edge))} · {self._slope(edge.head)}"
         in_numbers = f"{local} · {factor(above)} = {product}"
+        return Rule(names, in_numbers, self._add(tail, slope, edge.grad))
+
+    def _flow(self, wire: Wire) -> Rule:
+        """What flows back out of a part that stands for many nodes, along all its edges."""
+        [tail] = self.items[wire.tail].results
+        slope, flow = self._slope(tail), self._flows_out_of(wire.head)[tail]
+        names = f"{slope} += what flows back through {self._title(wire.head)}"
+        return Rule(names, self._format(flow), self._add(wire.tail, slope, flow))
+
+    def _flows_out_of(self, part: str) -> Mapping[Value, Number]:
+        """The gradients that flow back from all nodes of a part, by the node that they reach."""
+        if part not in self.flows:
+            flows: dict[Value, Number] = {}
+            for node in self.items[part].nodes:
+                for edge in self.graph.edges_into(node):
+                    flows[edge.tail] = flows.get(edge.tail, 0) + edge.grad
+            self.flows = {part: flows}  # those of other parts are not asked for again
+        return self.flows[part]
+
+    def _add(self, tail: str, slope: str, grad: Number) -> str:
+        """Count a contribution in; how those so far add up, if it is not the first."""
         before = self.totals.get(tail)
         if before is None:
-            self.totals[tail] = edge.grad
-            return Rule(names, in_numbers)
-        self.totals[tail] = total = before + edge.grad
-        terms = f"{self._format(before)} + {factor(product)}"
-        return Rule(names, in_numbers, f"{slope} = {terms} = {self._format(total)}")
+            self.totals[tail] = grad
+            return ""
+        self.totals[tail] = total = before + grad
+        terms = f"{self._format(before)} + {factor(self._format(grad))}"
+        return f"{slope} = {terms} = {self._format(total)}"
 
     def _local(self, edge: Edge) -> str:
         """The rule for the local derivative; what is folded has none that could be written."""
