@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import re
@@ -9,6 +10,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,11 +18,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import viz
-from autodiff import Graph, Value, gate, scope
+from autodiff import Graph, Value, compile, gate, scope
 from autodiff.nn import MLP
 from autodiff.testing import Example, expressions_at_points
 from autodiff.worked_examples import product_of_sum, sigmoid_neuron
 from viz import render
+from viz.explorer import sums
 from viz.explorer.data import as_json
 from viz.explorer.explorer import Explorer
 from viz.theme import DARK, LIGHT
@@ -45,6 +48,16 @@ def wide_graph(nodes: int) -> Graph:
         values.append(made)
     outputs = values[-8:]
     return Graph(*outputs)
+
+
+def large_graph() -> Graph:
+    """Many leaves that are used far from each other, nothing of it in a scope."""
+    random = Random(1)
+    values = [Value(random.random(), f"a{i}") for i in range(150)]
+    while len(values) < 900:
+        one, other = random.sample(values[-200:], 2)
+        values.append(one * other if len(values) % 3 else one + other * 2)
+    return Graph(*values[-4:])
 
 
 def perceptron() -> Value:
@@ -225,6 +238,79 @@ def test_without_graphviz_a_notebook_says_how_to_get_it(monkeypatch: pytest.Monk
 def test_wrong_options_are_refused_at_once(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         viz.explore(product_of_sum()["f"], **options)
+
+
+@pytest.mark.parametrize("path", [None, 3])
+def test_what_is_no_file_name_is_refused(path: Any) -> None:
+    with pytest.raises(TypeError, match=f"expected a file name, got {type(path).__name__} {path}"):
+        viz.explore(product_of_sum()["f"]).save(path)
+
+
+def test_a_compiled_function_has_no_steps() -> None:
+    function = compile(lambda x: x * x)
+    function(2.0)
+    with pytest.raises(TypeError, match=r"can be drawn with viz\.draw, but it has no steps"):
+        viz.explore(function)
+
+
+def squares_of_a_network() -> Value:
+    outputs = MLP(3, [4, 2], seed=0)([Value(0.5, "i0"), Value(-1.0, "i1"), Value(2.0, "i2")])
+    loss = sum((output * output for output in outputs), Value(0.0, "zero"))
+    loss.name = "L"
+    return loss
+
+
+def box_of_two() -> Value:
+    x, y = Value(3.0, "x"), Value(-2.0, "y")
+    with scope("d"):
+        u = x * x + 1
+        v = u * u
+    f = u * v * y
+    f.name = "L"
+    return f
+
+
+def two_boxes() -> Graph:
+    """Outputs of a box with several results; the sums through it are not those of its wires."""
+    x, y = Value(0.5, "x"), Value(-1.5, "y")
+    with scope("one"):
+        a, b = x * y, x + y
+    with scope("two"):
+        c, d = a * 3, b.exp() * x
+    return Graph(a * d, c, d)
+
+
+FOLDED: list[tuple[Callable[[], Any], str]] = [
+    (squares_of_a_network, "scopes"), (squares_of_a_network, "identical"), (box_of_two, "scopes"),
+    (two_boxes, "scopes"), (two_boxes, "one"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("make", "fold"), FOLDED)
+def test_sums_through_folded_boxes_are_those_of_the_graph(make: Any, fold: str) -> None:
+    made = make()
+    graph = made if isinstance(made, Graph) else Graph(made)
+    data = json.loads(read(viz.explore(graph, fold=fold, number=".12g").html).scripts[0])
+    nodes = {graph.id(value): value for value in graph.nodes}
+    assert data["sums"]
+    for start, found in data["sums"].items():
+        for end, total in found.items():
+            expected = graph.path_sum(*(nodes[part.removesuffix("_end")] for part in (start, end)))
+            assert float(total) == pytest.approx(expected)
+
+
+def test_a_page_without_boxes_needs_no_sums() -> None:
+    assert json.loads(read(viz.explore(perceptron()).html).scripts[0])["sums"] == {}
+
+
+def test_many_sums_through_boxes_are_left_out() -> None:
+    xs = [Value(1.0 + i / 100, f"x{i}") for i in range(100)]
+    with scope("box"):
+        a, b = sum(xs, Value(0.0, "zero")), xs[0] * xs[1]
+    ends = [a * x + b for x in xs]
+    page = viz.explore(Graph(*ends), fold="scopes", limit=1000, seconds=60).html
+    assert len(page.encode()) < 1_000_000
+    assert json.loads(read(page).scripts[0])["sums"] is None
 
 
 # --------------------------------------------------------------------------- in a real browser
@@ -420,6 +506,57 @@ def test_two_clicks_show_the_paths_and_their_sum(open_page: Open) -> None:
     assert page.locator("#paths").is_hidden()
 
 
+def paths_between(page: Page, one: str, other: str) -> str:
+    """What the panel says when these two are picked."""
+    page.evaluate("pair => { clear(); pair.forEach(pick); }", [one, other])
+    return page.locator("#paths").inner_text()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(("make", "fold"), FOLDED)
+def test_any_two_clicks_give_the_sum_of_the_graph(open_page: Open, make: Any, fold: str) -> None:
+    made = make()
+    graph = made if isinstance(made, Graph) else Graph(made)
+    page = open_page(viz.explore(graph, fold=fold))
+    parts = page.evaluate("graph.parts.map(({id, several, shows}) => [id, several, shows])")
+    boxes = {part for part, several, _ in parts if several}
+    names = {graph.id(value): value for value in graph.nodes}
+    kept = [part for part, _, shows in parts if part not in boxes and (not shows or shows in boxes)]
+    for start, end in itertools.combinations(kept, 2):
+        one, other = (names[part.removesuffix("_end")] for part in (start, end))
+        sums = {graph.path_sum(one, other), graph.path_sum(other, one)}
+        said = paths_between(page, start, end).splitlines()
+        [slope] = [line for line in said if line.startswith("∂")]
+        expected = max(sums, key=abs)
+        assert float(slope.rpartition("= ")[2]) == pytest.approx(expected, rel=1e-3)
+    for box in boxes:
+        assert "has several results" in paths_between(page, box, kept[-1])
+
+
+@pytest.mark.browser
+def test_ways_through_a_box_are_counted_and_the_sum_is_of_all_paths(open_page: Open) -> None:
+    graph = Graph(squares_of_a_network())
+    page = open_page(viz.explore(graph, fold="scopes"))
+    x = next(leaf for leaf in graph.leaves if leaf.name == "i0")
+    text = paths_between(page, graph.id(x), graph.id(graph.outputs[0]))
+    assert text.startswith("2 ways from i0 to L")
+    assert "layer1 → layer2" in text
+    assert f"∂L/∂i0 = {graph.path_sum(x, graph.outputs[0]):.4g}" in text
+    assert "also through the folded layer1, layer2" in text
+
+
+@pytest.mark.browser
+def test_sums_that_were_left_out_are_said_to_be_unknown(
+    open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sums, "_MOST_SUMS", 0)
+    graph = Graph(box_of_two())
+    page = open_page(viz.explore(graph, fold="scopes"))
+    text = paths_between(page, "n0", graph.id(graph.outputs[0]))
+    assert "∂L/∂x is not known" in text
+    assert "too large to add up here what leads through the folded d" in text
+
+
 @pytest.mark.browser
 def test_more_paths_than_anyone_can_list_are_counted_exactly(open_page: Open) -> None:
     x = y = Value(1.0, "x")
@@ -479,6 +616,78 @@ def test_a_scope_folds_in_place_and_is_one_step(open_page: Open) -> None:
     page.keyboard.press("Enter")
     assert button.get_attribute("aria-expanded") == "true"
     assert node(page, "n5").is_visible()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("clicks", [0, 2, -4])
+def test_a_folded_scope_can_be_read_at_any_zoom(open_page: Open, clicks: int) -> None:
+    page = open_page(viz.explore(perceptron()))
+    button = page.get_by_role("button", name="Scope layer1")
+    button.click()
+    page.get_by_role("button", name="Fit").click()
+    for _ in range(abs(clicks)):
+        page.get_by_role("button", name="Zoom out" if clicks < 0 else "Zoom in").click()
+    texts = [page.locator(".cover:not(.inside) text").nth(i).bounding_box() for i in (0, 1)]
+    outside = page.locator(".cover:not(.inside) rect").bounding_box()
+    for text in texts:
+        assert text is not None
+        assert outside is not None
+        assert min(14, 0.1 * outside["width"]) <= text["height"] <= 30
+        assert outside["x"] <= text["x"]
+        assert text["x"] + text["width"] <= outside["x"] + outside["width"]
+    assert not _overlap(*texts) or clicks < 0
+    assert page.locator('main g.cluster:not(.inside) [data-scope="s1"]').count() == 0
+    button.click()  # anywhere on the cover
+    assert button.get_attribute("aria-expanded") == "true"
+
+
+@pytest.mark.browser
+def test_dragging_a_folded_scope_does_not_unfold_it(open_page: Open) -> None:
+    page = open_page(viz.explore(perceptron()))
+    button = page.get_by_role("button", name="Scope layer1")
+    button.click()
+    box = page.locator(".cover:not(.inside) rect").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 60, box["y"] + 60)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 120, box["y"] + 90)
+    page.mouse.up()
+    assert button.get_attribute("aria-expanded") == "false"
+
+
+@pytest.mark.browser
+def test_a_large_graph_opens_at_its_first_gate(open_page: Open) -> None:
+    graph = large_graph()
+    assert len(graph.nodes) >= 400
+    page = open_page(viz.explore(graph, fold=None, seconds=60), 1200, 800)
+    frame = page.locator("main > svg").bounding_box()
+    first = next(value for value in graph.nodes if value.parents)
+    for value in (first, *first.parents):
+        box = node(page, graph.id(value)).bounding_box()
+        assert box is not None
+        assert frame is not None
+        assert frame["x"] <= box["x"]
+        assert box["x"] + box["width"] <= frame["x"] + frame["width"]
+        assert frame["y"] <= box["y"]
+        assert box["y"] + box["height"] <= frame["y"] + frame["height"]
+
+
+@pytest.mark.browser
+def test_the_table_has_names_and_ids_where_names_are_shared(open_page: Open) -> None:
+    x, other = Value(1.0, "x"), Value(2.0, "x")
+    f = x * other * Value(3.0, "weight")
+    f.name = "the_name_of_an_output_that_is_rather_long"
+    page = open_page(viz.explore(f), 1000, 800)
+    assert set(gradients(page)) == {"x (n0)", "x (n1)", "weight"}
+    for row in page.locator("#leaves tr").all():
+        box = row.locator("td").first.bounding_box()
+        assert box is not None
+        assert box["height"] < 32  # one line
+        assert box["width"] > 70
+    heading = page.locator("th").last.text_content()
+    assert heading == "∂the_name_of_an_…/∂leaf"
+    page.locator("#search").fill("x")
+    assert page.locator("#found").inner_text() == "2 found"
 
 
 @pytest.mark.browser

@@ -9,6 +9,7 @@ from typing import Any
 
 from autodiff.graph import Number, Value
 from viz.diagram import Part, Wire
+from viz.explorer.sums import has_number, sums_through_boxes
 from viz.folding import Item
 from viz.layout import TITLE_SIZE
 from viz.stage import Stage
@@ -38,8 +39,8 @@ class _Data:
         self.graph, self.called, self.number = stage.graph, stage.called, stage.number
         self.diagram, self.steps = stage.diagram, stage.steps
         self.items = {self.graph.id(item.nodes[-1]): item for item in stage.folding.items}
-        self.item_of_output = {
-            f"{self.graph.id(node)}_end": part
+        self.outputs = {
+            f"{self.graph.id(node)}_end": (part, node)
             for part, item in self.items.items()
             for node in item.results
         }
@@ -68,6 +69,23 @@ class _Data:
             "leaves": [
                 part for part, item in self.items.items() if item.is_single and _is_leaf(item)
             ],
+            "sums": self._sums(),
+        }
+
+    def _sums(self) -> dict[str, dict[str, str]] | None:
+        """Between parts that show one node, and outputs of boxes that have several results."""
+        several = {part for part, item in self.items.items() if len(item.results) != 1}
+        nodes = {part: self.items[part].results[0] for part in self.items if part not in several}
+        boxes = {}
+        for output in self.diagram.parts:
+            if output.kind == "output" and self.outputs[output.id][0] in several:
+                boxes[output.id], nodes[output.id] = self.outputs[output.id]
+        sums = sums_through_boxes(self.graph, self.diagram, nodes, boxes)
+        if sums is None:
+            return None
+        return {
+            start: {end: self._format(total) for end, total in totals.items()}
+            for start, totals in sums.items()
         }
 
     # ------------------------------------------------------------------------- parts and wires
@@ -83,10 +101,12 @@ class _Data:
                 "word": part.subtitle,
                 "formula": "",
                 "value": self._values(item),
+                "several": len(item.results) != 1,
             }
         node = item.nodes[0]
         return known | {
             "name": self.called(node),
+            "label": self._label(node),
             "word": self._word(node, part.kind),
             "formula": self.graph.formula(node, called=self.called),
             "value": self._format(self.graph.value(node)),
@@ -94,19 +114,20 @@ class _Data:
 
     def _output(self, part: Part) -> dict[str, Any]:
         """The end of the graph: whoever points at it means what it shows."""
-        shows = self.item_of_output[part.id]
-        name = part.title or self._title(shows)
+        shows, node = self.outputs[part.id]
+        name = part.title or self.called(node)
         known = {"id": part.id, "cluster": None, "shows": shows, "name": name, "word": "output"}
-        return known | {"formula": "", "value": self._values(self.items[shows])}
+        return known | {"formula": "", "value": self._format(self.graph.value(node))}
 
     def _values(self, item: Item) -> str:
-        if len(item.results) > 1:
+        if len(item.results) != 1:
             return f"{len(item.results):,} values"
         return self._format(self.graph.value(item.results[0]))
 
-    def _title(self, part: str) -> str:
-        item = self.items[part]
-        return self.called(item.nodes[0]) if item.is_single else printable(item.title)
+    def _label(self, node: Value) -> str:
+        """The name, as the picture has it, and the id if others have that name, too."""
+        called, name = self.called(node), printable(node.name)
+        return f"{name} ({called})" if name and called == self.graph.id(node) != name else called
 
     def _word(self, node: Value, kind: str) -> str:
         if not node.parents:
@@ -117,8 +138,10 @@ class _Data:
 
     def _wire(self, wire: Wire) -> dict[str, Any]:
         ends: dict[str, Any] = {"tail": wire.tail, "head": wire.head}
+        if not has_number(wire):
+            return ends
         if wire.edge is None:
-            return ends | ({"number": 1, "local": "1"} if wire.head.endswith("_end") else {})
+            return ends | {"number": 1, "local": "1"}
         edge = wire.edge
         slope = f"∂{self.called(edge.head)}/∂{self.called(edge.tail)}"
         ends |= {"number": _plain(edge.local), "local": self._format(edge.local)}

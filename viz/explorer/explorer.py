@@ -22,11 +22,14 @@ from viz.scene import Group, Scene
 from viz.stage import Stage
 from viz.svg import to_svg
 from viz.theme import DARK, LIGHT, Theme
+from viz.typography import printable
 
 _BARS = 120
 """Height of what is above and below the graph in a notebook, in pixels."""
 _SCRIPTS = ("numbers", "graph", "view", "page")
 _LOWEST, _HIGHEST = 520, 760
+_LONGEST_OUTPUT = 16
+"""Letters of what the gradients are of, at the head of a narrow column."""
 
 
 def explore(
@@ -49,7 +52,7 @@ def explore(
         fold, open, parameters, direction, number, limit, seconds: as for :func:`viz.draw`.
 
     Raises:
-        TypeError: if there is no Value to show.
+        TypeError: if there is no Value to show; a compiled function has no steps.
         ValueError: if the direction, the number format or the scope to fold is unknown.
 
     >>> x, y = Value(-2.0, "x"), Value(5.0, "y")
@@ -95,7 +98,7 @@ class Explorer:
         return Template(_packaged("page.html")).substitute(
             policy=html.escape(f"{policy}; base-uri 'none'; form-action 'none'"),
             title=html.escape(f"{self._title()}, step by step"),
-            slope=html.escape(f"∂{self._stage.called.output()}/∂leaf"),
+            output=html.escape(printable(self._stage.called.output(), _LONGEST_OUTPUT)),
             style=style,
             svg=to_svg(_without_tooltips(self._stage), LIGHT),
             data=as_json(page_data(self._stage)),

@@ -57,12 +57,23 @@ function scopesFrom(scope) {
 // ------------------------------------------------------------------------------------- the paths
 
 const headOf = (wire) => graph.wires[wire].head;
-const slopeOf = (wire) => Number(graph.wires[wire].number ?? NaN);
+const hasSlope = (wire) => graph.wires[wire].number !== undefined; // not if it carries many values
+const slopeOf = (wire) => Number(graph.wires[wire].number);
+
+// An output of a folded box with several results is used further where the box is.
+const sourceOf = (id) => parts.get(id).shows ?? id;
+
+/** Two parts, the one that the other is computed from first. */
+function inOrder(one, other) {
+  if (graph.sums?.[other]?.[one] !== undefined) return [other, one];
+  return reach(sourceOf(one), "head").parts.has(other) ? [one, other] : [other, one];
+}
 
 /** How many paths there are and the sum of their products, without listing them. */
 function pathsBetween(one, other) {
-  const [start, end] = reach(one, "head").parts.has(other) ? [one, other] : [other, one];
-  const after = reach(start, "head").parts;
+  const [start, end] = inOrder(one, other);
+  const source = sourceOf(start);
+  const after = reach(source, "head").parts;
   const counts = new Map([[end, 1n]]);
   const sums = new Map([[end, 1]]);
   const wires = new Set();
@@ -74,15 +85,19 @@ function pathsBetween(one, other) {
     for (const wire of leaving) wires.add(wire);
   }
   const found = new Set([start, ...counts.keys()]);
+  const isBox = ({ id, several }) => several && found.has(id) && id !== start && id !== end;
+  const isWritten = [...wires].every(hasSlope) && (source === start || !wires.size);
   return {
-    start, end, counts, wires, parts: found,
-    count: counts.get(start) ?? 0n, sum: sums.get(start) ?? 0,
+    start, source, end, counts, wires, isWritten, parts: found,
+    boxes: graph.parts.filter(isBox).map((part) => part.id),
+    count: counts.get(source) ?? 0n, sum: sums.get(source) ?? 0,
+    sumInside: isWritten || !graph.sums ? undefined : graph.sums[start]?.[end] ?? "0",
   };
 }
 
 /** The paths one after another, each as a list of wires. */
-function* listed({ start, end, counts }) {
-  const open = [[start, []]];
+function* listed({ source, end, counts }) {
+  const open = [[source, []]];
   while (open.length) {
     const [part, taken] = open.pop();
     if (part === end) yield taken;

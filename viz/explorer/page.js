@@ -10,6 +10,8 @@ const trunkElements = new Map(all(".trunk").map((g) => [g.dataset.node, g]));
 const SECONDS_PER_STEP = 1.6;
 const LISTED_PATHS = 8;
 const LISTED_FACTORS = 9;
+const TITLE_SIZE = 12; // for which Python worked out how wide titles are
+const COVER_TYPE = 19; // pixels
 const PHASES = { start: "Leaves", forward: "Forward", output: "Output", backward: "Backward" };
 const REASONS = {
   start: "Every gate computes its value as soon as its operands are there.",
@@ -80,10 +82,11 @@ function show(step) {
   follow();
 }
 
-/** Bring the gate of this step into view; at the start that is the first leaf. */
+/** Bring the gate of this step into view with its operands; at the start, the first gate. */
 function follow() {
-  const gate = graph.steps[state.step].part || graph.parts.at(state.step ? -1 : 0).id;
-  bringIntoView(partElements.get(gate), ...all(".wire.active"));
+  const { part, wires } = graph.steps[state.step || 1];
+  const around = wires.flatMap((i) => [partElements.get(graph.wires[i].tail), wireElements[i]]);
+  bringIntoView(partElements.get(part || graph.parts.at(-1).id), ...around);
 }
 
 /** The steps that are shown as one: inside of a folded scope they are not told apart. */
@@ -197,9 +200,9 @@ const leafRows = new Map();
 function makeTable() {
   byId("table").hidden = !graph.leaves.length;
   for (const leaf of graph.leaves) {
-    const { name, value } = parts.get(leaf);
+    const { label, value } = parts.get(leaf);
     const row = element("tr");
-    row.append(element("td", "", name), element("td", "value", value), element("td", "gradient"));
+    row.append(element("td", "", label), element("td", "value", value), element("td", "gradient"));
     byId("leaves").append(row);
     leafRows.set(leaf, row);
   }
@@ -213,9 +216,9 @@ function showLeaves() {
   }
 }
 
-function labelPart({ id, name, word, value }) {
+function labelPart({ id, name, label = name, word, value }) {
   const gradient = gradientOf(id, state.step);
-  const words = [name, word, isKnown(id, state.step) && value && `value ${value}`];
+  const words = [label, word, isKnown(id, state.step) && value && `value ${value}`];
   words.push(gradient && `gradient ${gradient}`);
   partElements.get(id).setAttribute("aria-label", words.filter(Boolean).join(", "));
 }
@@ -225,7 +228,8 @@ function describe(id) {
   state.described = id;
   const part = parts.get(id);
   byId("hint").hidden = Boolean(part);
-  byId("node").textContent = part?.formula ? `${part.name} = ${part.formula}` : part?.name ?? "";
+  const name = part?.label ?? part?.name ?? "";
+  byId("node").textContent = part?.formula ? `${name} = ${part.formula}` : name;
   const facts = {
     Value: part && isKnown(id, state.step) && part.value,
     Gradient: part && gradientOf(id, state.step),
@@ -256,7 +260,8 @@ function trace(id) {
 // ------------------------------------------------------------------------------------- the paths
 
 function pick(id) {
-  const node = parts.get(id).shows ?? id;
+  const { shows } = parts.get(id);
+  const node = shows && !parts.get(shows).several ? shows : id;
   const others = state.picked.filter((other) => other !== node);
   if (others.length < state.picked.length) state.picked = others;
   else state.picked = [...(others.length === 2 ? [] : others), node];
@@ -275,42 +280,70 @@ function showPicked() {
 }
 
 function pathElements(paths) {
-  const [start, end] = [paths.start, paths.end].map((id) => parts.get(id).name);
-  const count = paths.count === 1n ? "1 path" : `${paths.count.toLocaleString("en")} paths`;
+  const [start, end] = [paths.start, paths.end].map(nameOf);
   const list = element("ol");
-  const products = [];
   for (const path of listed(paths)) {
-    if (products.length === LISTED_PATHS || !paths.count) break;
-    products.push(format(path.reduce((product, wire) => slopeOf(wire) * product, 1)));
-    list.append(pathElement(path, start, products.at(-1)));
+    if (list.children.length === LISTED_PATHS || !paths.count) break;
+    list.append(pathElement(path, start, paths.isWritten));
   }
-  const rest = paths.count - BigInt(products.length);
+  const rest = paths.count - BigInt(list.children.length);
+  const sum = element("p", "sum", sumText(paths, !rest && [...list.children].map(productOf)));
   if (rest) list.append(element("li", "quiet", `and ${rest.toLocaleString("en")} more`));
-  const [first, ...others] = products;
-  const terms = !rest && others.length ? `${[first, ...others.map(factor)].join(" + ")} = ` : "";
-  const sum = Number.isNaN(paths.sum) ? "not known, for what is folded" : terms + format(paths.sum);
+  const [one, many] = paths.isWritten ? ["path", "paths"] : ["way", "ways"];
+  const count = paths.count === 1n ? `1 ${one}` : `${paths.count.toLocaleString("en")} ${many}`;
   const heading = element("h3", "", `${count} from ${start} to ${end}`);
-  return [heading, list, element("p", "sum", `∂${end}/∂${start} = ${sum}`)];
+  return [heading, list, sum, element("p", "quiet", paths.count ? remark(paths) : "")];
 }
 
-function pathElement(path, start, product) {
+const nameOf = (id) => parts.get(id).name;
+const productOf = (item) => item.dataset.product;
+const severalAt = ({ start, end }) => [start, end].find((id) => parts.get(id).several);
+
+function sumText(paths, products) {
+  const slope = `∂${nameOf(paths.end)}/∂${nameOf(paths.start)}`;
+  if (paths.count && severalAt(paths)) return "";
+  if (paths.sumInside) return `${slope} = ${paths.sumInside}`;
+  if (!paths.isWritten) return `${slope} is not known`;
+  const [first, ...others] = products || [];
+  const terms = others.length ? `${[first, ...others.map(factor)].join(" + ")} = ` : "";
+  return `${slope} = ${terms}${format(paths.sum)}`;
+}
+
+/** What else must be said of paths that lead through folded boxes with several results. */
+function remark(paths) {
+  const several = severalAt(paths);
+  if (several) return `${nameOf(several)} has several results: no single number is its derivative.`;
+  if (paths.isWritten) return "";
+  const boxes = [...new Set(paths.boxes.map(nameOf))].join(", ");
+  const through = `through the folded ${boxes || "parts"}`;
+  if (paths.sumInside) return `The sum over every path of the graph, also ${through}.`;
+  return `The graph is too large to add up here what leads ${through}.`;
+}
+
+function pathElement(path, start, isWritten) {
   const heads = path.map(headOf);
-  const names = [start, ...heads.map((id) => parts.get(id).name)];
-  const locals = path.map((wire, i) => (i ? factor : String)(graph.wires[wire].local));
-  const factors = path.length > LISTED_FACTORS ? `${path.length} factors` : locals.join(" · ");
-  const item = element("li", "", names.join(" → "));
-  item.append(element("span", "", path.length > 1 ? `${factors} = ${product}` : product));
+  const item = element("li", "", [start, ...heads.map(nameOf)].join(" → "));
+  if (isWritten || (path.every(hasSlope) && !parts.get(graph.wires[path[0]].tail).several)) {
+    item.dataset.product = format(path.reduce((product, wire) => slopeOf(wire) * product, 1));
+    item.append(element("span", "", factorsOf(path) + item.dataset.product));
+  }
   item.addEventListener("pointerenter", () => mark("active", { parts: heads, wires: path }));
   item.addEventListener("pointerleave", () => lightUp(stepsTogether(state.step)));
   return item;
+}
+
+function factorsOf(path) {
+  if (path.length <= 1) return "";
+  if (path.length > LISTED_FACTORS) return `${path.length} factors = `;
+  return `${path.map((wire, i) => (i ? factor : String)(graph.wires[wire].local)).join(" · ")} = `;
 }
 
 // ---------------------------------------------------------------------------------------- search
 
 function search(text) {
   const wanted = text.trim().toLowerCase();
-  const fits = ({ name, id, shows }) =>
-    wanted && !shows && [name, id].some((word) => word.toLowerCase().includes(wanted));
+  const fits = ({ name, label = name, id, shows }) =>
+    wanted && !shows && [label, id].some((word) => word.toLowerCase().includes(wanted));
   state.matches = graph.parts.filter(fits).map((part) => part.id);
   mark("match", { parts: state.matches });
   byId("found").textContent = wanted ? `${state.matches.length || "none"} found` : "";
@@ -357,35 +390,59 @@ function updateFolding() {
     hide(button, isInside);
     hide(covers.get(id), isInside || !state.folded.has(id));
   }
+  for (const g of all("g.cluster")) {
+    hide(g, scopesFrom(g.dataset.scope).some((scope) => state.folded.has(scope)));
+  }
+  fitCovers();
   const runs = graph.steps.map((step) => cover.get(step.part));
   state.stops = [...runs.keys()].filter((i) => !runs[i] || runs[i] !== runs[i + 1]);
   show(state.stops.find((stop) => stop >= state.step) ?? lastStep);
 }
 
-/** A frame's title becomes a button; a cover over the frame waits until the scope is folded. */
+/** A frame's title becomes a button, and once the scope is folded a cover over the whole frame. */
 function makeFoldable(frame) {
   const [outline, text] = frame.children;
   const { id, title, title_width, operations } = clusters.get(frame.dataset.scope);
   const sides = ["x", "y", "width", "height"].map((name) => outline[name].baseVal.value);
   const [x, y, width, height] = sides;
   const words = counted(operations, "operation");
-
-  const cover = drawn("g", { class: "cover inside" }, picture);
-  drawn("rect", { x, y, width, height, rx: 10 }, cover);
-  const place = { x: x + width / 2, y: y + height / 2 + 5, "text-anchor": "middle" };
-  const type = Math.min(13, (1.6 * width) / words.length);
-  drawn("text", { ...place, "font-size": type }, cover).textContent = words;
-
   const says = { role: "button", "aria-expanded": true, "aria-label": `Scope ${title}, ${words}` };
-  const button = drawn("g", { class: "fold", tabindex: 0, ...says }, picture);
+  const button = drawn("g", { class: "fold", "data-fold": id, tabindex: 0, ...says }, picture);
   button.append(text);
   const end = x + 10 + title_width;
   drawn("path", { d: `M${end + 5},${y + 11}l4,4 4,-4` }, button);
   const hit = { x: x + 3, y: y + 2, width: end - x + 14, height: 22, rx: 6 };
   drawn("rect", { class: "hit", ...hit }, button);
-  button.addEventListener("click", () => toggleFold(id));
+
+  const cover = drawn("g", { class: "cover inside" }, button);
+  drawn("rect", { x, y, width, height, rx: 10 }, cover);
+  drawn("text", { class: "title", "text-anchor": "middle" }, cover).textContent = title;
+  drawn("text", { "text-anchor": "middle" }, cover).textContent = words;
+  button.addEventListener("click", () => wasDragged || toggleFold(id));
   covers.set(id, cover);
   foldButtons.set(id, button);
+}
+
+/** What stands on covers is as large on the screen at any zoom, as far as there is room. */
+function fitCovers() {
+  const unit = 1 / pixelsPerUnit();
+  for (const scope of state.folded) {
+    const [box, title, words] = covers.get(scope).children;
+    const { x, y, width, height } = box.getBBox();
+    const letters = clusters.get(scope).title_width / TITLE_SIZE; // the width in its own size
+    const longest = Math.max(letters, 0.5 * words.textContent.length);
+    const type = Math.min(COVER_TYPE * unit, 0.9 * width / longest, 0.3 * height);
+    const seen = (start, length, from, to, margin) =>
+      Math.min(Math.max((Math.max(start, from) + Math.min(start + length, to)) / 2,
+        start + margin), start + length - margin);
+    const across = seen(x, width, view.x, view.x + view.width, longest * type / 2);
+    const down = seen(y, height, view.y, view.y + view.height, 1.2 * type);
+    for (const text of [title, words]) text.setAttribute("x", across);
+    title.setAttribute("y", down - 0.1 * type);
+    words.setAttribute("y", down + 0.9 * type);
+    title.setAttribute("font-size", type);
+    words.setAttribute("font-size", 0.8 * type);
+  }
 }
 
 // -------------------------------------------------------------------------- keyboard and pointer
@@ -406,7 +463,7 @@ function keyAction({ key, target }) {
   const { node } = target.dataset;
   if (node && key === "Enter") return () => pick(node);
   const isOnFold = target.matches(".fold") && (key === "Enter" || key === " ");
-  return isOnFold ? () => target.dispatchEvent(new Event("click")) : KEYS[key];
+  return isOnFold ? () => toggleFold(target.dataset.fold) : KEYS[key];
 }
 
 function pressKey(event) {
@@ -464,6 +521,7 @@ makeTable();
 collectLabels();
 all("g.cluster").forEach(makeFoldable);
 listen();
+picture.addEventListener("viewchange", fitCovers);
 updateFolding();
 showPicked();
 new ResizeObserver(adapt).observe(picture);

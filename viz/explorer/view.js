@@ -11,7 +11,11 @@ let isUntouched = true;
 function setView(wanted) {
   view = wanted;
   picture.setAttribute("viewBox", `${view.x} ${view.y} ${view.width} ${view.height}`);
+  picture.dispatchEvent(new Event("viewchange"));
 }
+
+const pixelsPerUnit = () =>
+  Math.min(picture.clientWidth / view.width, picture.clientHeight / view.height) || 1;
 
 /** All of the picture, no larger than it should be. */
 function fit() {
@@ -58,12 +62,16 @@ function move(from, to) {
   setView({ ...view, x: view.x + start.x - end.x, y: view.y + start.y - end.y });
 }
 
-/** Move the picture until an element is seen, with others around it if there is room for all. */
+/** Move the picture until an element is seen, and those around it that there is room for. */
 function bringIntoView(element, ...others) {
   const frame = picture.getBoundingClientRect();
   const [first, ...rest] = [element, ...others].map((shape) => shape.getBoundingClientRect());
-  const around = rest.reduce(union, first);
-  const box = around.width <= frame.width && around.height <= frame.height ? around : first;
+  const away = (box) => distance(centre(box), centre(first));
+  rest.sort((one, other) => away(one) - away(other));
+  const box = rest.reduce((found, other) => {
+    const both = union(found, other);
+    return both.width <= frame.width && both.height <= frame.height ? both : found;
+  }, first);
   const isSeen = box.left >= frame.left && box.right <= frame.right
     && box.top >= frame.top && box.bottom <= frame.bottom;
   if (isSeen || !frame.width || !frame.height) return;
