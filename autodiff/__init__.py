@@ -8,7 +8,7 @@
 0.8
 """
 
-from autodiff.checking import check_gradient
+from autodiff.checking import check_gradient, check_layer, check_loss
 from autodiff.compiler import compile
 from autodiff.functions import (
     abs,
@@ -40,8 +40,6 @@ from autodiff.functions import (
     where,
 )
 from autodiff.graph import Edge, Graph
-from autodiff.layer_checking import check_layer
-from autodiff.loss_checking import check_loss
 from autodiff.primitives import PRIMITIVES, Primitive
 from autodiff.recording import gate, no_grad, scope
 from autodiff.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp

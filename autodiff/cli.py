@@ -22,14 +22,14 @@ from autodiff.digits import (
     load_to_evaluate,
     most_frequent_mistakes,
 )
-from autodiff.engines import ENGINES
+from autodiff.digits.presets import PRESETS, Preset, perceptron
 from autodiff.expression import evaluate
 from autodiff.files import check_place
 from autodiff.graph import Graph
 from autodiff.nn import files
-from autodiff.presets import PRESETS, Preset, perceptron
 from autodiff.report import table
 from autodiff.training import outputs, predict
+from autodiff.training.engines import ENGINES
 from autodiff.value import Value
 
 
@@ -121,7 +121,7 @@ def _check_model_file(path: Path) -> None:
 
 def _show_codes(reader: Reader, path: Path) -> None:
     """What an autoencoder with two numbers in the middle made of the digits."""
-    from autodiff import morph
+    from autodiff.digits import morph
 
     for written in morph.pictures(reader.model, reader.validation, path.with_suffix("")):
         print(f"wrote {written}")

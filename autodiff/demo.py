@@ -11,13 +11,13 @@ import numpy as np
 
 from autodiff.data import load_subset
 from autodiff.digits import Reader, learn_to_read
-from autodiff.engines import EagerEngine
 from autodiff.functions import dot, logsumexp
 from autodiff.graph import Graph
 from autodiff.nn import MLP, Linear, cross_entropy
 from autodiff.optim import SGD
 from autodiff.report import table
 from autodiff.training import predict
+from autodiff.training.engines import EagerEngine
 from autodiff.value import Value
 from autodiff.worked_examples import (
     Example,

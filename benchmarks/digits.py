@@ -15,7 +15,7 @@ import numpy as np
 
 from autodiff import nn
 from autodiff.data import Augmentation, Dataset, load_subset
-from autodiff.presets import PRESETS, Preset
+from autodiff.digits.presets import PRESETS, Preset
 from autodiff.training import evaluate, fit
 
 FOLDS = 5

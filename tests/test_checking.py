@@ -77,6 +77,17 @@ def test_a_wrong_second_derivative_is_found() -> None:
 
 
 @settings(max_examples=50)
+def test_a_hole_within_the_first_step_is_stepped_over() -> None:
+    """As beyond the pole of a tangent, where a larger step lands on the other side."""
+
+    def with_a_hole(x: float) -> float:
+        if 0.02 < x - 1 < 0.05:
+            raise OverflowError("too large")
+        return x * x
+
+    check_gradient(with_a_hole, 1.0, gradient=lambda x: 2 * x)
+
+
 @given(expressions_at_points(max_steps=8))
 def test_random_expressions_pass(example: Example) -> None:
     try:

@@ -17,9 +17,9 @@ import pytest
 
 from autodiff import nn
 from autodiff.data import Dataset
-from autodiff.engines import ENGINES
 from autodiff.optim import SGD, Adam
 from autodiff.training import Checkpoint, Epoch, fit
+from autodiff.training.engines import ENGINES
 
 GENERATOR = np.random.default_rng(0)
 IMAGES = GENERATOR.random((40, 6))

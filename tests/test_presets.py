@@ -14,8 +14,8 @@ from autodiff.cli import main
 from autodiff.data import Dataset, load_subset
 from autodiff.data.pairs import Pairs
 from autodiff.digits import learn_to_read, most_frequent_mistakes
+from autodiff.digits.presets import PRESETS
 from autodiff.nn import files
-from autodiff.presets import PRESETS
 from autodiff.training import predict
 
 

@@ -11,11 +11,11 @@ import pytest
 
 from autodiff import Value, fsum, log, relu
 from autodiff.data import Dataset, load_mnist, load_subset, split
-from autodiff.engines import ENGINES
 from autodiff.nn import MLP, Linear, Module, Neuron, cross_entropy
 from autodiff.nn.layers import initial_deviation
 from autodiff.optim import SGD
 from autodiff.training import evaluate, fit, predict
+from autodiff.training.engines import ENGINES
 
 
 @pytest.fixture(scope="module")

@@ -121,7 +121,7 @@ class Module:
 
 def _keras() -> Any:
     """Training stands on modules; only at a call do they look up to it."""
-    from autodiff import keras
+    from autodiff.training import keras
 
     return keras
 

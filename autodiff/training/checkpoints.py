@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autodiff.files import check_place, write_whole
-from autodiff.history import Epoch
 from autodiff.optim import Optimizer
+from autodiff.training.history import Epoch
 from autodiff.value import Value
 
 

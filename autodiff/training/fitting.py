@@ -13,19 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from autodiff.checkpoints import Checkpoint, State
 from autodiff.compiler import compile
-from autodiff.engines import ENGINES, Engine, Examples, Loss, flattened
-from autodiff.history import Epoch, History
-from autodiff.interrupts import patient_interrupts
 from autodiff.nn import Module, cross_entropy
 from autodiff.nn.losses import LOSSES
 from autodiff.optim import SGD, Optimizer
 from autodiff.recording import no_grad
+from autodiff.training.checkpoints import Checkpoint, State
+from autodiff.training.engines import ENGINES, Engine, Examples, Loss, flattened
+from autodiff.training.history import Epoch, History
+from autodiff.training.interrupts import patient_interrupts
 from autodiff.transforms import is_index
 from autodiff.value import as_values
-
-__all__ = ["Checkpoint", "Epoch", "History", "evaluate", "fit", "outputs", "predict"]
 
 FEW = 32
 """Examples for which it does not pay to compile."""

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from autodiff import training
 from autodiff.data.dataset import Dataset
 from autodiff.data.pairs import Pairs
-from autodiff.engines import Examples, Loss
-from autodiff.history import History
 from autodiff.nn.losses import LOSSES
 from autodiff.optim import SGD, Adam, AdamW, Optimizer, RMSProp
+from autodiff.training.engines import Examples, Loss
+from autodiff.training.history import History
 from autodiff.value import Value
 
 if TYPE_CHECKING:

@@ -12,14 +12,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from autodiff.checkpoints import Checkpoint
 from autodiff.data import Dataset, load_mnist, load_subset, split
 from autodiff.data.pairs import Pairs
-from autodiff.engines import Examples
-from autodiff.history import History
+from autodiff.digits.presets import PRESETS, Preset
 from autodiff.nn import Module
-from autodiff.presets import PRESETS, Preset
 from autodiff.training import evaluate, fit
+from autodiff.training.checkpoints import Checkpoint
+from autodiff.training.engines import Examples
+from autodiff.training.history import History
 
 
 class Reader(NamedTuple):

@@ -13,12 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from autodiff import diagnosis
-from autodiff.checking import GradientError
-from autodiff.diagnosis import Array, Right
-from autodiff.structure import flatten
-from autodiff.transforms import vjp
-from autodiff.trials import (
+from autodiff.checking import diagnosis
+from autodiff.checking.diagnosis import Array, Right
+from autodiff.checking.gradients import GradientError
+from autodiff.checking.trials import (
     Settings,
     called,
     check_form,
@@ -29,6 +27,8 @@ from autodiff.trials import (
     numerical,
     one_example,
 )
+from autodiff.structure import flatten
+from autodiff.transforms import vjp
 
 
 def check_loss(
@@ -66,7 +66,7 @@ def check_loss(
     >>> check_loss(squares, lambda y, t: 2 * (y - t), y, t)  # doctest: +NORMALIZE_WHITESPACE
     Traceback (most recent call last):
     ...
-    autodiff.checking.GradientError: gradient, element (0, 1): expected 2, got 4 (3 of 4 elements
+    autodiff.checking.gradients.GradientError: gradient, element (0, 1): expected 2, got 4 (3 of 4 elements
     are wrong): it is 2 times too large, which is the batch size
     """
     if reduction not in ("mean", "sum"):

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from autodiff import diagnosis
-from autodiff.checking import Difference, GradientError, numerical_derivative
-from autodiff.diagnosis import Array, Right
+from autodiff.checking import diagnosis
+from autodiff.checking.diagnosis import Array, Right
+from autodiff.checking.gradients import Difference, GradientError, numerical_derivative
 
 _SMALLEST_UNIT = 1e-4  # below it, differences would be lost in rounding
 _ROUNDING = 1e-12  # of differences, for a result of 1 and steps as small as they get
@@ -81,7 +81,7 @@ def not_finite(array: Array) -> str:
 
 
 def counts(array: Array, name: str) -> dict[str, float]:
-    """Numbers that a gradient may have been divided by, for :func:`autodiff.diagnosis.scaled`."""
+    """Numbers that a gradient may have been divided by, for :func:`diagnosis.scaled`."""
     if array.ndim < 2:
         return {}
     return {f"the number of {name}s": array[0].size, f"the size of the whole {name}": array.size}

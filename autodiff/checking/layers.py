@@ -16,12 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from autodiff import diagnosis
-from autodiff.checking import GradientError
-from autodiff.diagnosis import Array, Right
-from autodiff.structure import flatten
-from autodiff.transforms import vjp
-from autodiff.trials import (
+from autodiff.checking import diagnosis
+from autodiff.checking.diagnosis import Array, Right
+from autodiff.checking.gradients import GradientError
+from autodiff.checking.trials import (
     Settings,
     as_floats,
     called,
@@ -34,6 +32,8 @@ from autodiff.trials import (
     one_example,
     random_like,
 )
+from autodiff.structure import flatten
+from autodiff.transforms import vjp
 
 _RATES = ("learning_rate", "lr")
 _GRADIENTS = ("grad_{}", "{}_grad", "d{}", "d_{}")
@@ -81,7 +81,7 @@ def check_layer(
     >>> check_layer(ReLU(), [[1.0, -2.0, 3.0]])  # doctest: +NORMALIZE_WHITESPACE
     Traceback (most recent call last):
     ...
-    autodiff.checking.GradientError: grad_input, element (0, 1): expected 0, got -0.769787 (1 of 3
+    autodiff.checking.gradients.GradientError: grad_input, element (0, 1): expected 0, got -0.769787 (1 of 3
     elements is wrong): gradients get through where the input is negative
     """
     for method in ("forward", "backward"):

@@ -1,0 +1,17 @@
+"""The main job: networks that learn to read digits, by name, and what they learned."""
+
+from autodiff.digits.presets import PRESETS, Preset, perceptron
+from autodiff.digits.reading import (
+    Reader,
+    examples,
+    in_percent,
+    learn_to_read,
+    load,
+    load_to_evaluate,
+    most_frequent_mistakes,
+)
+
+__all__ = [
+    "PRESETS", "Preset", "Reader", "examples", "in_percent", "learn_to_read", "load",
+    "load_to_evaluate", "most_frequent_mistakes", "perceptron",
+]  # fmt: skip
