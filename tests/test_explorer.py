@@ -673,6 +673,21 @@ def test_a_large_graph_opens_at_its_first_gate(open_page: Open) -> None:
 
 
 @pytest.mark.browser
+def test_operands_that_are_far_away_leave_the_first_gate_in_view(open_page: Open) -> None:
+    x = y = Value(0.5, "x")
+    for i in range(150):
+        y = (y * Value(i / 10, f"c{i}") + x).tanh()
+    graph = Graph(y)
+    page = open_page(viz.explore(graph, fold=None, seconds=60), 1200, 800)
+    first = next(value for value in graph.nodes if value.parents)
+    box, frame = (g.bounding_box() for g in (node(page, graph.id(first)), page.locator("main")))
+    assert box is not None
+    assert frame is not None
+    assert frame["x"] <= box["x"] <= frame["x"] + frame["width"] - box["width"]
+    assert frame["y"] <= box["y"] <= frame["y"] + frame["height"] - box["height"]
+
+
+@pytest.mark.browser
 def test_the_table_has_names_and_ids_where_names_are_shared(open_page: Open) -> None:
     x, other = Value(1.0, "x"), Value(2.0, "x")
     f = x * other * Value(3.0, "weight")
