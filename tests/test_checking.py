@@ -76,7 +76,6 @@ def test_a_wrong_second_derivative_is_found() -> None:
         check_gradient(lambda x: x**3, 2.0, order=3)
 
 
-@settings(max_examples=50)
 def test_a_hole_within_the_first_step_is_stepped_over() -> None:
     """As beyond the pole of a tangent, where a larger step lands on the other side."""
 
@@ -88,6 +87,7 @@ def test_a_hole_within_the_first_step_is_stepped_over() -> None:
     check_gradient(with_a_hole, 1.0, gradient=lambda x: 2 * x)
 
 
+@settings(max_examples=50)
 @given(expressions_at_points(max_steps=8))
 def test_random_expressions_pass(example: Example) -> None:
     try:
