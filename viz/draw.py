@@ -88,13 +88,14 @@ def draw(
         magnitudes=magnitudes,
         direction=direction,
         number=number,
-        parameters=None if parameters is None else _values("parameters", parameters),
+        parameters=None if parameters is None else check_values("parameters", parameters),
         paths=None if paths is None else _pair(paths),
     )
     return Picture(_diagrams(graph, style, fold, limit), colors, seconds)
 
 
-def _values(name: str, given: Any) -> frozenset[Value]:
+def check_values(name: str, given: Any) -> frozenset[Value]:
+    """One Value or several as a set; TypeError if anything else is among them."""
     values = list(given) if hasattr(given, "__iter__") else [given]
     for value in values:
         if not isinstance(value, Value):

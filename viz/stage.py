@@ -16,6 +16,7 @@ from viz.draw import (
     check_choice,
     check_number_format,
     check_seconds,
+    check_values,
     foldings,
     graph_of,
     opened,
@@ -84,7 +85,7 @@ class Stage:
         self._style = Style(
             direction=direction,
             number=number,
-            parameters=None if parameters is None else frozenset(parameters),
+            parameters=None if parameters is None else check_values("parameters", parameters),
         )
         self._foldings = foldings(self.graph, fold, limit)
         self._first = next(self._foldings)
