@@ -195,5 +195,5 @@ def test_a_compiled_function_has_no_steps() -> None:
 
 def test_parameters_are_values() -> None:
     for shown in (viz.explore, viz.animate):
-        with pytest.raises(TypeError, match="parameters: expected Values, got float 1.0"):
+        with pytest.raises(TypeError, match=r"parameters: expected Values, got float 1\.0"):
             shown(Value(1.0, "x") * 2, parameters=[1.0])  # type: ignore[operator]
