@@ -12,11 +12,12 @@ from typing import Any
 import mpmath
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autodiff import Value, check_gradient, compile, nn
+from autodiff import Value, check_gradient, compile, nn, value_and_grad
 from autodiff.nn import files
+from conftest import THOROUGH
 
 GENERATOR = np.random.default_rng(0)
 
@@ -392,3 +393,29 @@ def test_convolutions_and_pooling_are_pytorchs() -> None:
             theirs.bias.zero_()
             expected = theirs(torch.tensor(x)[None])[0].numpy()
         np.testing.assert_allclose(numbers(ours(x.astype(object))), expected, rtol=1e-10)
+
+
+@given(
+    st.integers(1, 3), st.integers(1, 3), st.integers(1, 2), st.integers(0, 2), st.integers(3, 6)
+)
+@settings(max_examples=300 if THOROUGH else 25, deadline=None)
+def test_padded_convolutions_compile(
+    filters: int, size: int, stride: int, padding: int, side: int
+) -> None:
+    """Windows that lie wholly in the padding read nothing but weights and zeros."""
+    model = nn.Sequential(
+        nn.Reshape((1, side, side)),
+        nn.Conv2d(1, filters, size, stride=stride, padding=padding, seed=0),
+        nn.ReLU(), nn.Flatten(),
+    )  # fmt: skip
+    x = GENERATOR.normal(size=(3, side * side))
+
+    def loss(x: Any) -> Any:
+        return sum(out * out for out in model(list(x)))
+
+    f = compile(loss, batched="x")
+    values, gradients = f.value_and_grad(x)
+    for row, value, gradient in zip(x, values, gradients, strict=True):
+        expected, slopes = value_and_grad(lambda v: loss(v))(row)
+        assert value == pytest.approx(expected, rel=1e-10)
+        np.testing.assert_allclose(gradient, slopes, rtol=1e-9, atol=1e-10)

@@ -104,7 +104,8 @@ class Forward(Writer):
             grid = None if self._is_even(view) else _repeating(view.indices)
             if grid:
                 views = [_on_grid(other, grid) for other in instruction.views]
-                return grid if all(map(self._is_even, views)) else None
+                is_full = np.broadcast_shapes(*[v.indices.shape for v in views]) == grid
+                return grid if is_full and all(map(self._is_even, views)) else None
         return None
 
     def _is_grown(self, instruction: Elementwise, block: Block) -> bool:

@@ -10,11 +10,10 @@ import io
 import json
 import os
 import time
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +36,7 @@ class State:
         epochs: what was measured so far.
         best: the parameters with the best validation loss so far, if they are kept.
         best_loss, waited: that loss, and the epochs since.
+        stopped: why the run was stopped, in words.
     """
 
     epoch: int = 0
@@ -50,6 +50,7 @@ class State:
     best: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
     best_loss: float = float("inf")
     waited: int = 0
+    stopped: str = ""
 
 
 class Checkpoint:
@@ -117,27 +118,56 @@ class Checkpoint:
         if not self.path.is_file():
             return None
         try:
-            with np.load(io.BytesIO(self.path.read_bytes()), allow_pickle=False) as archive:
-                arrays = {name: archive[name] for name in archive.files}
-            words = json.loads(str(arrays.pop("words")))
-            theirs, steps = words.pop("run"), words.pop("steps")
-            parameters, best = arrays.pop("parameters"), arrays.pop("best")
-        except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile):
+            found = self._unpacked()
+        except Exception:  # damaged bytes raise anything at all
             raise ValueError(
                 f"{self.path.name} is no checkpoint; remove it, or name another file"
             ) from None
+        theirs = found.run
         for name, ours in run.items():
             if theirs.get(name) != ours:
                 raise ValueError(
                     f"{self.path.name} holds another run: {name} is {theirs.get(name)} there and "
                     f"{ours} here; remove it to start anew, or name another file"
                 )
-        for value, number in zip(values, parameters.tolist(), strict=True):
+        self._check_sizes(found, len(values), optimizer)
+        for value, number in zip(values, found.parameters.tolist(), strict=True):
             value.data = number
         place = {value: i for i, value in enumerate(optimizer.parameters)}
         order = [place[value] for value in values]
         for name, vector in optimizer.state.items():
-            vector[order] = arrays[f"remembered_{name}"]
-        optimizer.steps = steps
+            vector[order] = found.remembered[name]
+        optimizer.steps = found.steps
+        return found.state
+
+    def _unpacked(self) -> _Unpacked:
+        with np.load(io.BytesIO(self.path.read_bytes()), allow_pickle=False) as archive:
+            arrays = {name: np.array(archive[name]) for name in archive.files}
+        words = json.loads(str(arrays.pop("words")))
+        run, steps = dict(words.pop("run")), int(words.pop("steps"))
         epochs = [Epoch(*numbers) for numbers in words.pop("epochs")]
-        return State(**words, epochs=epochs, best=best)
+        parameters, best = arrays.pop("parameters"), arrays.pop("best")
+        remembered = {name.removeprefix("remembered_"): a for name, a in arrays.items()}
+        return _Unpacked(
+            State(**words, epochs=epochs, best=best), run, steps, parameters, remembered
+        )
+
+    def _check_sizes(self, found: _Unpacked, count: int, optimizer: Optimizer) -> None:
+        """What was read fits, so that nothing is changed before it is known to be right."""
+        vectors = [found.parameters, *(found.remembered.get(n, ()) for n in optimizer.state)]
+        if len(found.state.best):
+            vectors.append(found.state.best)
+        if any(len(v) != count or not np.isfinite(v).all() for v in vectors):
+            raise ValueError(
+                f"{self.path.name} holds numbers that do not fit this run; remove it to start anew"
+            )
+
+
+class _Unpacked(NamedTuple):
+    """A checkpoint as it stands in its file."""
+
+    state: State
+    run: dict[str, Any]
+    steps: int
+    parameters: NDArray[np.float64]
+    remembered: dict[str, NDArray[np.float64]]

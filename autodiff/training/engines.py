@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from autodiff.compiler import Compiled
 from autodiff.nn import Module
 from autodiff.nn.dropout import dropped_units, factors, factors_given
-from autodiff.nn.losses import LOSSES
+from autodiff.nn.losses import LOSSES, binary_cross_entropy
 from autodiff.optim import Optimizer
 from autodiff.recording import no_grad
 from autodiff.value import Value, as_values
@@ -218,9 +218,10 @@ class CompiledEngine:
         self, examples: Examples, drawn: NDArray[np.float64]
     ) -> Iterator[tuple[_Program, Examples, list[NDArray[Any]]]]:
         """The examples that one program computes: all of them, or those of each label."""
-        targets = self._vectors(examples)
         training = self.model.is_training
-        if not _is_labels(examples.targets) or self.loss in LOSSES.values():
+        takes_vectors = not _is_labels(examples.targets) or self.loss in LOSSES.values()
+        targets = self._vectors(examples) if takes_vectors else np.zeros((len(examples), 0))
+        if takes_vectors:
             inputs = [examples.inputs, targets, drawn]
             yield self._program(_Key(training, None), inputs), examples, inputs
             return
@@ -249,7 +250,7 @@ class CompiledEngine:
             with no_grad():
                 self.outputs = len(flattened(self.model(examples.inputs[0].tolist())))
         highest = int(examples.targets.max())
-        if self.outputs == 1 and highest <= 1:
+        if self.outputs == 1 and highest <= 1 and self.loss is binary_cross_entropy:
             return examples.targets[:, None].astype(float)
         if highest >= self.outputs:
             raise ValueError(f"label must be one of 0 ... {self.outputs - 1}, got {highest}")
@@ -337,7 +338,12 @@ def _loss_and_outputs(
     def run(example: Any, target: Any, kept: Any) -> Any:
         with factors_given(list(kept)):
             outputs = flattened(model(list(example)))
-        return [loss(outputs, list(target) if label is None else label), outputs]
+        value = loss(outputs, list(target) if label is None else label)
+        if isinstance(value, list | tuple | np.ndarray):
+            raise TypeError(
+                f"a loss gives one number, and this one gave {type(value).__name__} of {len(value)}"
+            )
+        return [value, outputs]
 
     return run
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import sys
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -23,7 +25,7 @@ from autodiff.training.engines import ENGINES, Engine, Examples, Loss, flattened
 from autodiff.training.history import Epoch, History
 from autodiff.training.interrupts import patient_interrupts
 from autodiff.transforms import is_index
-from autodiff.value import as_values
+from autodiff.value import Value, as_values
 
 FEW = 32
 """Examples for which it does not pay to compile."""
@@ -85,6 +87,7 @@ def fit(
             model keeps its last state.
     """
     loss = _loss(loss)
+    _check_kinds(training, validation, optimizer, callbacks)
     _check(training, validation, epochs, batch_size, engine)
     _check_watching(validation, patience, keep_best)
     for examples in (training, validation):
@@ -98,6 +101,7 @@ def fit(
     run = _Run(model, training, validation, optimizer, loss, engine, batch_size, seed)
     run.augment, run.checkpoint, run.progress = augment, checkpoint, progress
     run.patience, run.keeps_best = patience, keep_best
+    run.same["keep_best"] = keep_best
     return run.until(epochs, callbacks)
 
 
@@ -123,7 +127,7 @@ class _Run:
     ) -> None:
         self.model, self.training, self.validation = model, training, validation
         self.optimizer = optimizer
-        self.values = list(optimizer.parameters)
+        self.values = _in_order(model, optimizer)
         self.generator = np.random.default_rng(seed)
         self.engine: Engine = ENGINES[engine](model, loss, optimizer, self.generator)
         self.batches = math.ceil(len(training) / batch_size)
@@ -137,6 +141,8 @@ class _Run:
             "parameters": len(self.values),
             "loss": getattr(loss, "__name__", type(loss).__name__),
             "optimizer": type(optimizer).__name__,
+            "model": json.dumps(model.specification()),
+            "data": _fingerprint(training),
         }
 
     def until(self, epochs: int, callbacks: Sequence[Callback]) -> History:
@@ -144,11 +150,12 @@ class _Run:
         history = History(self.state.epochs)
         try:
             self._restore()
-            history.epochs = self.state.epochs
+            history.epochs, history.stopped = self.state.epochs, self._earlier_reason()
             with patient_interrupts() as self.is_interrupted:
                 while self.state.epoch < epochs and not history.stopped:
                     self._one_epoch(epochs)
-                    history.stopped = self._reason_to_stop(callbacks)
+                    self._watch_and_keep(callbacks)
+                    history.stopped = self.state.stopped
         except KeyboardInterrupt:
             history.interrupted = True
         finally:
@@ -230,6 +237,7 @@ class _Run:
         shown = _shown(mean_loss, accuracy)
         aside = (math.nan, math.nan)
         self.model.eval()
+        self._check_parameters()
         if self.validation is not None:
             aside = _means(self.engine, self.validation)
             name = "validation accuracy" if not math.isnan(aside[1]) else "validation loss"
@@ -237,16 +245,37 @@ class _Run:
         state.epochs.append(Epoch(mean_loss, accuracy, *aside))
         state.epoch, state.batch = state.epoch + 1, 0
         state.loss, state.right, state.seen = 0.0, 0.0, 0
-        self._watch(aside[0])
-        if self.checkpoint is not None:
-            self._write()
         return shown
 
     def _means(self) -> tuple[float, float]:
         seen = max(self.state.seen, 1)
         return self.state.loss / seen, self.state.right / seen
 
+    def _check_parameters(self) -> None:
+        """The last step of an epoch may have diverged without a loss that shows it."""
+        self.engine.finish()
+        if not np.isfinite(np.array([value.data for value in self.values], float)).all():
+            step = (self.state.epoch + 1) * self.batches
+            raise FloatingPointError(
+                f"in step {step:,}, parameters became infinite or NaN; a smaller learning rate may "
+                "help"
+            )
+
     # ---------------------------------------------------------------------- watching, checkpoints
+
+    def _watch_and_keep(self, callbacks: Sequence[Callback]) -> None:
+        """After an epoch: what was best, whether to stop, and all of it in the checkpoint."""
+        self._watch(self.state.epochs[-1].validation_loss)
+        self.state.stopped = self._reason_to_stop(callbacks)
+        if self.checkpoint is not None:
+            self._write()
+
+    def _earlier_reason(self) -> str:
+        """Why a run that goes on had stopped; more patience lets it go on."""
+        has_waited = "the validation loss" in self.state.stopped
+        if has_waited and (self.patience is None or self.state.waited < self.patience):
+            self.state.stopped = ""
+        return self.state.stopped
 
     def _watch(self, validation_loss: float) -> None:
         """Remember the best parameters, and how long ago that was."""
@@ -396,6 +425,35 @@ def _check_fit(model: Module, examples: Examples, loss: Loss) -> None:
     with no_grad():
         last = int(examples.targets.argmax()) if examples.targets.ndim == 1 else 0
         loss(flattened(model(examples.inputs[last].tolist())), examples.targets[last].tolist())
+
+
+def _in_order(model: Module, optimizer: Optimizer) -> list[Value]:
+    """What is trained, in the order of the model: an optimizer's own changes while it trains."""
+    trained = dict.fromkeys(optimizer.parameters)
+    own = [parameter for parameter in model.parameters() if parameter in trained]
+    return list(dict.fromkeys([*own, *trained]))
+
+
+def _fingerprint(examples: Examples) -> int:
+    """Other data give another number, almost always."""
+    inputs, targets = (np.ascontiguousarray(a) for a in (examples.inputs, examples.targets))
+    return zlib.crc32(targets.tobytes(), zlib.crc32(inputs.tobytes()))
+
+
+def _check_kinds(training: Any, validation: Any, optimizer: Any, callbacks: Any) -> None:
+    for name, examples in (("training", training), ("validation", validation)):
+        if examples is not None and not hasattr(examples, "targets"):
+            raise TypeError(
+                f"{name}: expected a Dataset, Pairs or Points, got {type(examples).__name__}; "
+                "arrays are for model.fit(x, y)"
+            )
+    if optimizer is not None and not isinstance(optimizer, Optimizer):
+        raise TypeError(
+            f"optimizer: expected one of autodiff.optim, such as Adam(model.parameters()), got "
+            f"{optimizer!r:.60}"
+        )
+    if callable(callbacks):
+        raise TypeError("callbacks: expected a list of functions, got one function")
 
 
 def _check_watching(validation: Examples | None, patience: int | None, keep_best: bool) -> None:
