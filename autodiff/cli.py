@@ -16,6 +16,7 @@ import autodiff
 from autodiff import demo
 from autodiff.digits import (
     Reader,
+    as_shares,
     in_percent,
     learn_to_read,
     load,
@@ -95,6 +96,8 @@ def _train(options: argparse.Namespace) -> None:
         print(f"wrote {files.save(reader.model, options.save)}")
         if preset.repeats_images:
             _show_codes(reader, options.save)
+    if reader.history.interrupted:
+        raise KeyboardInterrupt  # for the exit code; what was learned is kept
 
 
 def _preset(options: argparse.Namespace) -> Preset:
@@ -133,9 +136,9 @@ def _predict(options: argparse.Namespace) -> None:
     model = files.load(options.model)
     images = np.array([read_digit(path) for path in options.images])
     scores = outputs(model, images)
+    _check_reads_digits(options.model, scores.shape[1])
     for path, row in zip(options.images, scores, strict=True):
-        shares = np.exp(row - row.max())
-        shares /= shares.sum()
+        shares = as_shares(row)
         first, second = np.argsort(-row)[:2]
         print(
             f"{path}: {first} ({in_percent(shares[first])}; "
@@ -143,9 +146,15 @@ def _predict(options: argparse.Namespace) -> None:
         )
 
 
+def _check_reads_digits(path: Path, outputs: int) -> None:
+    if outputs != 10:
+        raise ValueError(f"{path} is no network that reads digits: it has {outputs} outputs")
+
+
 def _evaluate(options: argparse.Namespace) -> None:
     model = files.load(options.model)
     dataset, what = load_to_evaluate(options.data)
+    _check_reads_digits(options.model, outputs(model, dataset.images[:1]).shape[1])
     classes = predict(model, dataset.images)
     right = int((classes == dataset.labels).sum())
     print(f"{what}: {right:,} of {len(dataset):,} right, {in_percent(right / len(dataset))}")
@@ -237,16 +246,16 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     command.add_argument(
         "--hidden", type=_widths, metavar="40,40",
-        help="neurons in each hidden layer (default: 40,40, or the preset's)",
+        help="neurons in each hidden layer (default: 40,40; not with --preset)",
     )  # fmt: skip
     described = "; ".join(f"{name}: {preset.about}" for name, preset in PRESETS.items())
     command.add_argument(
         "--preset", choices=list(PRESETS), help=f"a network and how to train it. {described}"
     )
     _add_training_options(command)
-    command.add_argument("--batch-size", type=_count, help="default: 16, or the preset's")
-    command.add_argument("--learning-rate", type=float, help="default: 0.02, or the preset's")
-    command.add_argument("--momentum", type=float, help="default: 0.9, or the preset's")
+    command.add_argument("--batch-size", type=_count, help="default: 16; not with --preset")
+    command.add_argument("--learning-rate", type=float, help="default: 0.02; not with --preset")
+    command.add_argument("--momentum", type=float, help="default: 0.9; not with --preset")
     command.add_argument(
         "--save", type=Path, metavar="M.npz", help="write the trained model to this file"
     )

@@ -91,7 +91,8 @@ class Optimizer:
         if self.weight_decay:
             gradients = self.decay(numbers, gradients, self.rate)
         state = [vector[: len(numbers)] for vector in self.state.values()]
-        self.update(numbers, gradients, self.rate, state)
+        with np.errstate(over="ignore", invalid="ignore"):  # who trains looks at the numbers
+            self.update(numbers, gradients, self.rate, state)
 
     def decay(self, numbers: Vector, gradients: Vector, rate: float) -> Vector:  # noqa: ARG002
         """The gradients with that of the penalty on large weights."""
@@ -100,8 +101,16 @@ class Optimizer:
     @property
     def rate(self) -> float:
         """The learning rate of the present step."""
-        rate = self.learning_rate
-        return rate(max(self.steps, 1)) if callable(rate) else rate
+        if not callable(self.learning_rate):
+            return self.learning_rate
+        step = max(self.steps, 1)
+        rate = self.learning_rate(step)
+        if not isinstance(rate, int | float) or not 0 <= rate < math.inf:
+            raise ValueError(
+                f"a schedule gives a rate of at least 0 and finite, and for step {step} it gave "
+                f"{rate!r}"
+            )
+        return rate
 
     def arrange(self, first: Sequence[Value]) -> None:
         """Put some of the parameters first, in this order, so that a vector holds their numbers."""

@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import pytest
 
 from autodiff import nn
 from autodiff.data import Dataset
+from autodiff.nn import files
 from autodiff.optim import SGD, Adam
 from autodiff.training import Checkpoint, Epoch, fit
 from autodiff.training.engines import ENGINES
@@ -220,3 +222,130 @@ def test_divergence_names_the_step() -> None:
             progress=False,
             optimizer=SGD(model.parameters(), 1e9),
         )
+
+
+# ------------------------------------------------------------------- the same process, other runs
+
+
+@pytest.mark.parametrize("make", [lambda p: SGD(p, 0.1, 0.9), lambda p: Adam(p, 0.05)])
+def test_going_on_in_one_process_with_the_same_optimizer(make: Any, tmp_path: Path) -> None:
+    def run(epochs: list[int], path: Path | None) -> list[float]:
+        model = network()
+        optimizer = make(model.parameters())
+        for until in epochs:
+            fit(model, TRAINING, epochs=until, batch_size=8, optimizer=optimizer, seed=3,
+                progress=False, checkpoint=path)  # fmt: skip
+        return [parameter.data for parameter in model.parameters()]
+
+    whole = run([4], None)
+    assert run([2, 2, 4, 4], tmp_path / "run.npz") == whole
+
+
+def test_a_run_that_was_stopped_stays_stopped(tmp_path: Path) -> None:
+    def run(**options: Any) -> Any:
+        model = network()
+        return fit(
+            model, TRAINING, VALIDATION, epochs=200, batch_size=8, progress=False, seed=1,
+            optimizer=Adam(model.parameters(), 0.3), checkpoint=tmp_path / "run.npz", **options,
+        )  # fmt: skip
+
+    first = run(patience=2)
+    again = run(patience=2)
+    assert first.stopped == again.stopped == "the validation loss has not improved for 2 epochs"
+    assert first.epochs == again.epochs
+    assert len(run(patience=5).epochs) > len(first.epochs)
+
+
+def test_what_must_be_the_same_is_compared(tmp_path: Path) -> None:
+    path = tmp_path / "run.npz"
+    train(network(), checkpoint=path)
+    tanh = nn.Sequential(nn.Linear(6, 5, "relu", seed=1), nn.Dropout(0.2), nn.Linear(5, 2, seed=2))
+    with pytest.raises(ValueError, match="holds another run: model is "):
+        train(tanh, checkpoint=path)
+    with pytest.raises(ValueError, match="keep_best is False there and True here"):
+        train(network(), checkpoint=path, keep_best=True)
+    model = network()
+    with pytest.raises(ValueError, match="data is "):
+        fit(model, TRAINING.take(np.arange(30)[::-1]), VALIDATION, epochs=4, batch_size=8, seed=3,
+            optimizer=Adam(model.parameters(), 0.05), progress=False, checkpoint=path)  # fmt: skip
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_last_step_that_diverges_is_noticed(engine: str, tmp_path: Path) -> None:
+    model = nn.Sequential(nn.Linear(6, 2, seed=0))
+    large = Dataset(1000 * TRAINING.images, TRAINING.labels)
+    optimizer = SGD(model.parameters(), 1e308)
+    with pytest.raises(FloatingPointError, match=r"in step 1, .* smaller learning rate may help"):
+        fit(model, large, epochs=1, batch_size=30, optimizer=optimizer, engine=engine,
+            progress=False)  # fmt: skip
+    model.parameters()[0].data = math.inf
+    with pytest.raises(ValueError, match="not finite; it was not saved"):
+        model.save(tmp_path / "m.npz")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("make", [lambda p: p.write_bytes(b"PK"), lambda p: np.savez(p, a=1)])
+def test_files_that_are_no_checkpoints(make: Any, tmp_path: Path) -> None:
+    path = tmp_path / "run.npz"
+    make(path)
+    with pytest.raises(ValueError, match="is no checkpoint"):
+        train(network(), checkpoint=path)
+
+
+def test_damaged_files_are_one_sentence(tmp_path: Path) -> None:
+    run, saved = tmp_path / "run.npz", tmp_path / "m.npz"
+    train(network(), epochs=1, checkpoint=run)
+    network().save(saved)
+    generator = np.random.default_rng(0)
+    for path, read in (
+        (run, lambda: train(network(), epochs=1, checkpoint=run)),
+        (saved, lambda: files.load(saved)),
+    ):
+        whole = path.read_bytes()
+        for _ in range(60):
+            damaged = bytearray(whole)
+            for place in generator.integers(0, len(whole), 3):
+                damaged[place] ^= int(generator.integers(1, 256))
+            path.write_bytes(bytes(damaged))
+            with suppress(ValueError):  # most are noticed; some bytes do not matter
+                read()
+
+
+# ----------------------------------------------------------------------------- losses of one's own
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_own_losses_are_treated_alike(engine: str) -> None:
+    regression = Dataset(IMAGES, np.arange(40) % 3)
+    model = nn.Sequential(nn.Linear(6, 1, seed=0))
+    fit(model, regression, epochs=1, loss=lambda o, t: (o[0] - t) ** 2, engine=engine,
+        progress=False)  # fmt: skip
+    with pytest.raises(TypeError):
+        fit(network(), TRAINING, loss=lambda o, t: [o[0], o[1]], engine=engine, progress=False)
+
+
+def test_engines_agree_on_one_output_of_one_class() -> None:
+    zeros = Dataset(IMAGES, np.zeros(40, np.int64))
+    for loss in ("cross_entropy", "mse", "hinge"):
+        losses = [
+            fit(nn.Sequential(nn.Linear(6, 1, seed=0)), zeros, epochs=2, loss=loss, engine=engine,
+                progress=False).loss
+            for engine in ENGINES
+        ]  # fmt: skip
+        assert losses[0] == pytest.approx(losses[1], rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"optimizer": "adam"}, "optimizer: expected one of autodiff.optim"),
+        ({"callbacks": print}, "expected a list of functions, got one function"),
+        (
+            {"validation": (IMAGES, IMAGES)},
+            "validation: expected a Dataset, Pairs or Points",
+        ),
+    ],
+)
+def test_arguments_of_another_kind(options: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(TypeError, match=complaint):
+        fit(network(), TRAINING, progress=False, **options)

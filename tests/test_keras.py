@@ -66,8 +66,12 @@ def test_evaluate_predict_and_history() -> None:
 
 
 @pytest.mark.parametrize(
-    "targets", [np.eye(2)[LABELS], np.eye(2, dtype=np.uint8)[LABELS], LABELS.astype(np.int32)]
-)
+    "targets",
+    [
+        np.eye(2)[LABELS], np.eye(2, dtype=np.uint8)[LABELS], LABELS.astype(np.int32),
+        LABELS.astype(float), LABELS[:, None], LABELS.astype(bool), LABELS.tolist(),
+    ],
+)  # fmt: skip
 def test_labels_may_be_one_hot(targets: np.ndarray) -> None:
     model, same = network(), network()
     for each, y in ((model, targets), (same, LABELS)):
@@ -103,11 +107,42 @@ def test_one_output_answers_yes_or_no() -> None:
         ({"loss": "l3"}, "loss must be a function or one of cross_entropy"),
         ({"optimizer": "adamax"}, "optimizer must be an Optimizer or one of sgd, rmsprop"),
         ({"metrics": ["recall"]}, "metrics can be accuracy, got 'recall'"),
+        ({"metrics": "recall"}, "metrics can be accuracy, got 'recall'"),
+        ({"loss": ["mse"]}, "loss must be a function or one of"),
+        ({"optimizer": ["sgd"]}, "optimizer must be an Optimizer or one of"),
     ],
 )
 def test_what_keras_has_and_we_have_not(options: dict[str, Any], complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         network().compile(**options)
+
+
+def test_whole_numbers_are_targets_of_a_regression() -> None:
+    model = nn.Sequential(nn.Dense(4, 1, seed=0))
+    model.compile(loss="mse", optimizer="Adam", metrics=None)
+    model.fit(X, np.arange(24), verbose=0)
+    assert model.evaluate(X, np.arange(24)) == pytest.approx(
+        np.mean((model.predict(X)[:, 0] - np.arange(24)) ** 2)
+    )
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "options", "complaint"),
+    [
+        (X[:0], LABELS[:0], {}, "expected at least one example"),
+        (X, LABELS[:3], {}, "expected one entry for each of 24 inputs"),
+        (X, 1, {}, "expected one entry for each of 24 inputs"),
+        (X, ["a"] * 24, {}, "y: expected numbers, got"),
+        (X.astype(str), LABELS, {}, "x: expected numbers, got"),
+        (X, LABELS, {"validation_data": (X,)}, r"validation_data: expected \(x, y\), got tuple"),
+        (X, LABELS, {"validation_split": 0.1}, "validation_split is not known"),
+    ],
+)
+def test_arrays_that_do_not_fit(x: Any, y: Any, options: Any, complaint: str) -> None:
+    model = network()
+    model.compile()
+    with pytest.raises((ValueError, TypeError), match=complaint):
+        model.fit(x, y, verbose=0, **options)
 
 
 def test_compile_comes_first() -> None:

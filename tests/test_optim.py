@@ -171,6 +171,12 @@ def test_a_schedule_gives_the_rate_of_each_step() -> None:
     assert all(a >= b for a, b in pairwise(rates[9:]))
 
 
+@pytest.mark.parametrize("rate", [math.nan, math.inf, -0.1, None])
+def test_a_schedule_must_give_a_rate(rate: Any) -> None:
+    with pytest.raises(ValueError, match="for step 1 it gave"):
+        SGD([Value(1.0)], lambda step: rate).step()
+
+
 def test_the_state_goes_with_its_parameter() -> None:
     a, b, c = (Value(number) for number in (1.0, 2.0, 3.0))
     moved, kept = Adam([a, b, c], 0.1), Adam([a, b, c], 0.1)

@@ -117,6 +117,13 @@ def test_a_run_goes_on_from_its_checkpoint(capsys: pytest.CaptureFixture[str]) -
     assert [p.data for p in first] == [p.data for p in again]
 
 
+def test_a_model_must_read_digits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_idx(tmp_path, load_subset().sample(20), "t10k")
+    files.save(nn.Autoencoder(784, [2]), "a.npz")
+    assert main(["evaluate", "a.npz", "--data", str(tmp_path)]) == 2
+    assert "a.npz is no network that reads digits: it has 784 outputs" in capsys.readouterr().err
+
+
 BAD = [
     (["train", "--preset", "worst"], "invalid choice: 'worst'"),
     (["train", "--preset", "best", "--hidden", "3"], "says everything itself; leave --hidden out"),

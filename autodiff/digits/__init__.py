@@ -3,6 +3,7 @@
 from autodiff.digits.presets import PRESETS, Preset, perceptron
 from autodiff.digits.reading import (
     Reader,
+    as_shares,
     examples,
     in_percent,
     learn_to_read,
@@ -12,6 +13,6 @@ from autodiff.digits.reading import (
 )
 
 __all__ = [
-    "PRESETS", "Preset", "Reader", "examples", "in_percent", "learn_to_read", "load",
+    "PRESETS", "Preset", "Reader", "as_shares", "examples", "in_percent", "learn_to_read", "load",
     "load_to_evaluate", "most_frequent_mistakes", "perceptron",
 ]  # fmt: skip

@@ -139,6 +139,19 @@ def _some(kept: Dataset, aside: Dataset, images: int | None, seed: int) -> tuple
     return kept.sample(images, seed), aside.sample(min(len(aside), max(100, images // 5)), seed)
 
 
+def as_shares(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Ten logits, logarithms of probabilities, or probabilities, as probabilities.
+
+    >>> as_shares(np.array([0.0, 0.0])).tolist(), as_shares(np.array([0.25, 0.75])).tolist()
+    ([0.5, 0.5], [0.25, 0.75])
+    """
+    if (scores >= 0).all() and abs(scores.sum() - 1) < 1e-9:
+        return scores
+    powers = np.exp(scores - scores.max())
+    shares: NDArray[np.float64] = powers / powers.sum()
+    return shares
+
+
 def load_to_evaluate(data: str) -> tuple[Dataset, str]:
     """MNIST's test images, of a folder the training images if it has no others, and their name."""
     if data == "mnist":

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from autodiff import training
 from autodiff.data.dataset import Dataset
 from autodiff.data.pairs import Pairs
-from autodiff.nn.losses import LOSSES
+from autodiff.nn.losses import LOSSES, mean_absolute_error, mean_squared_error
 from autodiff.optim import SGD, Adam, AdamW, Optimizer, RMSProp
 from autodiff.training.engines import Examples, Loss
 from autodiff.training.history import History
@@ -45,7 +45,7 @@ class Settings:
     def __init__(self, model: Module, loss: Any, optimizer: Any, metrics: Any) -> None:
         self.loss = _loss(loss)
         self.optimizer = _optimizer(model, optimizer)
-        self.metrics = list(metrics)
+        self.metrics = [metrics] if isinstance(metrics, str) else list(metrics or ())
         for metric in self.metrics:
             if metric not in _METRICS:
                 raise ValueError(f"metrics can be {', '.join(_METRICS)}, got {metric!r}")
@@ -56,10 +56,14 @@ def fit(model: Module, settings: Settings, x: Any, y: Any, **options: Any) -> Hi
     aside = options.pop("validation_data", None)
     if options.pop("verbose", 1) == 0:
         options["progress"] = False
-    validation = None if aside is None else examples(*aside)
+    if aside is not None and (not isinstance(aside, list | tuple) or len(aside) != 2):
+        raise TypeError(f"validation_data: expected (x, y), got {type(aside).__name__}")
+    if "validation_split" in options:
+        raise TypeError("validation_split is not known; autodiff.data.split, or validation_data")
+    validation = None if aside is None else examples(aside[0], aside[1], settings.loss)
     return training.fit(
         model,
-        examples(x, y),
+        examples(x, y, settings.loss),
         validation,
         optimizer=settings.optimizer,
         loss=settings.loss,
@@ -69,7 +73,7 @@ def fit(model: Module, settings: Settings, x: Any, y: Any, **options: Any) -> Hi
 
 def evaluate(model: Module, settings: Settings, x: Any, y: Any) -> float | list[float]:
     """The mean loss; with the metric ``"accuracy"`` a list of both."""
-    loss, accuracy = training.evaluate(model, examples(x, y), settings.loss)
+    loss, accuracy = training.evaluate(model, examples(x, y, settings.loss), settings.loss)
     return [loss, accuracy] if settings.metrics else loss
 
 
@@ -78,15 +82,23 @@ def predict(model: Module, x: Any) -> NDArray[np.float64]:
     return training.outputs(model, _inputs(x))
 
 
-def examples(x: Any, y: Any) -> Examples:
-    """Inputs with labels of shape (count,), one-hot rows being labels too, or with targets."""
+def examples(x: Any, y: Any, loss: Loss) -> Examples:
+    """Inputs with labels where the loss is one of classes, else with targets.
+
+    Labels may be one-hot rows, a column, floats or truth values.
+    """
     inputs, targets = _inputs(x), np.asarray(y)
-    if targets.ndim == 1 and np.issubdtype(targets.dtype, np.integer):
-        return Dataset(inputs, targets.astype(np.int64))
-    if targets.ndim == 2 and _is_one_hot(targets):
-        return Dataset(inputs, targets.argmax(1).astype(np.int64))
-    if targets.ndim == 1:
-        targets = targets[:, None]
+    if targets.ndim == 0 or len(targets) != len(inputs):
+        raise ValueError(f"y: expected one entry for each of {len(inputs)} inputs, got {y!r:.60}")
+    if not np.issubdtype(targets.dtype, np.number) and targets.dtype != bool:
+        raise TypeError(f"y: expected numbers, got {targets.dtype}")
+    if targets.ndim == 2 and targets.shape[1] == 1:
+        targets = targets[:, 0]
+    if loss not in (mean_squared_error, mean_absolute_error):
+        if targets.ndim == 2 and _is_one_hot(targets):
+            targets = targets.argmax(1)
+        if targets.ndim == 1 and (targets == np.floor(targets)).all():
+            return Dataset(inputs, targets.astype(np.int64))
     return Pairs(inputs, targets.reshape(len(targets), -1).astype(float))
 
 
@@ -95,6 +107,10 @@ def _inputs(x: Any) -> NDArray[np.float64]:
     array = np.asarray(x)
     if array.ndim < 2:
         raise ValueError(f"expected an array of examples, of shape (count, ...), got {array.shape}")
+    if array.size == 0:
+        raise ValueError(f"expected at least one example, got an array of shape {array.shape}")
+    if not np.issubdtype(array.dtype, np.number) and array.dtype != bool:
+        raise TypeError(f"x: expected numbers, got {array.dtype}")
     flat = array.reshape(len(array), -1)
     return flat / _LARGEST_BYTE if array.dtype == np.uint8 else flat.astype(float)
 
@@ -107,7 +123,7 @@ def _is_one_hot(targets: NDArray[Any]) -> bool:
 def _loss(loss: Any) -> Loss:
     if callable(loss):
         return loss  # type: ignore[no-any-return]
-    name = _KERAS_LOSSES.get(loss, loss)
+    name = _KERAS_LOSSES.get(loss, loss) if isinstance(loss, str) else None
     if name not in LOSSES:
         known = ", ".join([*LOSSES, *_KERAS_LOSSES])
         raise ValueError(f"loss must be a function or one of {known}, got {loss!r}")
@@ -117,7 +133,8 @@ def _loss(loss: Any) -> Loss:
 def _optimizer(model: Module, optimizer: Any) -> Optimizer:
     if isinstance(optimizer, Optimizer):
         return optimizer
-    if optimizer not in OPTIMIZERS:
+    optimizer = optimizer.lower() if isinstance(optimizer, str) else optimizer
+    if not isinstance(optimizer, str) or optimizer not in OPTIMIZERS:
         known = ", ".join(OPTIMIZERS)
         raise ValueError(f"optimizer must be an Optimizer or one of {known}, got {optimizer!r}")
     return OPTIMIZERS[optimizer](model.parameters())
