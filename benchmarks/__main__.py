@@ -6,7 +6,7 @@ import sys
 
 from benchmarks.measure import one_thread
 
-USAGE = "usage: python -m benchmarks [eager | compiled [part ...] | pictures | digits [choose]]"
+USAGE = "usage: python -m benchmarks [eager | compiled [part ...] | pictures | training | digits [choose]]"
 
 
 def main(arguments: list[str]) -> int:
@@ -24,6 +24,11 @@ def main(arguments: list[str]) -> int:
         from benchmarks import pictures
 
         pictures.main()
+        return 0
+    if arguments == ["training"]:
+        from benchmarks import training
+
+        training.main()
         return 0
     if arguments[0] == "digits":
         from benchmarks import digits

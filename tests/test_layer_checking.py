@@ -535,3 +535,10 @@ def test_mistakes_in_the_loss_itself_are_named() -> None:
     check(lambda z, t: cross_entropy(z, t) * np.inf, r"loss gives inf in element \(0,\)")
     with pytest.raises(ValueError, match='reduction must be "mean" or "sum"'):
         check_loss(cross_entropy, right_slope, INPUTS, LABELS, reduction="max")
+
+
+def test_nothing_to_try_is_no_proof() -> None:
+    with pytest.raises(ValueError, match=r"expected some numbers to try it on, .* \(0, 3\)"):
+        check_layer(
+            object.__new__(type("L", (), {"forward": len, "backward": len})), np.zeros((0, 3))
+        )

@@ -91,9 +91,11 @@ def finite(inputs: ArrayLike) -> Array:
     """What to try the code on, as floats.
 
     Raises:
-        ValueError: if a number is not finite.
+        ValueError: if there is none, or a number is not finite.
     """
     array = np.array(inputs, float)
+    if not array.size:
+        raise ValueError(f"expected some numbers to try it on, got an array of shape {array.shape}")
     if not np.isfinite(array).all():
         raise ValueError(f"expected finite numbers, got {not_finite(array)}")
     return array
