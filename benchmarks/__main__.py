@@ -6,7 +6,10 @@ import sys
 
 from benchmarks.measure import one_thread
 
-USAGE = "usage: python -m benchmarks [eager | compiled [part ...] | pictures | training | digits [choose]]"
+USAGE = (
+    "usage: python -m benchmarks [eager | compiled [part ...] | pictures | training | "
+    "digits [choose]]"
+)
 
 
 def main(arguments: list[str]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 
@@ -45,7 +46,7 @@ def theirs(dataset, batches) -> Callable[[], None]:  # type: ignore[no-untyped-d
 
     torch.set_num_threads(1)
     layers: list[torch.nn.Module] = []
-    for before, after in zip(SIZES, SIZES[1:], strict=False):
+    for before, after in pairwise(SIZES):
         layers += [torch.nn.Linear(before, after), torch.nn.ReLU()]
     model = torch.nn.Sequential(*layers[:-1]).double()
     optimizer = torch.optim.SGD(model.parameters(), 0.05)
