@@ -22,6 +22,9 @@ class StepDecay:
     every: int
     factor: float = 0.1
 
+    def __post_init__(self) -> None:
+        _check_positive(self, rate=self.rate, every=self.every, factor=self.factor)
+
     def __call__(self, step: int) -> float:
         """The learning rate of a step."""
         return self.rate * self.factor ** ((step - 1) // self.every)
@@ -41,6 +44,9 @@ class Cosine:
     rate: float
     steps: int
     last: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check_positive(self, rate=self.rate, steps=self.steps)
 
     def __call__(self, step: int) -> float:
         """The learning rate of a step."""
@@ -62,7 +68,18 @@ class WarmUp:
     after: float | Cosine | StepDecay
     steps: int
 
+    def __post_init__(self) -> None:
+        _check_positive(self, steps=self.steps)
+
     def __call__(self, step: int) -> float:
         """The learning rate of a step."""
         rate = self.after(step) if callable(self.after) else self.after
         return rate * min(step / self.steps, 1.0)
+
+
+def _check_positive(schedule: object, **numbers: float) -> None:
+    for name, number in numbers.items():
+        if not isinstance(number, int | float) or not 0 < number < math.inf:
+            raise ValueError(
+                f"{type(schedule).__name__}: {name} must be positive and finite, got {number!r}"
+            )

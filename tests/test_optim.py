@@ -204,6 +204,9 @@ BAD: list[tuple[Callable[[], object], str]] = [
     (lambda: Adam([1.0], 0.1), "parameters are Values, got float"),  # type: ignore[list-item]
     (lambda: Adam([Value(1.0)], Value(0.1)), "learning_rate is a number, got a Value"),  # type: ignore[arg-type]
     (lambda: clip_gradients([Value(1.0)], -1.0), "limit must be positive"),
+    (lambda: Cosine(0.1, 0), "Cosine: steps must be positive and finite, got 0"),
+    (lambda: StepDecay(-0.1, 3), "StepDecay: rate must be positive and finite, got -0.1"),
+    (lambda: WarmUp(0.1, -2), "WarmUp: steps must be positive"),
 ]
 
 

@@ -47,6 +47,11 @@ def test_every_preset_is_a_model_for_mnist(name: str) -> None:
     assert optimizer.parameters == model.parameters()
 
 
+def test_the_whole_of_mnist_is_divided_as_is_the_custom() -> None:
+    assert 60_000 * digits.reading._share_aside(60_000) == pytest.approx(10_000)
+    assert 5_000 * digits.reading._share_aside(5_000) == pytest.approx(500)
+
+
 def test_the_lectures_network_is_the_lectures() -> None:
     preset = PRESETS["lecture"]
     model = preset.model(0)

@@ -28,6 +28,8 @@ class Pairs:
     targets: NDArray[np.float64]
 
     def __post_init__(self) -> None:
+        for name in ("inputs", "targets"):
+            object.__setattr__(self, name, np.asarray(getattr(self, name), float))
         shapes = self.inputs.shape, self.targets.shape
         if len(shapes[0]) != 2 or len(shapes[1]) != 2 or shapes[0][0] != shapes[1][0]:
             raise ValueError(

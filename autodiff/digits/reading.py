@@ -21,6 +21,8 @@ from autodiff.training.checkpoints import Checkpoint
 from autodiff.training.engines import Examples
 from autodiff.training.history import History
 
+_WHOLE_MNIST = 60_000
+
 
 class Reader(NamedTuple):
     """A trained network, how it came about, and images that it has never seen."""
@@ -52,6 +54,8 @@ def learn_to_read(
 ) -> Reader:
     """Set a tenth of the images aside for validation, train on the others, and say how it went.
 
+    Of MNIST's 60,000 images, 10,000 are set aside, as is the custom.
+
     Args:
         dataset: images of 784 pixels.
         preset: the network and how it is trained, or the name of one in ``PRESETS``.
@@ -66,7 +70,7 @@ def learn_to_read(
     preset = _named(preset)
     if epochs is not None:
         preset = dataclasses.replace(preset, epochs=epochs)
-    kept, aside = split(dataset, validation=0.1, seed=seed)
+    kept, aside = split(dataset, validation=_share_aside(len(dataset)), seed=seed)
     training, validation = _some(kept, aside, images, seed)
     model = preset.model(seed)
     print(f"{model}: {len(training):,} images to train on, {len(validation):,} to validate")
@@ -123,6 +127,10 @@ def _named(preset: Preset | str) -> Preset:
     if preset not in PRESETS:
         raise ValueError(f"preset must be one of {', '.join(PRESETS)}, got {preset!r}")
     return PRESETS[preset]
+
+
+def _share_aside(count: int) -> float:
+    return 1 / 6 if count == _WHOLE_MNIST else 0.1
 
 
 def _some(kept: Dataset, aside: Dataset, images: int | None, seed: int) -> tuple[Dataset, Dataset]:

@@ -359,7 +359,7 @@ def outputs(
     """
     _check_engine(engine)
     inputs = np.asarray(inputs, float)
-    if inputs.ndim != 2 or not np.isfinite(inputs).all():
+    if inputs.ndim != 2 or not len(inputs) or not np.isfinite(inputs).all():
         raise ValueError(
             "predict() expected finite pixels in an array of shape (count, pixels), got shape "
             f"{inputs.shape}"
