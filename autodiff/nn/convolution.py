@@ -74,7 +74,43 @@ class Reshape(Module):
         return f"Reshape({self.shape})"
 
 
-class Conv2d(Module):
+class _Windows(Module):
+    """What the two kinds of convolution share: their arguments, weights and biases."""
+
+    def __init__(
+        self,
+        channels: int,
+        filters: int,
+        size: int,
+        *,
+        stride: int = 1,
+        padding: int = 0,
+        seed: Seed = None,
+    ) -> None:
+        _check_whole(self, channels=channels, filters=filters, size=size, stride=stride)
+        _check_whole(self, least=0, padding=padding)
+        self.channels, self.filters, self.size = channels, filters, size
+        self.stride, self.padding = stride, padding
+        shape = (*self._first_axes(), size, size)
+        self.weights = _weights(shape, channels * size * size, seed)
+        self.biases = [Value(0.0, f"b{i}") for i in range(filters)]
+
+    def _first_axes(self) -> tuple[int, int]:
+        """What the weights are ordered by."""
+        return self.filters, self.channels
+
+    def specification(self) -> Specification:
+        """The arguments that make a layer of this shape."""
+        return {
+            "kind": type(self).__name__, "channels": self.channels, "filters": self.filters,
+            "size": self.size, "stride": self.stride, "padding": self.padding,
+        }  # fmt: skip
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.channels}, {self.filters}, {self.size})"
+
+
+class Conv2d(_Windows):
     """Each output is a weighted sum of the ``size`` × ``size`` inputs around it, in all channels.
 
     out[o, i, j] = bias[o] + Σ over c, u, v of weight[o, c, u, v] · in[c, s·i + u - p, s·j + v - p],
@@ -91,23 +127,6 @@ class Conv2d(Module):
     >>> layer.output_shape((1, 28, 28)), len(layer.parameters())
     ((8, 24, 24), 208)
     """
-
-    def __init__(
-        self,
-        channels: int,
-        filters: int,
-        size: int,
-        *,
-        stride: int = 1,
-        padding: int = 0,
-        seed: Seed = None,
-    ) -> None:
-        _check_whole(self, channels=channels, filters=filters, size=size, stride=stride)
-        _check_whole(self, least=0, padding=padding)
-        self.channels, self.filters, self.size = channels, filters, size
-        self.stride, self.padding = stride, padding
-        self.weights = _weights((filters, channels, size, size), channels * size * size, seed)
-        self.biases = [Value(0.0, f"b{i}") for i in range(filters)]
 
     def __call__(self, inputs: Signal) -> NDArray[Any]:
         """The planes of all filters."""
@@ -135,18 +154,8 @@ class Conv2d(Module):
             raise ValueError(f"{self!r} has a larger window than its input of shape {shape}")
         return (self.filters, *sides)
 
-    def specification(self) -> Specification:
-        """The arguments that make a layer of this shape."""
-        return {
-            "kind": "Conv2d", "channels": self.channels, "filters": self.filters,
-            "size": self.size, "stride": self.stride, "padding": self.padding,
-        }  # fmt: skip
 
-    def __repr__(self) -> str:
-        return f"Conv2d({self.channels}, {self.filters}, {self.size})"
-
-
-class ConvTranspose2d(Module):
+class ConvTranspose2d(_Windows):
     """The transpose of a convolution: each input is spread over a ``size`` × ``size`` window.
 
     out[o, s·i + u - p, s·j + v - p] gets weight[c, o, u, v] · in[c, i, j], added up, and bias[o].
@@ -159,22 +168,8 @@ class ConvTranspose2d(Module):
     (1, 28, 28)
     """
 
-    def __init__(
-        self,
-        channels: int,
-        filters: int,
-        size: int,
-        *,
-        stride: int = 1,
-        padding: int = 0,
-        seed: Seed = None,
-    ) -> None:
-        _check_whole(self, channels=channels, filters=filters, size=size, stride=stride)
-        _check_whole(self, least=0, padding=padding)
-        self.channels, self.filters, self.size = channels, filters, size
-        self.stride, self.padding = stride, padding
-        self.weights = _weights((channels, filters, size, size), channels * size * size, seed)
-        self.biases = [Value(0.0, f"b{i}") for i in range(filters)]
+    def _first_axes(self) -> tuple[int, int]:
+        return self.channels, self.filters
 
     def __call__(self, inputs: Signal) -> NDArray[Any]:
         """The planes of all filters."""
@@ -224,16 +219,6 @@ class ConvTranspose2d(Module):
         if min(sides) < 1:
             raise ValueError(f"{self!r} leaves nothing of its input of shape {shape}")
         return (self.filters, *sides)
-
-    def specification(self) -> Specification:
-        """The arguments that make a layer of this shape."""
-        return {
-            "kind": "ConvTranspose2d", "channels": self.channels, "filters": self.filters,
-            "size": self.size, "stride": self.stride, "padding": self.padding,
-        }  # fmt: skip
-
-    def __repr__(self) -> str:
-        return f"ConvTranspose2d({self.channels}, {self.filters}, {self.size})"
 
 
 class MaxPool2d(Module):
@@ -300,7 +285,7 @@ def _window(array: NDArray[Any], top: int, left: int, size: int) -> list[Any]:
     return list(array[:, top : top + size, left : left + size].ravel())
 
 
-def _sides(layer: Conv2d | ConvTranspose2d, shape: tuple[int, ...]) -> tuple[int, int]:
+def _sides(layer: _Windows, shape: tuple[int, ...]) -> tuple[int, int]:
     if len(shape) != 3 or shape[0] != layer.channels:
         raise ValueError(f"{layer!r} expects shape ({layer.channels}, height, width), got {shape}")
     return shape[1], shape[2]
