@@ -8,7 +8,7 @@ from benchmarks.measure import one_thread
 
 USAGE = (
     "usage: python -m benchmarks [eager | compiled [part ...] | pictures | training | "
-    "digits [choose]]"
+    "digits [choose | unseen M.npz FOLDER]]"
 )
 
 

@@ -14,8 +14,9 @@ import time
 import numpy as np
 
 from autodiff import nn
-from autodiff.data import Augmentation, Dataset, load_subset
+from autodiff.data import Augmentation, Dataset, load_mnist, load_subset
 from autodiff.digits.presets import PRESETS, Preset
+from autodiff.nn import files
 from autodiff.training import evaluate, fit
 
 FOLDS = 5
@@ -39,7 +40,13 @@ CANDIDATES: dict[str, Preset] = {
 
 
 def main(arguments: list[str]) -> int:
-    """``best`` on all folds; with ``choose`` every candidate, on the first two."""
+    """``best`` on all folds; with ``choose`` every candidate, on the first two.
+
+    With ``unseen M.npz FOLDER``, a saved model on the images of a folder that are not packaged.
+    """
+    if arguments[:1] == ["unseen"]:
+        print(unseen(*arguments[1:]))
+        return 0
     names, folds = (list(CANDIDATES), 2) if arguments == ["choose"] else (["best"], FOLDS)
     print(f"{'network':<32}{'right':>8}  on each fold")
     for name in names:
@@ -61,6 +68,19 @@ def accuracy(preset: Preset, fold: int) -> float:
     fit(model, training, epochs=preset.epochs, batch_size=preset.batch_size, optimizer=optimizer,
         augment=preset.augmentation, seed=fold, progress=False)  # fmt: skip
     return evaluate(model, aside)[1]
+
+
+def unseen(model: str, folder: str) -> str:
+    """How a saved model reads the training images in a folder that are not among the packaged."""
+    packaged = {image.tobytes() for image in as_bytes(load_subset())}
+    dataset = load_mnist(folder)
+    new = [i for i, image in enumerate(as_bytes(dataset)) if image.tobytes() not in packaged]
+    share = evaluate(files.load(model), dataset.take(np.array(new)))[1]
+    return f"{len(new):,} images that are not packaged: {100 * share:.1f} % right"
+
+
+def as_bytes(dataset: Dataset) -> np.ndarray:
+    return np.round(dataset.images * 255).astype(np.uint8)
 
 
 def divided(dataset: Dataset, fold: int) -> tuple[Dataset, Dataset]:

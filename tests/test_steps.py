@@ -14,7 +14,7 @@ from autodiff.graph import is_constant
 from autodiff.nn import MLP
 from autodiff.testing import Example, expressions_at_points
 from autodiff.worked_examples import product_of_sum, sigmoid_neuron
-from viz.folding import fold_as_asked, folded_to_fit, unfolded
+from viz.folding import fold_as_asked, unfolded, ways_to_fit
 from viz.steps import Step, steps
 
 
@@ -88,7 +88,7 @@ def test_nothing_is_used_before_it_is_known(example: Example) -> None:
 @given(expressions_at_points(), st.sampled_from(["layers", "fit"]))
 def test_folded_graphs_end_with_the_same_gradients(example: Example, how: str) -> None:
     graph = graph_of(example)
-    folding = fold_as_asked(graph, "layers") if how == "layers" else folded_to_fit(graph, 5)
+    folding = fold_as_asked(graph, "layers") if how == "layers" else next(ways_to_fit(graph, 5))
     told = totals(steps(graph, folding))
     for item in folding.items:
         if len(item.results) == 1 and (item.results[0].parents or item.results[0].op is None):
@@ -198,7 +198,7 @@ def test_many_operands_are_counted() -> None:
 def test_a_large_network_has_few_steps() -> None:
     model = MLP(784, [40, 40, 10], seed=0)
     graph = Graph(*model([Value(0.5, f"x{i}") for i in range(784)]))
-    assert len(steps(graph, folded_to_fit(graph, 300))) < 300
+    assert len(steps(graph, next(ways_to_fit(graph, 300)))) < 300
 
 
 def test_depth_does_not_matter() -> None:

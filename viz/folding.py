@@ -62,17 +62,12 @@ class Folding:
     explanation: str = ""
 
 
-def folded_to_fit(graph: Graph, limit: int) -> Folding:
-    """The most detailed way to draw a graph with at most ``limit`` items.
+def ways_to_fit(graph: Graph, limit: int) -> Iterator[Folding]:
+    """Every way to draw a graph with at most ``limit`` items, from the most detailed on.
 
     Everything; else scopes folded, the deepest first; else a picture of its layers; else of its
-    depth alone, which always fits.
+    depth alone, which has at most forty stretches and is the last resort.
     """
-    return next(iter(ways_to_fit(graph, limit)))
-
-
-def ways_to_fit(graph: Graph, limit: int) -> Iterator[Folding]:
-    """Every way to fold that fits, from the most detailed to the coarsest."""
     if len(graph.nodes) <= limit:
         yield unfolded(graph)
     folder = _Folder(graph)

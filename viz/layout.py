@@ -129,6 +129,22 @@ def lay_out(diagram: Diagram, dot: str, seconds: float) -> Layout:
     raise too_slow
 
 
+def lay_out_first(
+    diagrams: Iterable[Diagram], size: int, font: str, seconds: float
+) -> tuple[Diagram, Layout]:
+    """The first of several diagrams, from the richest to the simplest, that is laid out in time.
+
+    Raises:
+        TimeoutError: if even the last one takes too long.
+    """
+    for diagram in diagrams:
+        try:
+            return diagram, lay_out(diagram, to_dot(diagram, size, font), seconds)
+        except TimeoutError as error:
+            too_slow = error
+    raise too_slow
+
+
 class _Writer:
     """The DOT text of one diagram."""
 

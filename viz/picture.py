@@ -53,15 +53,10 @@ class Picture:
             RendererNotFoundError: if there is no Graphviz.
             TimeoutError: if even the simplest diagram takes too long to lay out.
         """
-        for diagram in chain([self._first], self._simpler):
-            dot = layout.to_dot(diagram, self.theme.size, self.theme.font)
-            try:
-                placed = layout.lay_out(diagram, dot, self.seconds)
-            except TimeoutError as error:
-                too_slow = error
-            else:
-                return compose(diagram, placed, self.theme.size)
-        raise too_slow
+        diagram, placed = layout.lay_out_first(
+            chain([self._first], self._simpler), self.theme.size, self.theme.font, self.seconds
+        )
+        return compose(diagram, placed, self.theme.size)
 
     @cached_property
     def svg(self) -> str:

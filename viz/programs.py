@@ -9,14 +9,6 @@ from viz.diagram import Diagram, Label, Part, Wire, frames
 from viz.typography import counted, printable
 
 
-class OperandLike(Protocol):
-    """What an operation reads: the row that it is in, and the shape."""
-
-    row: int
-    shape: str
-    is_gather: bool
-
-
 class RowLike(Protocol):
     """An input, a constant, an operation or the result."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import chain
 from typing import Any, NamedTuple
@@ -92,16 +92,19 @@ class Stage:
 
     @cached_property
     def _placed(self) -> _Placed:
-        for folding, caption in chain([self._first], self._foldings):
-            diagram = diagram_of(self.graph, folding, self._style, caption)
-            dot = layout.to_dot(diagram, self.theme.size, self.theme.font)
-            try:
-                placed = layout.lay_out(diagram, dot, self.seconds)
-            except TimeoutError as error:
-                too_slow = error
-            else:
-                return _Placed(folding, diagram, compose(diagram, placed, self.theme.size))
-        raise too_slow
+        folding_of: dict[int, Folding] = {}
+
+        def diagrams() -> Iterator[Diagram]:
+            for folding, caption in chain([self._first], self._foldings):
+                diagram = diagram_of(self.graph, folding, self._style, caption)
+                folding_of[id(diagram)] = folding
+                yield diagram
+
+        diagram, placed = layout.lay_out_first(
+            diagrams(), self.theme.size, self.theme.font, self.seconds
+        )
+        scene = compose(diagram, placed, self.theme.size)
+        return _Placed(folding_of[id(diagram)], diagram, scene)
 
     @property
     def folding(self) -> Folding:
