@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test browser-test thorough peers lint bench gallery clean
+.PHONY: help demo lab test browser-test thorough peers lint notebooks docs linkcheck build bench gallery clean
 
 help: ## say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1|\2/' | \
@@ -16,6 +16,10 @@ help: ## say what can be made
 
 demo: $(VENV)/.with-pictures ## the worked examples, then a network that learns to read digits
 	$(BIN)/python -m autodiff demo --output demo
+
+lab: $(VENV)/.with-notebooks ## open the notebooks in JupyterLab
+	@$(BIN)/jupyter trust notebooks/*.ipynb >/dev/null # or their pictures stay hidden until they are run
+	$(BIN)/jupyter lab notebooks
 
 test: $(VENV)/.with-test ## run every test
 	$(BIN)/python -m pytest -n auto
@@ -39,6 +43,19 @@ lint: $(VENV)/.with-test ## check style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+notebooks: $(VENV)/.with-test ## run the notebooks and keep what they show
+	$(BIN)/python -m notebooks
+
+docs: $(VENV)/.with-docs ## build the site, site/index.html; a warning is an error
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet -b html docs site
+	@echo "built site/index.html"
+
+linkcheck: $(VENV)/.with-docs ## ask every address that the site links to (needs a network)
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet -b linkcheck docs build/linkcheck
+
+build: $(VENV)/.with-test ## make the wheel and the source archive in dist/
+	$(BIN)/python -m build
+
 bench: $(VENV)/.with-bench ## measure speed beside micrograd, CasADi and what else is installed
 	$(BIN)/python -m benchmarks eager
 	$(BIN)/python -m benchmarks compiled
@@ -48,7 +65,7 @@ gallery: $(VENV)/.with-pictures ## draw docs/gallery/ again, with the pictures o
 	$(BIN)/python -m docs.make_gallery
 
 clean: ## remove what the commands above made
-	rm -rf $(VENV) demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) demo site build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # One stamp per set of extras: it is made again when pyproject.toml changes.
 $(VENV)/.with-%: pyproject.toml | $(VENV)/.made
