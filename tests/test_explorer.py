@@ -216,7 +216,7 @@ def test_a_notebook_shows_it_in_a_sandbox() -> None:
     assert attributes["sandbox"] == "allow-scripts"
     assert attributes["srcdoc"] == page.html
     assert set(page._repr_mimebundle_(include=["text/plain"])) == {"text/plain"}
-    assert set(page._repr_mimebundle_(exclude=["text/plain"])) == {"text/html"}
+    assert set(page._repr_mimebundle_(exclude=["text/plain"])) == {"text/html", "image/svg+xml"}
 
 
 def test_without_graphviz_a_notebook_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:

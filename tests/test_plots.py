@@ -132,7 +132,7 @@ def test_in_a_notebook_a_plot_is_a_png_and_plain_text() -> None:
     assert set(plot._repr_mimebundle_(include=["text/plain"])) == {"text/plain"}
     assert set(plot._repr_mimebundle_(exclude=["text/plain"])) == {"image/png"}
     animation = plots.decision_boundary_animation(learning(1), POINTS, SIDES, resolution=5)
-    assert set(animation._repr_mimebundle_()) == {"image/gif", "text/plain"}
+    assert set(animation._repr_mimebundle_()) == {"text/html", "image/png", "text/plain"}
 
 
 def test_in_a_notebook_a_figure_that_cannot_be_drawn_is_one_line() -> None:

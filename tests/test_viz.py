@@ -476,7 +476,9 @@ def test_a_failing_or_endless_layout_is_one_sentence(
     with pytest.raises(RuntimeError, match="Graphviz failed: out of memory"):
         render.run("digraph {}", "json0", {}, 60)
     picture = viz.draw(Value(1.0))
-    assert picture._repr_mimebundle_() == {"text/plain": "Graphviz failed: out of memory"}
+    assert picture._repr_mimebundle_() == {
+        "text/plain": f"{picture!r} cannot be drawn: Graphviz failed: out of memory"
+    }
     fake_dot(tmp_path, "while :; do :; done")
     with pytest.raises(TimeoutError, match=r"did not finish the layout in 0\.1 s"):
         render.run("digraph {}", "json0", {}, 0.1)

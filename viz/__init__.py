@@ -11,11 +11,12 @@ True
 from viz.animation import Animation, animate
 from viz.draw import draw
 from viz.explorer import Explorer, explore
+from viz.live import Live, live, sliders
 from viz.picture import Picture
 from viz.render import RendererNotFoundError
 from viz.theme import DARK, LIGHT, PRINT, Theme
 
 __all__ = [
-    "DARK", "LIGHT", "PRINT", "Animation", "Explorer", "Picture", "RendererNotFoundError", "Theme",
-    "animate", "draw", "explore",
+    "DARK", "LIGHT", "PRINT", "Animation", "Explorer", "Live", "Picture", "RendererNotFoundError",
+    "Theme", "animate", "draw", "explore", "live", "sliders",
 ]  # fmt: skip

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import html
 import io
 import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -16,7 +14,7 @@ from autodiff.graph import Value
 from viz import raster
 from viz.draw import check_seconds
 from viz.files import save
-from viz.render import RendererNotFoundError
+from viz.mime import base64_of, film_page, mime_bundle
 from viz.scene import Circle, Curve, Group, Polygon, Rectangle, Scene, Shape, Text
 from viz.stage import Stage
 from viz.steps import Rule, Step, WireKey
@@ -144,19 +142,12 @@ class Animation:
     def _repr_mimebundle_(
         self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
     ) -> dict[str, str]:
-        """What a notebook shows: the film and plain text. Never a traceback."""
-        page, plain = "text/html", "text/plain"
-        shown = {page, plain} & set(include or (page, plain)) - set(exclude or ())
-        bundle = {plain: repr(self)} if plain in shown else {}
-        if page in shown:
-            try:
-                source = base64.b64encode(self._gif).decode()
-            except (RendererNotFoundError, ImportError, RuntimeError, OSError) as error:
-                bundle[plain] = str(error)
-            else:
-                text = html.escape(self.scenes[0].description)
-                bundle[page] = f'<img alt="{text}" src="data:image/gif;base64,{source}">'
-        return bundle
+        """What a notebook shows: the film, else its last picture. Never a traceback."""
+        formats = {"text/html": self._page, "image/png": lambda: base64_of(self._png())}
+        return mime_bundle(repr(self), formats, include, exclude)
+
+    def _page(self) -> str:
+        return film_page(self._gif, self.scenes[0].description)
 
     def __repr__(self) -> str:
         return f"<Animation: {self._stage.called.output()}, {self._stage.step_count:,} steps>"

@@ -13,6 +13,7 @@ from viz import layout, raster
 from viz.compose import compose
 from viz.diagram import Diagram
 from viz.files import one_of, save
+from viz.mime import mime_bundle
 from viz.render import RendererNotFoundError
 from viz.scene import Scene
 from viz.svg import to_svg
@@ -102,17 +103,14 @@ class Picture:
         self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
     ) -> dict[str, str]:
         """What a notebook shows: SVG and plain text. Never a traceback."""
-        svg, plain = "image/svg+xml", "text/plain"
-        shown = {svg, plain} & set(include or (svg, plain)) - set(exclude or ())
-        bundle = {plain: repr(self)} if plain in shown else {}
-        if svg in shown:
-            try:
-                bundle[svg] = self.svg
-            except RendererNotFoundError as error:
-                bundle[plain] = f"{error}\n\n{self.dot}"
-            except (RuntimeError, OSError) as error:
-                bundle[plain] = str(error)
-        return bundle
+        return mime_bundle(repr(self), {"image/svg+xml": self._svg_or_dot}, include, exclude)
+
+    def _svg_or_dot(self) -> str:
+        """The picture; without Graphviz, an error that has the text for it to lay out."""
+        try:
+            return self.svg
+        except RendererNotFoundError as error:
+            raise RuntimeError(f"{error}\n\n{self.dot}") from None
 
     def __repr__(self) -> str:
         return f"<Picture: {self._first.title}>"

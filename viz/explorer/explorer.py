@@ -17,7 +17,7 @@ from typing import Any
 from autodiff.graph import Value
 from viz.explorer.data import as_json, page_data
 from viz.files import save
-from viz.render import RendererNotFoundError
+from viz.mime import mime_bundle
 from viz.scene import Group, Scene
 from viz.stage import Stage
 from viz.svg import to_svg
@@ -118,16 +118,12 @@ class Explorer:
     def _repr_mimebundle_(
         self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
     ) -> dict[str, str]:
-        """What a notebook shows: the page in a frame, and plain text. Never a traceback."""
-        page, plain = "text/html", "text/plain"
-        shown = {page, plain} & set(include or (page, plain)) - set(exclude or ())
-        bundle = {plain: repr(self)} if plain in shown else {}
-        if page in shown:
-            try:
-                bundle[page] = self._frame()
-            except (RendererNotFoundError, RuntimeError, OSError) as error:
-                bundle[plain] = str(error)
-        return bundle
+        """What a notebook shows: the page in a frame, else its picture. Never a traceback."""
+        formats = {"text/html": self._frame, "image/svg+xml": self._still}
+        return mime_bundle(repr(self), formats, include, exclude)
+
+    def _still(self) -> str:
+        return to_svg(self._stage.scene, LIGHT)
 
     def _frame(self) -> str:
         """The page in a frame that may run its script, and nothing else."""

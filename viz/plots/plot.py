@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from viz.files import one_of, save
+from viz.mime import base64_of, film_page, mime_bundle
 from viz.plots.page import arrange, settings
 from viz.theme import Theme
 
@@ -70,7 +70,8 @@ class Plot:
         self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
     ) -> dict[str, str]:
         """What a notebook shows: PNG and plain text. Never a traceback."""
-        return _bundle(self, "image/png", self.render, include, exclude)
+        formats = {"image/png": lambda: base64_of(self.render())}
+        return mime_bundle(repr(self), formats, include, exclude)
 
     def __repr__(self) -> str:
         return f"<Plot: {self.description}>"
@@ -135,26 +136,12 @@ class Animation:
     def _repr_mimebundle_(
         self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
     ) -> dict[str, str]:
-        """What a notebook shows: GIF and plain text. Never a traceback."""
-        return _bundle(self, "image/gif", self.render, include, exclude)
+        """What a notebook shows: the film, else its last frame. Never a traceback."""
+        formats = {
+            "text/html": lambda: film_page(self.render("gif"), self.description),
+            "image/png": lambda: base64_of(self.render("png")),
+        }
+        return mime_bundle(repr(self), formats, include, exclude)
 
     def __repr__(self) -> str:
         return f"<Animation: {self.description}>"
-
-
-def _bundle(
-    shown: Plot | Animation,
-    kind: str,
-    render: Callable[[], bytes],
-    include: Collection[str] | None,
-    exclude: Collection[str] | None,
-) -> dict[str, str]:
-    plain = "text/plain"
-    wanted = {kind, plain} & set(include or (kind, plain)) - set(exclude or ())
-    bundle = {plain: repr(shown)} if plain in wanted else {}
-    if kind in wanted:
-        try:
-            bundle[kind] = base64.b64encode(render()).decode()
-        except Exception as error:  # the figure may have been changed in any way
-            bundle[plain] = f"{shown!r} cannot be drawn: {error}"
-    return bundle
