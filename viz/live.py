@@ -187,7 +187,7 @@ class Live:
         self._play.description, self._play.icon = (
             ("Pause", "pause") if playing else ("Play", "play")
         )
-        if playing:
+        if playing and (self._playing is None or self._playing.done()):
             self._playing = asyncio.get_running_loop().create_task(self._run())
 
     async def _run(self) -> None:
