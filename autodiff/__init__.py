@@ -55,6 +55,10 @@ def __getattr__(name: str) -> Primitive:
     raise AttributeError(f"module 'autodiff' has no attribute {name!r}")
 
 
+def __dir__() -> list[str]:
+    return sorted({*globals(), *PRIMITIVES})
+
+
 __all__ = [
     "Edge", "Graph", "Value", "abs", "acos", "asin", "atan", "atan2", "check_gradient",
     "check_layer", "check_loss", "compile", "cos", "cosh", "dot", "erf", "exp", "expm1", "fsum",

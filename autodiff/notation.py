@@ -20,7 +20,7 @@ from autodiff.primitives import Primitive
 _MOST_OPERANDS = 6
 """An operation with more of them is not written out."""
 
-_CALLED_BY_SYMBOL = ("minimum", "where", "fsum", "logsumexp")
+_CALLED_BY_SYMBOL = ("minimum", "fsum", "logsumexp")
 _FUNCTIONS = {"sigmoid": "σ", "sqrt": "√", "log": "ln", "pi": "π", "maximum": "max"}
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -54,10 +54,10 @@ def value(primitive: Primitive, operands: Sequence[str]) -> str:
     names = [
         operand or _subscripted(letter) for operand, letter in zip(operands, letters, strict=True)
     ]
-    if primitive.name in _CALLED_BY_SYMBOL:
+    text = str(as_formula(primitive.value(FORMULA, *map(Formula, letters))))
+    if " if " in text or primitive.name in _CALLED_BY_SYMBOL:  # a choice says little in one line
         return call(primitive.symbol, names)
-    text = as_formula(primitive.value(FORMULA, *map(Formula, letters)))
-    return _typeset(str(text), dict(zip(letters, names, strict=True)))
+    return _typeset(text, dict(zip(letters, names, strict=True)))
 
 
 def call(symbol: str, operands: Sequence[str]) -> str:

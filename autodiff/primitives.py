@@ -6,7 +6,7 @@ in the namespace ``m``. In a derivative, ``y`` is the value of the operation, so
 say "my derivative is ``y``". The chain rule is not here; it stands once, in :mod:`autodiff.value`.
 
 To add an operation, add one entry: it is then a function, a method of ``Value``, a gate in pictures
-and a row of the tests.
+and a row of the tests. CONTRIBUTING.md goes through two of them.
 """
 
 from __future__ import annotations
@@ -55,6 +55,8 @@ class Primitive:
         derivatives: for a fixed arity, one rule ``d(m, y, *operands)`` per operand; for a variadic
             primitive a single rule that gives all partial derivatives as a tuple.
         domain: where both are defined.
+        corner: 0 where a derivative jumps or is infinite, and elsewhere about as far from 0 as the
+            operands are from there; None for an operation that is smooth all over its domain.
 
     >>> exp(0.0), add(2, 3)
     (1.0, 5.0)
@@ -66,6 +68,7 @@ class Primitive:
     value: Rule
     derivatives: tuple[Rule, ...]
     domain: Domain
+    corner: Callable[..., float] | None
 
     def __call__(self, *operands: Any) -> Any:
         """A recorded Value if an operand is one, else a plain number."""
@@ -74,6 +77,10 @@ class Primitive:
                 return operand._apply(self, operands)
         self.check_arity(operands)
         return self.evaluate([as_number(operand) for operand in operands])
+
+    def is_corner(self, *operands: float) -> bool:
+        """Whether a derivative jumps or is infinite here."""
+        return self.corner is not None and self.corner(*operands) == 0
 
     def check_arity(self, operands: Sequence[object]) -> None:
         """Raise TypeError unless the number of operands is right."""
@@ -174,11 +181,12 @@ def define(
     value: Rule,
     *derivatives: Rule,
     domain: Domain = EVERYWHERE,
+    corner: Callable[..., float] | None = None,
     variadic: bool = False,
 ) -> Primitive:
     """Add an entry to the table; the number of derivative rules says how many operands it takes."""
     arity = None if variadic else len(derivatives)
-    primitive = Primitive(name, symbol, arity, value, derivatives, domain)
+    primitive = Primitive(name, symbol, arity, value, derivatives, domain, corner)
     PRIMITIVES[name] = primitive
     return primitive
 
@@ -273,10 +281,22 @@ negate = define(
 
 # ---------------------------------------------- comparisons: 0 or 1, and flat on both sides
 
-less = define("less", "<", lambda m, a, b: a < b, _zero, _zero)
-less_equal = define("less_equal", "≤", lambda m, a, b: a <= b, _zero, _zero)
-greater = define("greater", ">", lambda m, a, b: a > b, _zero, _zero)
-greater_equal = define("greater_equal", "≥", lambda m, a, b: a >= b, _zero, _zero)
+less = define(
+    "less", "<", lambda m, a, b: a < b, _zero, _zero,
+    corner=lambda a, b: a - b,
+)
+less_equal = define(
+    "less_equal", "≤", lambda m, a, b: a <= b, _zero, _zero,
+    corner=lambda a, b: a - b,
+)
+greater = define(
+    "greater", ">", lambda m, a, b: a > b, _zero, _zero,
+    corner=lambda a, b: a - b,
+)
+greater_equal = define(
+    "greater_equal", "≥", lambda m, a, b: a >= b, _zero, _zero,
+    corner=lambda a, b: a - b,
+)
 
 # ---------------------------------------------------------------------------------- functions
 
@@ -293,6 +313,7 @@ sqrt = define(
     "sqrt", "√", lambda m, a: m.sqrt(a + 0),  # -0.0 as 0.0, whose slope is +inf
     lambda m, y, a: 1 / (2 * y),
     domain=Domain("a ≥ 0", lambda a: a >= 0),
+    corner=lambda a: a,
 )
 log1p = define(
     "log1p", "ln(1+a)", lambda m, a: m.log1p(a),
@@ -319,11 +340,13 @@ asin = define(
     "asin", "asin", lambda m, a: m.asin(a),
     lambda m, y, a: 1 / m.sqrt(_one_minus_square(m, a)),
     domain=Domain("-1 ≤ a ≤ 1", lambda a: -1 <= a <= 1),
+    corner=lambda a: 1 - builtins.abs(a),
 )
 acos = define(
     "acos", "acos", lambda m, a: m.acos(a),
     lambda m, y, a: -1 / m.sqrt(_one_minus_square(m, a)),
     domain=Domain("-1 ≤ a ≤ 1", lambda a: -1 <= a <= 1),
+    corner=lambda a: 1 - builtins.abs(a),
 )
 atan = define(
     "atan", "atan", lambda m, a: m.atan(a),
@@ -335,6 +358,7 @@ atan2 = define(
     lambda m, y, a, b: b / m.hypot(a, b) / m.hypot(a, b),
     lambda m, y, a, b: -a / m.hypot(a, b) / m.hypot(a, b),
     domain=Domain("a ≠ 0 or b > 0; elsewhere the angle jumps", lambda a, b: a != 0 or b > 0),
+    corner=lambda a, b: max(builtins.abs(a), b),  # the cut, where b is negative, and its end
 )
 sinh = define(
     "sinh", "sinh", lambda m, a: m.sinh(a),
@@ -366,6 +390,7 @@ hypot = define(
     "hypot", "√(a²+b²)", lambda m, a, b: m.hypot(a, b),
     lambda m, y, a, b: m.where(m.is_zero(y), lambda: m.limit(0), lambda: _cosine(m, a, b, y)),
     lambda m, y, a, b: m.where(m.is_zero(y), lambda: m.limit(0), lambda: _cosine(m, b, a, y)),
+    corner=lambda a, b: max(builtins.abs(a), builtins.abs(b)),  # the tip of the cone
 )
 
 # --------------------------------------------------------------------------------- branches
@@ -373,21 +398,25 @@ hypot = define(
 relu = define(
     "relu", "ReLU", lambda m, a: m.maximum(a, 0),
     lambda m, y, a: m.where(a > 0, lambda: 1, lambda: 0),
+    corner=lambda a: a,
 )
 abs = define(
     "abs", "|a|", lambda m, a: builtins.abs(a),
     lambda m, y, a: m.where(a > 0, lambda: 1, lambda: m.where(a < 0, lambda: -1, lambda: 0)),
+    corner=lambda a: a,
 )
 # A tie is shared: half the gradient for each. The same rule for both operands, seen from each.
 maximum = define(
     "maximum", "max", lambda m, a, b: m.maximum(a, b),
     lambda m, y, a, b: m.share(a > b, a < b),
     lambda m, y, a, b: m.share(b > a, b < a),
+    corner=lambda a, b: a - b,
 )
 minimum = define(
     "minimum", "min", lambda m, a, b: -m.maximum(-a, -b),
     lambda m, y, a, b: m.share(a < b, a > b),
     lambda m, y, a, b: m.share(b < a, b > a),
+    corner=lambda a, b: a - b,
 )
 # The public where is strict: both a and b are computed, and must be in their domains.
 where = define(
@@ -395,6 +424,7 @@ where = define(
     _zero,
     lambda m, y, c, a, b: m.where(c, lambda: 1, lambda: 0),
     lambda m, y, c, a, b: m.where(c, lambda: 0, lambda: 1),
+    corner=lambda c, a, b: c,
 )
 
 # ------------------------------------------------------- any number of operands, as one gate

@@ -27,15 +27,14 @@ _OPERATORS = {
     "power": "{} ** {}", "negate": "-{}",
 }  # fmt: skip
 
-SMOOTH = (
-    "add", "multiply", "subtract", "negate", "divide", "sin", "cos", "exp", "tanh", "sigmoid",
-    "log", "sqrt", "power", "softplus", "atan", "sinh", "cosh", "tan", "erf", "log1p", "expm1",
-    "hypot", "atan2", "asin", "acos",
-)  # fmt: skip
-"""Operations without a kink in their domain, the simplest first."""
+_LEFT_OUT = {"identity", "less", "less_equal", "greater", "greater_equal", "where"}
+_OPERATIONS = {name: p for name, p in PRIMITIVES.items() if p.arity and name not in _LEFT_OUT}
 
-KINKED = ("abs", "relu", "maximum", "minimum")
-"""Operations with a kink; expressions stay away from it."""
+SMOOTH = tuple(name for name, primitive in _OPERATIONS.items() if primitive.corner is None)
+"""Operations that are smooth wherever they are defined."""
+
+KINKED = tuple(name for name, primitive in _OPERATIONS.items() if primitive.corner)
+"""Operations with a corner, where a derivative jumps or is infinite; expressions stay away."""
 
 
 class Expression(NamedTuple):
@@ -118,7 +117,7 @@ def expressions_at_points(
 
 
 def _result(name: str, operands: list[float], largest: float) -> float | None:
-    """The result of a step; None near an edge of the domain or a kink, or where it is too large."""
+    """The result of a step; None near a corner or an edge of the domain, or if it is too large."""
     primitive, margin = PRIMITIVES[name], 0.01
     nearby = [
         [a + by * (i == j) for j, a in enumerate(operands)]
@@ -127,11 +126,7 @@ def _result(name: str, operands: list[float], largest: float) -> float | None:
     ]
     if not all(primitive.domain.contains(*moved) for moved in nearby):
         return None
-    if name in KINKED and abs(operands[0] - (operands[1:] or [0.0])[0]) < margin:
-        return None
-    if name == "hypot" and max(map(abs, operands)) < margin:
-        return None
-    if name == "atan2" and abs(operands[0]) < margin and operands[1] < margin:  # near the cut
+    if primitive.corner is not None and abs(primitive.corner(*operands)) < margin:
         return None
     try:
         result, slopes = primitive.linearize(operands, [True] * len(operands))

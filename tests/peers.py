@@ -40,6 +40,14 @@ def peer(name: str) -> Peer:
     return {"torch": _torch, "jax": _jax, "autograd": _autograd}[name]
 
 
+def _find(operation: str, functions: dict[str, Any], library: Any) -> Callable[..., Any]:
+    function = _OPERATORS.get(operation) or functions.get(operation)
+    function = function or getattr(library, operation, None)
+    if function is None:
+        raise LookupError(f"{library.__name__} has nothing that is called {operation}")
+    return function
+
+
 def _torch(operation: str, operands: Sequence[float]) -> tuple[float, tuple[float, ...]]:
     import torch
 
@@ -50,7 +58,7 @@ def _torch(operation: str, operands: Sequence[float]) -> tuple[float, tuple[floa
         "logsumexp": lambda *a: torch.logsumexp(torch.stack(a), 0),
     }
     tensors = [torch.tensor(a, dtype=torch.float64, requires_grad=True) for a in operands]
-    function = _OPERATORS.get(operation) or functions.get(operation) or getattr(torch, operation)
+    function = _find(operation, functions, torch)
     value = function(*tensors)
     if value.requires_grad:
         value.backward()
@@ -71,7 +79,7 @@ def _jax(operation: str, operands: Sequence[float]) -> tuple[float, tuple[float,
         "erf": jax.scipy.special.erf,
         "logsumexp": lambda *a: jax.scipy.special.logsumexp(jnp.stack(a)),
     }
-    function = _OPERATORS.get(operation) or functions.get(operation) or getattr(jnp, operation)
+    function = _find(operation, functions, jnp)
     arguments = [jnp.float64(a) for a in operands]
     value, gradient = jax.value_and_grad(function, tuple(range(len(operands))))(*arguments)
     return float(value), tuple(map(float, gradient))
@@ -90,7 +98,7 @@ def _autograd(operation: str, operands: Sequence[float]) -> tuple[float, tuple[f
         "where": lambda c, a, b: anp.where(c != 0, a, b),
         "logsumexp": lambda *a: logsumexp(anp.array(a)),
     }  # fmt: skip
-    function = _OPERATORS.get(operation) or functions.get(operation) or getattr(anp, operation)
+    function = _find(operation, functions, anp)
     if operation in ("less", "less_equal", "greater", "greater_equal"):
         return float(function(*operands)), (0.0,) * len(operands)
     with np.errstate(all="ignore"):

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import peers
 from autodiff import primitives
 from docs import corner_table
-from test_primitives import OPERATIONS, is_corner, points
+from test_primitives import OPERATIONS, points
 
 pytestmark = [pytest.mark.peers, pytest.mark.filterwarnings("ignore")]
 
@@ -31,10 +31,13 @@ def test_values_and_derivatives_agree(
     if importlib.util.find_spec(name) is None:
         pytest.skip(f"{name} is not installed")
     point = data.draw(points(primitive))
-    assume(not is_corner(primitive.name, point))
+    assume(not primitive.is_corner(*point))
     assume((primitive.name, name) != ("softplus", "torch") or point[0] <= 20)  # see the corners
     value, derivatives = primitive.linearize(point, [True] * len(point))
-    their_value, theirs = peers.peer(name)(primitive.name, point)
+    try:
+        their_value, theirs = peers.peer(name)(primitive.name, point)
+    except (LookupError, NotImplementedError) as missing:
+        pytest.skip(str(missing))
     for ours, other in zip((value, *derivatives), (their_value, *theirs), strict=True):
         assert math.isclose(ours, other, rel_tol=1e-11, abs_tol=1e-11)
 

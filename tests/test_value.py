@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import gc
+import inspect
 import math
 import threading
 import weakref
@@ -107,6 +109,17 @@ def test_every_operation_is_a_method_too(primitive: primitives.Primitive) -> Non
     method = getattr(operands[0], primitive.name)(*operands[1:])
     assert method.op is primitive
     assert method.data == primitive(*operands).data
+
+
+def test_editors_are_told_of_every_method_of_our_functions() -> None:
+    """The list in the class body is for them alone; the methods come from the table."""
+    body = ast.parse(inspect.getsource(Value)).body[0]
+    assert isinstance(body, ast.ClassDef)
+    (for_editors,) = [part for part in body.body if isinstance(part, ast.If)]
+    told = {method.name for method in for_editors.body if isinstance(method, ast.FunctionDef)}
+    ours = {name for name in functions.__all__ if PRIMITIVES[name].arity}
+    assert ours <= told, f"add {sorted(ours - told)} to the methods declared in autodiff/value.py"
+    assert told <= {name for name, primitive in PRIMITIVES.items() if primitive.arity}
 
 
 # ------------------------------------------------------------------------------------- backward
