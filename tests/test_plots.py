@@ -42,6 +42,9 @@ TRACKS = {
 }
 
 
+CURVES = {"2x": ([0, 1, 2], [0, 2, 4]), "1/x": ([0, 1, 2], [math.inf, 1, 0.5])}
+
+
 def right_half(points: Any) -> Any:
     """The probability of class 1: above 0.5 where x is positive."""
     return 1 / (1 + np.exp(-4 * points[:, 0]))
@@ -81,6 +84,7 @@ def every_plot(theme: Any = "light") -> dict[str, plots.Plot | plots.Animation]:
         ),
         "latent": plots.latent_scatter(POINTS, np.arange(30) % 10, theme=theme),
         "surface": plots.loss_surface(bowl, TRACKS, (-2, 2), (-1, 2), resolution=20, theme=theme),
+        "functions": plots.function_curves(CURVES, points={"here": (1, 2)}, x="x", theme=theme),
     }
 
 
@@ -182,6 +186,7 @@ def test_a_dollar_sign_is_a_dollar_sign() -> None:
         lambda: plots.decision_boundary_animation(learning(2), POINTS, SIDES),
         lambda: plots.latent_scatter(POINTS, SIDES),
         lambda: plots.loss_surface(bowl, TRACKS, (-1, 1), (-1, 1)),
+        lambda: plots.function_curves(CURVES),
     ],
 )
 def test_without_matplotlib_there_is_one_sentence(
@@ -244,6 +249,16 @@ BAD_INPUT: list[tuple[Callable[[], object], type[Exception], str]] = [
     (lambda: surface(tracks={"a": NAN}), ValueError, "track 'a': expected a finite start"),
     (lambda: surface(lambda x, y: math.log(-1)), ValueError, "it raised ValueError: math domain"),
     (lambda: surface(lambda x, y: None), TypeError, "function: expected one number"),
+    (lambda: plots.function_curves({}), TypeError, "expected a dict from names"),
+    (lambda: plots.function_curves([1, 2]), TypeError, "expected a dict from names"),  # type: ignore[arg-type]
+    (
+        lambda: plots.function_curves({"f": [1, 2, 3]}),
+        TypeError,
+        r"curve f: expected \(x, y\), got \[1, 2, 3",
+    ),  # type: ignore[dict-item]
+    (lambda: plots.function_curves({"f": ([1, 2], [1])}), ValueError, "curve f: .* got 1 and 2"),
+    (lambda: plots.function_curves({"f": ([], [])}), ValueError, "curve f, x: expected numbers"),
+    (lambda: plots.function_curves(CURVES, log="z"), ValueError, "log must be one of x, y, xy"),
     (lambda: plots.training_curves(HISTORY).render("gif"), ValueError, "png, svg or pdf"),
     (lambda: plots.training_curves(HISTORY).save("a.gif"), ValueError, "ends in .png, .svg"),
     (lambda: animation(learning(1)).render("svg"), ValueError, "gif or png"),
@@ -634,6 +649,32 @@ def test_cliffs_holes_and_tracks_that_fly_off() -> None:
 
 
 # ------------------------------------------------------------------------------------------ film
+
+
+def test_function_curves_are_drawn_with_gaps_where_they_are_not_finite() -> None:
+    plot = plots.function_curves(
+        CURVES, points={"here": (1, 2)}, x="x", y="f", title="t", limits=(-1, 5)
+    )
+    axes = plot.figure.axes[0]
+    straight, curved, place = axes.lines
+    assert straight.get_xydata().tolist() == [[0, 0], [1, 2], [2, 4]]
+    assert np.isnan(curved.get_ydata()).tolist() == [True, False, False]
+    assert straight.get_linestyle() != curved.get_linestyle()
+    assert straight.get_color() != curved.get_color()
+    assert place.get_xydata().tolist() == [[1, 2]]
+    assert texts(plot) == ["here"]
+    assert legend(plot) == ["2x", "1/x"]
+    assert (axes.get_xlabel(), axes.get_ylabel(), axes.get_title(loc="left")) == ("x", "f", "t")
+    assert axes.get_ylim() == (-1, 5)
+
+
+@pytest.mark.parametrize("log", ["", "x", "y", "xy"])
+def test_axes_of_function_curves_may_be_logarithmic(log: str) -> None:
+    plot = plots.function_curves({"x²": ([1, 10], [1, 100])}, log=log)
+    axes = plot.figure.axes[0]
+    scales = {"x": axes.get_xscale(), "y": axes.get_yscale()}
+    assert scales == {axis: "log" if axis in log else "linear" for axis in "xy"}
+    assert not plot.figure.legends, "one curve is named by the axis"
 
 
 def test_a_film_of_images_shows_each_of_them(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@
 ``image_film``                    images one after another
 ``latent_scatter``                two-dimensional codes of labelled examples
 ``loss_surface``                  a function of two numbers, and the tracks of optimizers on it
+``function_curves``               functions of one number, or how something grows
 
 Each returns a `Plot` (or an `Animation`) that shows itself in a notebook and saves itself, in a
 light theme, a dark one or one for print; ``.figure`` is for those who go on with matplotlib. All of
@@ -23,6 +24,7 @@ from viz.plots.boundary import decision_boundary, decision_boundary_animation
 from viz.plots.confusion import confusion_matrix
 from viz.plots.curves import HistoryLike, training_curves
 from viz.plots.film import image_film
+from viz.plots.functions import function_curves
 from viz.plots.images import prediction_grid, weight_images
 from viz.plots.latent import latent_scatter
 from viz.plots.plot import Animation, Plot
@@ -35,6 +37,7 @@ __all__ = [
     "confusion_matrix",
     "decision_boundary",
     "decision_boundary_animation",
+    "function_curves",
     "image_film",
     "latent_scatter",
     "loss_surface",

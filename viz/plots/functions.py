@@ -1,0 +1,109 @@
+"""Curves over an axis of numbers: functions, or how something grows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from viz.draw import check_choice
+from viz.plots.inputs import numbers
+from viz.plots.page import class_colors, new_figure, settings
+from viz.plots.plot import Plot
+from viz.theme import Theme, theme_of
+
+_STYLES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
+"""Since colour is never the only cue."""
+_FEW = 25
+"""Points of a curve up to which each is marked."""
+
+
+def function_curves(
+    curves: Mapping[str, tuple[ArrayLike, ArrayLike]],
+    *,
+    points: Mapping[str, tuple[float, float]] | None = None,
+    x: str = "",
+    y: str = "",
+    title: str = "",
+    log: str = "",
+    limits: tuple[float, float] | None = None,
+    theme: str | Theme = "light",
+) -> Plot:
+    """A curve for each name, from its places along x and along y.
+
+    Args:
+        curves: for each name its numbers along x and along y, as many of each; a y that is not
+            finite leaves a gap. Up to 25 points, each is marked.
+        points: places (x, y) that are marked with their names.
+        x, y: what the axes show.
+        title: stands above.
+        log: which axes are logarithmic, ``"x"``, ``"y"`` or ``"xy"``.
+        limits: of the y axis, without it as far as the curves go; good for a plot that changes.
+        theme: a name in :data:`viz.theme.THEMES`, or a Theme.
+
+    Raises:
+        ValueError, TypeError: if there is no curve, or these are no such numbers.
+        ImportError: if matplotlib is missing.
+
+    >>> function_curves({"x²": ([0, 1, 2], [0, 1, 4])}, x="x")
+    <Plot: x², against x>
+    """
+    theme = theme_of(theme)
+    check_choice("log", log, ("", "x", "y", "xy"))
+    if not isinstance(curves, Mapping) or not curves:
+        raise TypeError(f"curves: expected a dict from names to (x, y), got {curves!r:.60}")
+    drawn = {name: _pair(name, curve) for name, curve in curves.items()}
+    with settings(theme):
+        figure = new_figure(7.2, 3.6)
+        axes = figure.add_subplot(xlabel=x, ylabel=y, title=title)
+        colors = [theme.value, theme.gradient, *class_colors(theme, 10)[2:]]
+        for i, (name, (along, up)) in enumerate(drawn.items()):
+            axes.plot(
+                along,
+                up,
+                label=name,
+                color=colors[i % len(colors)],
+                linestyle=_STYLES[i % len(_STYLES)],
+                linewidth=1.8,
+                marker="o" if len(along) <= _FEW else None,
+                markersize=4,
+            )
+        for name, place in (points or {}).items():
+            _mark(axes, name, place, theme)
+        for axis in log:
+            getattr(axes, f"set_{axis}scale")("log")
+        if limits is not None:
+            axes.set_ylim(*limits)
+        axes.margins(x=0.03)
+        axes.grid()
+        if len(drawn) > 1:
+            figure.legend(loc="outside lower center", ncols=min(len(drawn), 4))
+    return Plot(figure, ", ".join(drawn) + (f", against {x}" if x else ""), theme)
+
+
+def _pair(name: str, curve: Any) -> tuple[Any, Any]:
+    """The numbers of one curve along x and along y."""
+    if not isinstance(curve, list | tuple) or len(curve) != 2:
+        raise TypeError(f"curve {name}: expected (x, y), got {curve!r:.60}")
+    along = numbers(f"curve {name}, x", curve[0], "count")
+    up = numbers(f"curve {name}, y", curve[1], "count", finite=False)
+    if len(up) != len(along):
+        raise ValueError(
+            f"curve {name}: expected as many numbers along y as along x, got {len(up)} and "
+            f"{len(along)}"
+        )
+    return along, np.where(np.isfinite(up), up, np.nan)
+
+
+def _mark(axes: Any, name: str, place: tuple[float, float], theme: Theme) -> None:
+    axes.plot(*place, marker="o", markersize=8, color=theme.highlight, linestyle="none")
+    axes.annotate(
+        name,
+        place,
+        xytext=(8, 8),
+        textcoords="offset points",
+        color=theme.highlight,
+        fontweight="bold",
+    )
