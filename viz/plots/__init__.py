@@ -1,6 +1,8 @@
 """Plots of training: how it went, what was learned, and where it goes wrong.
 
 ``training_curves``               loss and accuracy by epoch
+``bars``                          one number for each class, as what a classifier says
+``image_grid``                    images side by side
 ``prediction_grid``               images with what the model took them for
 ``confusion_matrix``              which class is taken for which
 ``weight_images``                 what each unit of a first layer looks for
@@ -20,12 +22,13 @@ them need matplotlib, from the ``pictures`` extra. Its settings have no influenc
 <Plot: confusion matrix of 2 classes, accuracy 75.0%: 3 of 4>
 """
 
+from viz.plots.bars import bars
 from viz.plots.boundary import decision_boundary, decision_boundary_animation
 from viz.plots.confusion import confusion_matrix
 from viz.plots.curves import HistoryLike, training_curves
 from viz.plots.film import image_film
 from viz.plots.functions import function_curves
-from viz.plots.images import prediction_grid, weight_images
+from viz.plots.images import image_grid, prediction_grid, weight_images
 from viz.plots.latent import latent_scatter
 from viz.plots.plot import Animation, Plot
 from viz.plots.surface import loss_surface
@@ -34,11 +37,13 @@ __all__ = [
     "Animation",
     "HistoryLike",
     "Plot",
+    "bars",
     "confusion_matrix",
     "decision_boundary",
     "decision_boundary_animation",
     "function_curves",
     "image_film",
+    "image_grid",
     "latent_scatter",
     "loss_surface",
     "prediction_grid",

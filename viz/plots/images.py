@@ -1,8 +1,9 @@
-"""Square images side by side: what a model took them for, and what its units look for."""
+"""Square images side by side, what a model took them for, and what its units look for."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -17,6 +18,49 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
+
+
+def image_grid(
+    images: ArrayLike,
+    captions: Sequence[object] | None = None,
+    *,
+    title: str = "",
+    columns: int = 10,
+    theme: str | Theme = "light",
+) -> Plot:
+    """Square images side by side.
+
+    Args:
+        images: shape (count, pixels), from 0, the background, to 1; what is beyond is cut off.
+        captions: a short text, or a number, under each.
+        title: above all of them.
+        columns: images in a row, at most.
+        theme: a name in :data:`viz.theme.THEMES`, or a Theme.
+
+    Raises:
+        ValueError, TypeError: if the arrays do not fit.
+        ImportError: if matplotlib is missing.
+
+    >>> image_grid([[0, 1, 1, 0], [0, 0, 1, 1]], ["diagonal", "bar"], title="two images")
+    <Plot: 2 images: two images>
+    """
+    theme = theme_of(theme)
+    pixels = numbers("images", images, "count", "pixels")
+    count, side = len(pixels), square_side("images", pixels.shape[1])
+    if captions is not None and len(captions) != count:
+        raise ValueError(f"captions: expected {count}, one for each image, got {len(captions)}")
+    with settings(theme):
+        below = 0.12 if captions is None else 0.34
+        grid = _Grid(count, positive("columns", columns), inches=0.82, below=below)
+        grid.axes.set_title(title)
+        paper = ramp(theme.background, theme.ink)
+        for i in range(count):
+            grid.draw(i, pixels[i].reshape(side, side)).set(cmap=paper, clim=(0, 1))
+            grid.frame(i, blend(theme.background, theme.wire, 0.5), 0.6)
+            if captions is not None:
+                grid.write(i, str(captions[i]), theme.ink)
+    plural = "s" * (count > 1)
+    return Plot(grid.figure, f"{count} image{plural}{': ' * bool(title)}{title}", theme)
 
 
 def prediction_grid(

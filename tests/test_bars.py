@@ -1,0 +1,91 @@
+"""Bars and grids of images: what was put in is read back off what was drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from viz import plots
+
+matplotlib = pytest.importorskip("matplotlib", reason="plots need matplotlib")
+
+from matplotlib.colors import to_hex  # noqa: E402
+
+P = [0.25, 0.7, 0.05]
+SLOPES = [0.25, -0.3, 0.05]
+IMAGES = np.random.default_rng(0).uniform(size=(5, 16))
+
+
+def test_bars_are_the_numbers_on_one_scale() -> None:
+    plot = plots.bars({"p": P, "p - onehot": SLOPES}, ["cat", "dog", "owl"], marked=1)
+    first, second = plot.figure.axes
+    assert first.get_ylim() == second.get_ylim()
+    for axes, row in ((first, P), (second, SLOPES)):
+        assert [bar.get_height() for bar in axes.patches] == pytest.approx(row)
+        assert [text.get_text() for text in axes.texts] == [f"{x:.2f}" for x in row]
+        assert [name.get_text() for name in axes.get_xticklabels()] == ["cat", "dog", "owl"]
+        assert [name.get_weight() for name in axes.get_xticklabels()][1] == "bold"
+    assert [axes.get_title(loc="left") for axes in (first, second)] == ["p", "p - onehot"]
+    colors = [to_hex(bar.get_facecolor()) for bar in second.patches]
+    assert colors[0] == colors[2] != colors[1]  # down is orange, and strong since it is marked
+
+
+def test_bars_beside_an_image_keep_the_scale_that_is_given() -> None:
+    plot = plots.bars({"p": P}, image=IMAGES[0], limits=(0, 1))
+    image, axes = plot.figure.axes
+    np.testing.assert_allclose(image.images[0].get_array(), IMAGES[0].reshape(4, 4))
+    low, high = axes.get_ylim()
+    assert low == 0
+    assert high >= 1
+    assert len({to_hex(bar.get_facecolor()) for bar in axes.patches}) == 1
+
+
+@pytest.mark.parametrize("row", [[0.0, 0.0], [-1.0, -2.0], [3.0]])
+def test_bars_of_any_sign_have_room_for_their_numbers(row: list[float]) -> None:
+    axes = plots.bars({"z": row}).figure.axes[0]
+    low, high = axes.get_ylim()
+    assert low < high
+    assert all(low <= text.get_position()[1] <= high for text in axes.texts)
+
+
+def test_a_grid_shows_the_images_with_their_captions() -> None:
+    plot = plots.image_grid(IMAGES, list("abcde"), title="five", columns=3)
+    axes = plot.figure.axes[0]
+    for shown, image in zip(axes.images, IMAGES, strict=True):
+        np.testing.assert_allclose(shown.get_array(), image.reshape(4, 4))
+        assert shown.get_clim() == (0, 1)
+    assert [text.get_text() for text in axes.texts] == list("abcde")
+    assert len({shown.get_extent()[2] for shown in axes.images}) == 2
+    assert plot.description == "5 images: five"
+    assert not plots.image_grid(IMAGES).figure.axes[0].texts
+
+
+@pytest.mark.parametrize("theme", ["light", "dark", "print"])
+def test_they_are_the_same_bytes_each_time_in_every_theme(theme: str) -> None:
+    for draw in (
+        lambda: plots.bars({"p": P}, image=IMAGES[0], marked=0, theme=theme),
+        lambda: plots.image_grid(IMAGES, range(5), theme=theme),
+    ):
+        assert draw().render() == draw().render()
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: plots.bars({}), "expected at least one"),
+        (lambda: plots.bars({"a": [1.0], "b": [1.0, 2.0]}), "got 1, 2 numbers"),
+        (lambda: plots.bars({"a": [np.nan]}), "a: expected finite numbers"),
+        (lambda: plots.bars({"a": P}, marked=3), "marked: expected a class from 0 to 2"),
+        (lambda: plots.bars({"a": P}, limits=(1, 0)), "limits: expected a scale around 0"),
+        (lambda: plots.bars({"a": P}, image=[0.0] * 5), "image: expected square images"),
+        (lambda: plots.bars({"a": P}, ["x"]), "at least 3 names"),
+        (lambda: plots.image_grid(IMAGES, ["a"]), "captions: expected 5, one for each image"),
+        (lambda: plots.image_grid(IMAGES[0]), "images: expected numbers in shape"),
+    ],
+)
+def test_bad_input_is_one_sentence(call: Callable[[], object], words: str) -> None:
+    with pytest.raises(ValueError, match=words) as failure:
+        call()
+    assert "\n" not in str(failure.value)
