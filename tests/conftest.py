@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Iterator
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # test workers share the cores already
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 # On a build server the same examples every time; elsewhere new ones at each run.
 SAME_EXAMPLES = bool(os.environ.get("CI"))
@@ -46,3 +52,22 @@ def shared_adbench() -> Path:
     if not folder.is_dir():
         pytest.skip(f"needs ADBench's data sets in {folder.name}, which are not here")
     return folder
+
+
+def _chromium() -> str | None:
+    names = ("chromium", "chromium-browser", "google-chrome")
+    return next(filter(None, map(shutil.which, names)), None)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    playwright = pytest.importorskip(
+        "playwright.sync_api", reason="needs playwright: pip install '.[browser]'"
+    )
+    program = _chromium()
+    if program is None:
+        pytest.skip("needs Chromium: apt install chromium, or make browser-test")
+    with playwright.sync_playwright() as running:
+        browser = running.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield browser
+        browser.close()

@@ -6,7 +6,6 @@ import itertools
 import json
 import math
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -314,25 +313,6 @@ def test_many_sums_through_boxes_are_left_out() -> None:
 
 
 # --------------------------------------------------------------------------- in a real browser
-
-
-def chromium() -> str | None:
-    names = ("chromium", "chromium-browser", "google-chrome")
-    return next(filter(None, map(shutil.which, names)), None)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    playwright = pytest.importorskip(
-        "playwright.sync_api", reason="needs playwright: pip install '.[browser]'"
-    )
-    program = chromium()
-    if program is None:
-        pytest.skip("needs Chromium: apt install chromium, or make browser-test")
-    with playwright.sync_playwright() as running:
-        browser = running.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
