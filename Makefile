@@ -8,7 +8,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo lab test browser-test thorough peers lint notebooks docs linkcheck build bench gallery clean
+.PHONY: help demo lab test browser-test thorough peers lint format hooks notebooks docs linkcheck build bench \
+	gallery clean
 
 help: ## say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1|\2/' | \
@@ -17,23 +18,23 @@ help: ## say what can be made
 demo: $(VENV)/.with-pictures ## the worked examples, then a network that learns to read digits
 	$(BIN)/python -m autodiff demo --output demo
 
-lab: $(VENV)/.with-notebooks ## open the notebooks in JupyterLab
+lab: $(VENV)/.with-notebooks ## open the notebooks in JupyterLab; OPTIONS=--no-browser only serves them
 	@$(BIN)/jupyter trust notebooks/*.ipynb >/dev/null # or their pictures stay hidden until they are run
-	$(BIN)/jupyter lab notebooks
+	$(BIN)/jupyter lab $$(test "$$(id -u)" != 0 || echo --allow-root) $(OPTIONS) notebooks
 
 test: $(VENV)/.with-test ## run every test
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist loadgroup
 
-browser-test: $(VENV)/.with-test,browser ## test the explorer's page in Chromium (as root on Debian, installs it)
+browser-test: $(VENV)/.with-test,browser ## test pages and JupyterLab in Chromium (root on Debian: installs it)
 	@if command -v chromium || command -v chromium-browser || command -v google-chrome; then :; \
-	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		apt-get update && apt-get install -y --no-install-recommends chromium chromium-driver; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get -qq update && \
+		apt-get -qq install -y --no-install-recommends chromium; then :; \
 	else echo "make: there is no Chromium, and the tests will be skipped;" \
 		"install it: apt install chromium" >&2; fi
 	$(BIN)/python -m pytest -m browser -rs
 
 thorough: $(VENV)/.with-test ## the random tests with many more and larger examples (half an hour)
-	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -n auto -m 'not peers'
+	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -n auto --dist loadgroup -m 'not peers'
 
 peers: $(VENV)/.with-peers ## compare with PyTorch, JAX and autograd (installs them, about 3 GB)
 	$(BIN)/python -m pytest -m peers
@@ -42,6 +43,13 @@ lint: $(VENV)/.with-test ## check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+format: $(VENV)/.with-test ## bring the code into the house style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+hooks: $(VENV)/.with-test ## check style and types before every commit in this clone
+	$(BIN)/pre-commit install
 
 notebooks: $(VENV)/.with-test ## run the notebooks and keep what they show
 	$(BIN)/python -m notebooks
