@@ -1,5 +1,7 @@
 """Hypothesis strategies for other people's tests: random expressions, and points in their domain.
 
+::
+
     from hypothesis import given
     from autodiff.testing import expressions_at_points
 

@@ -72,7 +72,7 @@ def jacobian(function: Function, argnums: ArgumentNumbers = 0) -> Function:
     """All partial derivatives of a function with any structure of results.
 
     The result has the structure of the function's results, with the structure of the arguments in
-    place of each scalar; for arrays, shape (*results, *arguments). One reverse pass per result.
+    place of each scalar; for arrays, shape ``(*results, *arguments)``. One reverse pass per result.
 
     >>> jacobian(lambda x: [x[0] * x[1], x[0] ** 2])([3.0, 4.0])
     [[4.0, 3.0], [6.0, 0.0]]

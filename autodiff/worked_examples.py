@@ -261,9 +261,9 @@ def triangle_network(sharpness: float = 100.0) -> MLP:
 
 
 def saddle_and_cliff(x: Any, y: Any) -> Any:
-    """A valley with a saddle at (0, 0), minima of 0 at (0, ±1), and cliffs where |x| is above 1.5.
+    """A valley with a saddle at (0, 0), minima of 0 at (0, ±1), and cliffs beyond x = ±1.5.
 
-    x² / 2 + (y² - 1)² / 4 + 200 relu(|x| - 1.5): on the cliffs the slope is 200.
+    ``x² / 2 + (y² - 1)² / 4 + 200 relu(|x| - 1.5)``: on the cliffs the slope is 200.
 
     >>> saddle_and_cliff(0.0, 0.0), saddle_and_cliff(0.0, -1.0)
     (0.25, 0.0)

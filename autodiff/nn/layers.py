@@ -90,7 +90,7 @@ class Linear(Module):
     """Neurons side by side, each connected to every input: ``activation(W x + b)``.
 
     Keras calls it Dense. Weights start at random, so that signals keep their size (see
-    :func:`initial_deviation`), and biases at zero.
+    :func:`autodiff.nn.layers.initial_deviation`), and biases at zero.
 
     Args:
         inputs, outputs: how many numbers go in, and how many neurons there are.

@@ -74,7 +74,7 @@ def mean_squared_error(outputs: Sequence[Any], target: Target) -> Any:
 
 
 def mean_absolute_error(outputs: Sequence[Any], target: Target) -> Any:
-    """Σ |output - target| / n.
+    """``Σ |output - target| / n``.
 
     >>> mean_absolute_error([1.0, 3.0], [0.0, 1.0])
     1.5
@@ -112,7 +112,7 @@ def l2_penalty(parameters: Iterable[Any], strength: float) -> Any:
 
 
 def l1_penalty(parameters: Iterable[Any], strength: float) -> Any:
-    """strength · Σ |w|, which makes weights vanish. Tibshirani, The lasso (1996).
+    """``strength · Σ |w|``, which makes weights vanish. Tibshirani, The lasso (1996).
 
     >>> l1_penalty([1.0, -2.0], 0.5)
     1.5

@@ -1,0 +1,57 @@
+"""The notebooks on the site, with what they show, from ``notebooks/`` at the root.
+
+They are copied to ``docs/notebooks/``, which git ignores, with their links changed to those of the
+site, and with one to the notebook itself.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from docs.extensions.pages import ROOT, adapted
+
+FOLDER = ROOT / "notebooks"
+COPIES = ROOT / "docs" / "notebooks"
+
+
+def cells_of_text(notebook: Path) -> Iterator[str]:
+    """The Markdown of a notebook, cell by cell."""
+    for cell in json.loads(notebook.read_text())["cells"]:
+        if cell["cell_type"] == "markdown":
+            yield "".join(cell["source"])
+
+
+def copy(notebook: Path) -> str:
+    """A notebook as the site shows it."""
+    content = json.loads(notebook.read_text())
+    source, target = notebook.relative_to(ROOT), (COPIES / notebook.name).relative_to(ROOT)
+    for cell in content["cells"]:
+        if cell["cell_type"] == "markdown":
+            cell["source"] = adapted("".join(cell["source"]), source, target)
+    first = content["cells"][0]
+    title, _, rest = first["source"].partition("\n")
+    link = f"{{download}}`Download this notebook <../../{source.as_posix()}>`"
+    first["source"] = f"{title}\n\n{link} and run it: `make lab` opens it.\n{rest}"
+    return json.dumps(content, ensure_ascii=False)
+
+
+def copy_all(_app: Any) -> None:
+    """Copy what has changed, and remove what is no longer there."""
+    COPIES.mkdir(exist_ok=True)
+    notebooks = {notebook.name: notebook for notebook in FOLDER.glob("*.ipynb")}
+    for old in COPIES.iterdir():
+        if old.name not in notebooks:
+            old.unlink()
+    for name, notebook in notebooks.items():
+        text, place = copy(notebook), COPIES / name
+        if not place.exists() or place.read_text() != text:
+            place.write_text(text)
+
+
+def setup(app: Any) -> dict[str, Any]:
+    """Sphinx asks for this."""
+    app.connect("builder-inited", copy_all)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
