@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import cached_property
-from typing import NamedTuple
 
 from autodiff import notation, primitives
-from autodiff.adjoint import Adjoint, backpropagate, gradients, topological_order
-from autodiff.linearize import linearize
+from autodiff.adjoint import backpropagate, gradients, topological_order
 from autodiff.mathematics import Number, as_number, format_number
 from autodiff.memory import collection_paused
+from autodiff.paths import Edge, Path, Paths
 from autodiff.recording import GateCall, ScopeEntry, entries, gate_calls
+from autodiff.replay import Replica, replay
 from autodiff.value import Value
 
 __all__ = [
@@ -26,112 +26,9 @@ __all__ = [
 ]  # fmt: skip
 
 
-class Edge(NamedTuple):
-    """One operand slot of one operation: the value of ``tail`` flows into ``head``.
-
-    Attributes:
-        tail, head: the operand and the operation that uses it.
-        slot: which operand of ``head`` it is, from 0; ``a * a`` has an edge for each slot.
-        local: ∂head/∂tail at this slot; 0 if the tail is a constant, which does not vary. If the
-            head is a gate, the sum over all paths through it.
-        grad: what flows back along the edge, ``local`` · (gradient at ``head``).
-    """
-
-    tail: Value
-    head: Value
-    slot: int
-    local: Number
-    grad: Number
-
-
 def is_constant(node: Value) -> bool:
     """Whether a node is a plain number in an expression, which does not vary."""
-    return node.op is _CONSTANT
-
-
-class Path(NamedTuple):
-    """One way from a node to another, and the product of the local derivatives along it."""
-
-    edges: tuple[Edge, ...]
-    product: Number
-
-
-class Paths:
-    """All paths from one node to another: they are counted at once, and listed only one by one.
-
-    Attributes:
-        count: how many there are, exactly, however many digits that takes.
-        sum: the sum of their products, ∂(end)/∂(start).
-
-    >>> x = Value(3.0)
-    >>> y = x * x
-    >>> for _ in range(999):
-    ...     y = y + y
-    >>> paths = Graph(y).paths(x, y)
-    >>> paths.count == 2**1000, next(iter(paths)).product
-    (True, 3.0)
-    """
-
-    def __init__(
-        self, edges_out: dict[Value, list[Edge]], start: Value, end: Value, one: Number
-    ) -> None:
-        self._edges_out = edges_out
-        self.start, self.end = start, end
-        counts: dict[Value, int] = {end: 1}
-        sums: dict[Value, Number] = {end: one}
-        for node in reversed(edges_out):  # from the end towards the start
-            if node is not end:
-                counts[node] = sum(counts[edge.head] for edge in edges_out[node])
-                sums[node] = sum(
-                    (edge.local * sums[edge.head] for edge in edges_out[node]), 0 * one
-                )
-        self.count = counts.get(start, 0)
-        self.sum = sums.get(start, 0 * one)
-        self._one = one
-
-    def __iter__(self) -> Iterator[Path]:
-        if not self.count:
-            return
-        if self.start is self.end:
-            yield Path((), self._one)
-            return
-        taken: list[Edge] = []
-        products: list[Number] = [self._one]
-        choices = [iter(self._edges_out[self.start])]
-        while choices:
-            edge = next(choices[-1], None)
-            if edge is None:
-                choices.pop()
-                if taken:
-                    taken.pop()
-                    products.pop()
-                continue
-            product = edge.local * products[-1]
-            if edge.head is self.end:
-                yield Path((*taken, edge), product)
-            else:
-                taken.append(edge)
-                products.append(product)
-                choices.append(iter(self._edges_out[edge.head]))
-
-    def __repr__(self) -> str:
-        bits = self.count.bit_length()
-        count = str(self.count) if bits < 100 else f"at least 2**{bits - 1}"
-        return f"<{count} paths with the sum {self.sum}>"
-
-
-class _Replica(Adjoint):
-    """The numbers that a Graph holds for one node, linked like the nodes themselves."""
-
-    __slots__ = ("data",)
-
-    def __init__(
-        self, data: Number, parents: Sequence[_Replica], local_derivatives: Sequence[Number]
-    ) -> None:
-        self.parents = parents
-        self.local_derivatives = local_derivatives
-        self.grad = 0.0
-        self.data = data
+    return node.op is primitives.constant
 
 
 class Graph:
@@ -166,7 +63,7 @@ class Graph:
                 )
         self.outputs = outputs
         self._all = _leaves_and_operations(outputs)
-        self._replicas: dict[Value, _Replica] = {}
+        self._replicas: dict[Value, Replica] = {}
         self._is_differentiated = False
         self.forward()
         self._show(_outermost_call)
@@ -349,15 +246,7 @@ class Graph:
             ValueError, ZeroDivisionError, OverflowError: as when the graph was built; the graph
                 then keeps the numbers that it had.
         """
-        numbers = self._leaf_numbers({} if feed is None else feed)
-        replicas: dict[Value, _Replica] = {}
-        with collection_paused():
-            for node in self._all:
-                if node.parents:
-                    replicas[node] = _replay(node, [replicas[parent] for parent in node.parents])
-                else:
-                    replicas[node] = _Replica(numbers[node], (), ())
-        self._replicas = replicas
+        self._replicas = replay(self._all, self._leaf_numbers({} if feed is None else feed))
         self._is_differentiated = False
         outputs = tuple(self.value(output) for output in self.outputs)
         return outputs if len(outputs) > 1 else outputs[0]
@@ -461,7 +350,7 @@ class Graph:
     def _between(self, start: Value, end: Value) -> Sequence[Value]:
         return self._all[self._position[start] : self._position[end] + 1]
 
-    def _find(self, node: Value) -> _Replica:
+    def _find(self, node: Value) -> Replica:
         try:
             return self._replicas[node]
         except (KeyError, TypeError):
@@ -484,29 +373,6 @@ class Graph:
         return numbers
 
 
-_CONSTANT, _ADD, _MULTIPLY = primitives.constant, primitives.add, primitives.multiply
-_ONES = (1.0, 1.0)
-
-
-def _replay(node: Value, parents: Sequence[_Replica]) -> _Replica:
-    """The numbers of an operation, from those of its operands.
-
-    + and × are written out, because large graphs are made of them; a test holds them to the table.
-    """
-    operation = node.op
-    assert operation is not None
-    if operation is _ADD or operation is _MULTIPLY:
-        left, right = node.parents
-        a, b = parents[0].data, parents[1].data
-        if type(a) is type(b) is float and left.op is not _CONSTANT is not right.op:
-            y = a + b if operation is _ADD else a * b
-            if y - y == 0.0:
-                return _Replica(y, parents, _ONES if operation is _ADD else (b, a))
-    operands = [parent.data for parent in parents]
-    y, local_derivatives = linearize(operation, node.parents, operands, node.scope)
-    return _Replica(y, parents, _without_constants(node.parents, local_derivatives))
-
-
 def _outermost_call(node: Value) -> GateCall | None:
     calls = gate_calls(node.scope)
     return calls[0] if calls else None
@@ -520,15 +386,3 @@ def _leaves_and_operations(outputs: Sequence[Value]) -> tuple[Value, ...]:
         nodes[operation] = None
     nodes.update((output, None) for output in outputs)
     return tuple(nodes)
-
-
-def _without_constants(
-    parents: Sequence[Value], local_derivatives: Sequence[Number]
-) -> tuple[Number, ...]:
-    """The local derivatives, with 0 for every constant: it does not vary."""
-    return tuple(
-        [
-            0 if parent.op is primitives.constant else local
-            for parent, local in zip(parents, local_derivatives, strict=True)
-        ]
-    )
