@@ -176,6 +176,35 @@ def test_only_edges_on_a_path_are_highlighted() -> None:
     assert lit == {("n0", "n2")}
 
 
+def test_one_path_is_highlighted_alone() -> None:
+    x = Value(2.0, "x")
+    square = x * x
+    graph = Graph(square * sin(x))
+    paths = list(graph.paths(x, graph.outputs[0]))
+    assert len(paths) == 3
+    for path in paths:
+        drawn = read(viz.draw(graph, paths=path))
+        ends = [(graph.id(e.tail), graph.id(e.head), str(e.slot)) for e in path.edges]
+        lit = {
+            (g.get("data-tail"), g.get("data-head"), g.get("data-slot"))
+            for g in drawn.root.iter("{http://www.w3.org/2000/svg}g")
+            if g.get("class") == "wire" and g.get("opacity") is None
+        }
+        assert lit == {*ends, ("n3", "n3_end", "0")}
+        (line,) = drawn.caption
+        assert float(line.rpartition(" = ")[2]) == shown(path.product)
+
+
+def test_a_path_that_is_not_to_be_seen_is_refused() -> None:
+    x = Value(2.0, "x")
+    y, z = sin(x), x * x
+    (path,) = Graph(y).paths(x, y)
+    (empty,) = Graph(y).paths(y, y)
+    for refused in (path, empty):
+        with pytest.raises(ValueError, match="paths: expected a path of the graph as it is drawn"):
+            read(viz.draw(z, paths=refused))
+
+
 def test_many_paths_are_counted_and_some_are_listed() -> None:
     x = Value(1.0, "x")
     y = x

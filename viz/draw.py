@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.graph import Graph, Value
+from autodiff.graph import Graph, Path, Value
 from viz import folding
 from viz.diagram import Diagram
 from viz.picture import Picture
@@ -26,7 +26,7 @@ def draw(
     value: Any,
     view: str | None = None,
     *,
-    paths: tuple[Value, Value] | None = None,
+    paths: tuple[Value, Value] | Path | None = None,
     formulas: bool = False,
     magnitudes: bool = False,
     fold: str | Sequence[str] | None = "auto",
@@ -47,7 +47,8 @@ def draw(
             at the operation, below it their product, which is what arrives) or ``"derivatives"``
             (on each wire the local derivative alone).
         paths: two nodes; the paths from the first to the second are highlighted, and the caption
-            has each product and their sum. The view is then ``"derivatives"``, unless it is given.
+            has each product and their sum. Or one path out of ``Graph.paths``, to highlight it
+            alone. The view is then ``"derivatives"``, unless it is given.
         formulas: also write the formula of each local derivative, as ``× y``.
         magnitudes: give wires the hue of their gradient's sign and the width of its size.
         fold: ``"auto"`` folds scopes, and if need be layers, until at most ``limit`` nodes are
@@ -65,7 +66,8 @@ def draw(
 
     Raises:
         TypeError: if there is no Value to draw.
-        ValueError: if the view, the theme, the direction or the scope to fold is unknown.
+        ValueError: if the view, the theme, the direction or the scope to fold is unknown, or a path
+            is not one of this graph.
         KeyError: if a path's end is not in the graph.
 
     >>> x, y = Value(-2.0, "x"), Value(5.0, "y")
@@ -89,7 +91,7 @@ def draw(
         direction=direction,
         number=number,
         parameters=None if parameters is None else check_values("parameters", parameters),
-        paths=None if paths is None else _pair(paths),
+        paths=None if paths is None else _path_or_pair(paths),
     )
     return Picture(_diagrams(graph, style, fold, limit), colors, seconds)
 
@@ -103,7 +105,9 @@ def check_values(name: str, given: Any) -> frozenset[Value]:
     return frozenset(values)
 
 
-def _pair(paths: Any) -> tuple[Value, Value]:
+def _path_or_pair(paths: Any) -> Path | tuple[Value, Value]:
+    if isinstance(paths, Path):
+        return paths
     is_pair = isinstance(paths, list | tuple) and len(paths) == 2
     if not is_pair or not all(isinstance(end, Value) for end in paths):
         raise TypeError(f"paths: expected two Values, (start, end), got {paths!r:.60}")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from autodiff.graph import Edge, Graph, Paths, Value, format_number, is_constant
+from autodiff.graph import Edge, Graph, Path, Paths, Value, format_number, is_constant
 from viz.diagram import Diagram, Label, Part, Wire, frames
 from viz.folding import Folding, Item
 from viz.typography import counted, factor, printable
@@ -38,7 +38,7 @@ class Style:
     direction: str = "right"
     number: str = ".4g"
     parameters: frozenset[Value] | None = None
-    paths: tuple[Value, Value] | None = None
+    paths: tuple[Value, Value] | Path | None = None
 
 
 def diagram_of(
@@ -130,7 +130,7 @@ class _View:
         if self.style.magnitudes:
             self._weigh(diagram)
         if self.style.paths is not None:
-            self._highlight(diagram, *self.style.paths)
+            self._highlight(diagram, self.style.paths)
         return diagram
 
     def _legend(self) -> list[str]:
@@ -369,13 +369,18 @@ class _View:
                 wire.width = width(wire.gradient)
         diagram.trunk_gradients = {name: (g, width(g)) for name, g in totals.items()}
 
-    def _highlight(self, diagram: Diagram, start: Value, end: Value) -> None:
-        """The paths from one node to another, each product and their sum."""
-        self._check_ends(start, end)
+    def _highlight(self, diagram: Diagram, paths: tuple[Value, Value] | Path) -> None:
+        """The paths from one node to another, each product and their sum; or one of them."""
+        if isinstance(paths, Path):
+            edges = exactly = self._edges_of(paths)
+            start, end = paths.edges[0].tail, paths.edges[-1].head
+        else:
+            start, end = paths
+            self._check_ends(start, end)
+            edges = _edges_between(self.graph, start, end)
+            exactly = _edges_between(self.folded, start, end)
         item_of = {node: self.id_of[id(item)] for item in self.items for node in item.nodes}
-        edges = _edges_between(self.graph, start, end)
         between = {(item_of[tail], item_of[head]) for tail, head, _ in edges}
-        exactly = _edges_between(self.folded, start, end)
         touched = {item_of[start], item_of[end]} | {name for pair in between for name in pair}
         for wire in self.wires:
             edge = self.carried[wire.id]
@@ -387,8 +392,22 @@ class _View:
         for part in diagram.parts:
             part.highlighted = part.id in touched
         self._highlight_output(diagram, end)
-        paths = self.folded.paths(start, end)
-        diagram.caption = self._explain_paths(paths) + diagram.caption
+        if isinstance(paths, Path):
+            explained = [self._explain_path(paths)]
+        else:
+            explained = self._explain_paths(self.folded.paths(start, end))
+        diagram.caption = explained + diagram.caption
+
+    def _edges_of(self, path: Path) -> Collection[tuple[Value, Value, int]]:
+        """The edges of one path, all of which can be seen."""
+        edges = {(edge.tail, edge.head, edge.slot) for edge in path.edges}
+        seen = {(edge.tail, edge.head, edge.slot) for edge in self.folded.edges}
+        if not edges or not edges <= seen:
+            raise ValueError(
+                "paths: expected a path of the graph as it is drawn, from one node to another; "
+                "take it from graph.paths(start, end) and draw that graph, with fold=None"
+            )
+        return edges
 
     def _check_ends(self, *ends: Value) -> None:
         """Paths begin and end at nodes that can be seen."""
@@ -421,12 +440,9 @@ class _View:
         total = f"∂{end}/∂{start} = {self._format(paths.sum)}"
         if paths.count == 0:
             return [f"There is no path from {start} to {end}: {total}."]
-        lines, products = [], []
-        for _, path in zip(range(_LISTED_PATHS), paths, strict=False):
-            nodes = [start, *(self._step(edge) for edge in path.edges)]
-            factors = " · ".join(factor(self._format(edge.local)) for edge in path.edges) or "1"
-            products.append(self._format(path.product))
-            lines.append(f"{' → '.join(nodes)}:  {factors} = {products[-1]}")
+        listed = [path for _, path in zip(range(_LISTED_PATHS), paths, strict=False)]
+        lines = [self._explain_path(path, start) for path in listed]
+        products = [self._format(path.product) for path in listed]
         rest = paths.count - len(lines)
         if rest:
             digits = f"{rest:,}" if rest < 10**15 else f"about 10^{len(str(rest)) - 1}"
@@ -438,6 +454,11 @@ class _View:
         )
         slope = f"∂{end}/∂{start}{how} = {self._format(paths.sum)}"
         return [*lines, f"{count} path{plural} from {start} to {end}: {slope}"]
+
+    def _explain_path(self, path: Path, start: str = "") -> str:
+        nodes = [start or self._called(path.edges[0].tail), *map(self._step, path.edges)]
+        factors = " · ".join(factor(self._format(edge.local)) for edge in path.edges) or "1"
+        return f"{' → '.join(nodes)}:  {factors} = {self._format(path.product)}"
 
     def _step(self, edge: Edge) -> str:
         return printable(edge.head.name) or printable(self.folded.symbol(edge.head))
