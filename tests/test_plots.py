@@ -239,6 +239,10 @@ BAD_INPUT: list[tuple[Callable[[], object], type[Exception], str]] = [
     (lambda: boundary(lambda p: p[:, 0] * math.nan, SIDES), ValueError, "predict: expected fin"),
     (lambda: boundary(right_half, SIDES, threshold=math.nan), ValueError, "threshold must be"),
     (lambda: boundary(right_half, SIDES, resolution=0), ValueError, "resolution must be"),
+    (lambda: boundary(right_half, SIDES, lines=[1.0]), TypeError, r"lines: expected pairs \(w, b"),
+    (lambda: boundary(right_half, SIDES, lines=[([1.0], 0)]), ValueError, "normal of line 0"),
+    (lambda: boundary(right_half, SIDES, lines=[([1, 1], math.inf)]), ValueError, "offset of line"),
+    (lambda: boundary(right_half, SIDES, losses={"a": []}), ValueError, "losses 'a'"),
     (lambda: animation(iter([])), ValueError, "at least one pair"),
     (lambda: animation([("step 7", lambda p: p * math.nan)]), ValueError, "predict of 'step 7'"),
     (lambda: animation(learning(1), seconds=0), ValueError, "seconds must be"),
@@ -519,6 +523,43 @@ def test_a_classifier_that_knows_one_class_only_has_no_boundary() -> None:
     assert lines_of(plot) == []
     assert f"{SIDES.sum()} of 30" in plot.description
     plots.decision_boundary(right_half, [[1.0, 1.0]], [True]).render("png")
+
+
+@pytest.mark.parametrize(
+    ("w", "b"),
+    [((0.3, 0.4), -0.1), ((-30.0, 40.0), 2.0)],
+    ids=["a short normal", "a long one, which is cut"],
+)
+def test_a_neuron_is_its_line_and_its_normal(w: tuple[float, float], b: float) -> None:
+    plot = plots.decision_boundary(right_half, POINTS, SIDES, resolution=10, lines=[(w, b)])
+    axes = plot.figure.axes[0]
+    for point in (axes.lines[0].get_xy1(), axes.lines[0].get_xy2()):
+        assert np.dot(w, point) + b == pytest.approx(0, abs=1e-9)
+    (arrow,) = axes.texts
+    normal = np.subtract(arrow.xyann, arrow.xy) * -1
+    length = np.hypot(*normal)
+    assert normal / length == pytest.approx(np.array(w) / np.hypot(*w))
+    assert length == pytest.approx(min(np.hypot(*w), 0.2 * np.ptp(axes.get_ylim())))
+    assert axes.get_aspect() == 1, "else a right angle is not seen as one"
+
+
+def test_a_neuron_without_weights_has_no_line() -> None:
+    plot = plots.decision_boundary(
+        right_half, POINTS, SIDES, resolution=5, lines=[((0.0, 0.0), 1.0)]
+    )
+    assert not plot.figure.axes[0].lines
+
+
+def test_losses_are_drawn_beside_the_plane() -> None:
+    losses = {"training": [0.9, 0.5, 0.25], "validation": [1.0, math.nan, 0.5]}
+    plot = plots.decision_boundary(right_half, POINTS, SIDES, resolution=5, losses=losses)
+    beside = plot.figure.axes[1]
+    for line, (name, curve) in zip(beside.lines, losses.items(), strict=True):
+        assert line.get_xdata().tolist() == [1, 2, 3]
+        np.testing.assert_array_equal(line.get_ydata(), curve)
+        assert line.get_label() == f"{name} {curve[-1]:.3f}"
+    assert legend(plot) == ["class 0", "class 1"]
+    assert plot.render("png")
 
 
 def test_each_frame_is_asked_at_once(tmp_path: Path) -> None:

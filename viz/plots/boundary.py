@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -37,6 +37,8 @@ def decision_boundary(
     *,
     threshold: float = 0.5,
     resolution: int = 150,
+    lines: Iterable[tuple[ArrayLike, float]] = (),
+    losses: Mapping[str, ArrayLike] | None = None,
     theme: str | Theme = "light",
 ) -> Plot:
     """The region of each class and the boundary between them, with labelled points on top.
@@ -50,10 +52,13 @@ def decision_boundary(
         threshold: for one score, from where on a point is of class 1: 0.5 for probabilities, 0 for
             logits.
         resolution: points along each side of the plot where predict is asked.
+        lines: neurons as (w, b): each is drawn as the line where w · x + b = 0, with an arrow along
+            its normal w, at most a fifth of the page long.
+        losses: curves to be drawn beside the plane, by name, one number for each epoch, from 1.
         theme: a name in :data:`viz.theme.THEMES`, or a Theme.
 
     Raises:
-        ValueError, TypeError: if these are no such points, labels and scores.
+        ValueError, TypeError: if these are no such points, labels, scores, lines and losses.
         ImportError: if matplotlib is missing.
 
     >>> def predict(points):
@@ -65,8 +70,9 @@ def decision_boundary(
     field = _Field(points, labels, threshold, resolution)
     scored = field.score(predict)
     title = f"{scored.right} of {len(field.points)} points in the region of their class"
-    canvas = _Canvas(field, scored, theme)
+    canvas = _Canvas(field, scored, theme, losses)
     canvas.draw(scored, title)
+    canvas.draw_lines(lines)
     classes = len(scored.margins)
     return Plot(canvas.figure, f"decision boundary of {classes} classes: {title}", theme)
 
@@ -251,13 +257,21 @@ def _classes(labels: Labels, count: int) -> Labels:
 class _Canvas:
     """A figure with the points, on which regions are drawn, again and again for an animation."""
 
-    def __init__(self, field: _Field, scored: _Scored, theme: Theme) -> None:
+    def __init__(
+        self,
+        field: _Field,
+        scored: _Scored,
+        theme: Theme,
+        losses: Mapping[str, ArrayLike] | None = None,
+    ) -> None:
         self._field, self._theme = field, theme
         self._colors = class_colors(theme, len(scored.margins))
         self._regions: list[ContourSet] = []
         with settings(theme):
-            self.figure = new_figure(6.0, 4.8)
-            self._axes: Axes = self.figure.add_subplot()
+            self.figure = new_figure(6.0 if losses is None else 9.0, 4.8 if losses is None else 4.2)
+            self._axes: Axes = self.figure.add_subplot(1, 1 if losses is None else 2, 1)
+            if losses is not None:
+                _draw_losses(self.figure.add_subplot(1, 2, 2), losses, theme)
             self._axes.set(
                 xlim=(field.x[0], field.x[-1]),
                 ylim=(field.y[0], field.y[-1]),
@@ -265,6 +279,7 @@ class _Canvas:
                 ylabel="x₂",
             )
             self._draw_points(scored.classes)
+            self._draw_legend(is_below=losses is not None)
             self._axes.set_title("room for a title")
             arrange(self.figure)  # now, so that nothing moves from frame to frame
 
@@ -284,7 +299,14 @@ class _Canvas:
                 label=str(names[c]),
                 zorder=3,
             )
-        self.figure.legend(loc="outside right upper", title="class")
+
+    def _draw_legend(self, is_below: bool) -> None:
+        handles, names = self._axes.get_legend_handles_labels()
+        if is_below:
+            names = [f"class {name}" for name in names]
+            self.figure.legend(handles, names, loc="outside lower left", ncols=10)
+        else:
+            self.figure.legend(handles, names, loc="outside right upper", title="class")
 
     def draw(self, scored: _Scored, title: str) -> None:
         """Regions and boundaries in place of those before."""
@@ -301,6 +323,31 @@ class _Canvas:
             for margin in scored.margins[: 1 if two_are_one_line else None]:
                 if margin.min() < 0 < margin.max():
                     self._outline(margin)
+
+    def draw_lines(self, lines: Iterable[tuple[ArrayLike, float]]) -> None:
+        """The line of each neuron, with its normal."""
+        given = [_line(i, line) for i, line in enumerate(lines)]
+        if not given:
+            return
+        with settings(self._theme):
+            self._axes.set_aspect("equal")  # else a normal would not look like one
+            self._axes.autoscale(False)
+            for w, b in given:
+                self._draw_line(w, b)
+
+    def _draw_line(self, w: Floats, b: float) -> None:
+        length = float(np.hypot(*w))
+        if length == 0:
+            return  # nowhere, or everywhere
+        middle = np.array([self._field.x.mean(), self._field.y.mean()])
+        normal = w / length
+        foot = middle - normal * (w @ middle + b) / length
+        tip = foot + normal * min(length, 0.2 * np.ptp(self._field.y))
+        along = foot + np.array([-normal[1], normal[0]])
+        ink = self._theme.ink
+        self._axes.axline(foot, along, color=ink, lw=1.3, ls="--", zorder=2)
+        arrow = {"arrowstyle": "-|>", "color": ink, "lw": 2.0, "shrinkA": 0, "shrinkB": 0}
+        self._axes.annotate("", tip, foot, arrowprops=arrow, zorder=4)
 
     def _fill(self, margin: NDArray[np.float64], color: str) -> None:
         levels = [0.0, 2 * margin.max()]
@@ -328,3 +375,27 @@ class _Canvas:
         canvas.draw()
         image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
         return image.quantize(256, dither=Image.Dither.NONE)
+
+
+def _line(i: int, given: tuple[ArrayLike, float]) -> tuple[Floats, float]:
+    """The normal of a line and its offset."""
+    if not isinstance(given, list | tuple) or len(given) != 2:
+        raise TypeError(f"lines: expected pairs (w, b), got {given!r:.60}")
+    (b,) = numbers(f"offset of line {i}", [given[1]], 1)
+    return numbers(f"normal of line {i}", given[0], 2), float(b)
+
+
+def _draw_losses(axes: Axes, losses: Mapping[str, ArrayLike], theme: Theme) -> None:
+    """Curves by epoch; ticks have a fixed width, so that nothing moves while a model learns."""
+    colors = [theme.value, theme.gradient, *class_colors(theme, 10)[2:]]
+    styles: Sequence[str] = ("-", "--", "-.", ":")
+    for i, (name, given) in enumerate(losses.items()):
+        curve = numbers(f"losses {name!r}", given, "epochs", finite=False)
+        epochs, mark = range(1, len(curve) + 1), "o" if len(curve) == 1 else ""
+        label = f"{name} {curve[-1]:.3f}"
+        axes.plot(epochs, curve, styles[i % 4], color=colors[i % 10], marker=mark, label=label)
+    axes.set(xlabel="epoch", title="loss", ylim=(0, None))
+    axes.yaxis.set_major_formatter("{x:.2f}")
+    axes.locator_params(axis="x", integer=True)
+    axes.grid()
+    axes.legend(loc="upper right")
