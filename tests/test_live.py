@@ -137,6 +137,20 @@ def test_controls_are_made_from_ranges_defaults_and_choices() -> None:
     assert live.shown == "0.25"
 
 
+def test_of_frames_that_are_not_shown_no_picture_is_made() -> None:
+    made = []
+
+    def film() -> Iterator[object]:
+        for step in range(100):
+            yield lambda step=step: made.append(step) or f"frame {step}"
+
+    live = viz.live(film, frames=30)
+    assert (live.shown, made) == ("frame 29", [29])
+    button(live, "Step").click()
+    assert (live.shown, made) == ("frame 30", [29, 30])
+    assert viz.live(lambda: lambda: "made").shown == "made"
+
+
 def test_pictures_plots_and_texts_are_shown_together() -> None:
     def show(x=2.0):  # type: ignore[no-untyped-def]
         value = Value(x, "x")

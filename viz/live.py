@@ -30,7 +30,8 @@ def live(show: Callable[..., Any], /, *, frames: int = 1, **controls: Any) -> Li
     to play, to take one step and to start again.
 
     Args:
-        show: returns, or yields, what is to be seen: a picture, a plot, a text, or a list of these.
+        show: returns, or yields, what is to be seen: a picture, a plot, a text, or a list of these;
+            or a function without arguments that makes it, which is called if it is to be shown.
         frames: how many frames of a generator are taken before the first is shown, at least 1.
         controls: for each argument of ``show`` what ipywidgets makes a control of: a number,
             ``(low, high)`` or ``(low, high, step)`` for a slider, True or False for a box to tick,
@@ -171,7 +172,7 @@ class Live:
             self._put(frame)
 
     def _put(self, result: Any) -> None:
-        self.shown = result
+        self.shown = result = result() if callable(result) else result
         self._screen.show(result)
 
     def _guarded(self, act: Callable[[], None]) -> None:
