@@ -15,6 +15,7 @@ import numpy as np
 import viz
 from autodiff import Graph, Value, compile, exp, gate, logsumexp, relu, scope, worked_examples
 from autodiff.nn import MLP, cross_entropy
+from docs import floors
 from viz.files import save
 
 FOLDER = Path(__file__).parent / "gallery"
@@ -157,6 +158,7 @@ def main() -> None:
     page.append(EXPLORER.format(explorer.save(FOLDER / "explorer.html").name))
     steps = viz.animate(worked_examples.product_of_sum()["f"])
     page.append(ANIMATION.format(steps.save(FOLDER / "backward.gif").name))
+    floors.main()
     text = "\n".join(page)
     print(save(FOLDER / "README.md", {"md": text.encode}))
 

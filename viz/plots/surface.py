@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from autodiff.value import Value
+from autodiff.graph import Value
 from viz.plots.inputs import Floats, numbers, positive
 from viz.plots.page import blend, class_colors, new_figure, ramp, settings
 from viz.plots.plot import Plot

@@ -1,0 +1,75 @@
+"""Imports only go down: a floor knows what is below it, and no more."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+from docs.floors import FLOORS
+
+ROOT = Path(__file__).resolve().parents[1]
+FILES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+    for package in ("autodiff", "viz")
+    for path in (ROOT / package).rglob("*.py")
+}
+NO_FLOOR = {"autodiff", "autodiff.__main__", "viz"}  # the doors of the house
+LEVEL = {module.rstrip("/"): -i for i, floor in enumerate(FLOORS) for module in floor.modules}
+LEVEL["viz"] = next(-i for i, floor in enumerate(FLOORS) if floor.name == "viz")
+
+
+def level(module: str) -> int:
+    package, part = module.split(".")[:2]
+    return LEVEL["viz"] if package == "viz" else LEVEL[part]
+
+
+def imported(path: Path) -> Iterator[str]:
+    """The modules of this project that a file imports when it is imported itself."""
+    for statement in ast.parse(path.read_text()).body:
+        if isinstance(statement, ast.ImportFrom) and statement.module:
+            for name in statement.names:
+                longer = f"{statement.module}.{name.name}"
+                module = longer if longer in FILES else statement.module
+                if module in FILES:
+                    yield module
+        elif isinstance(statement, ast.Import):
+            yield from (name.name for name in statement.names if name.name in FILES)
+
+
+IMPORTS = {module: set(imported(path)) - {module} for module, path in FILES.items()}
+
+
+def test_every_module_is_on_a_floor() -> None:
+    on_floors = {module for module in FILES if module not in NO_FLOOR}
+    assert {module.split(".")[1] for module in on_floors if module.startswith("autodiff.")} == (
+        {
+            name
+            for name in LEVEL
+            if name not in {"viz", "draw", "explore", "animate", "live", "plots"}
+        }
+    )
+
+
+@pytest.mark.parametrize("module", sorted(set(FILES) - NO_FLOOR))
+def test_imports_go_down(module: str) -> None:
+    up = {other for other in IMPORTS[module] - NO_FLOOR if level(other) > level(module)}
+    assert not up, f"{module} imports from above"
+
+
+def test_nothing_goes_round_in_circles() -> None:
+    assert list(TopologicalSorter(IMPORTS).static_order())
+
+
+def test_viz_reads_the_graph_and_the_basement_alone() -> None:
+    read = {
+        other
+        for module, imports in IMPORTS.items()
+        if module.startswith("viz")
+        for other in imports
+        if other.startswith("autodiff")
+    }
+    assert read <= {"autodiff.graph", "autodiff.files"}
