@@ -56,7 +56,7 @@ def function_curves(
         raise TypeError(f"curves: expected a dict from names to (x, y), got {curves!r:.60}")
     drawn = {name: _pair(name, curve) for name, curve in curves.items()}
     with settings(theme):
-        figure = new_figure(7.2, 3.6)
+        figure = new_figure(7.6, 3.2)
         axes = figure.add_subplot(xlabel=x, ylabel=y, title=title)
         colors = [theme.value, theme.gradient, *class_colors(theme, 10)[2:]]
         for i, (name, (along, up)) in enumerate(drawn.items()):
@@ -98,12 +98,16 @@ def _pair(name: str, curve: Any) -> tuple[Any, Any]:
 
 
 def _mark(axes: Any, name: str, place: tuple[float, float], theme: Theme) -> None:
-    axes.plot(*place, marker="o", markersize=8, color=theme.highlight, linestyle="none")
+    from matplotlib.patheffects import withStroke
+
+    axes.plot(*place, marker="o", markersize=7, color=theme.highlight, linestyle="none")
     axes.annotate(
         name,
         place,
-        xytext=(8, 8),
+        xytext=(0, 9),
         textcoords="offset points",
+        ha="center",
         color=theme.highlight,
         fontweight="bold",
+        path_effects=[withStroke(linewidth=3, foreground=theme.background)],
     )
