@@ -114,8 +114,8 @@ class _Tables:
             self.columns, self.kind = [], table[1] or ""
             self.table += 1
             self.row = self.column = -1
-        for tag in re.findall(r"<tr>|<td(?: colspan)?|<th>[^<]+|</table>", line):
-            if tag == "<tr>":
+        for tag in re.findall(r"<tr|<td|<th>[^<]+|</table>", line):
+            if tag == "<tr":
                 self.row, self.column = self.row + 1, -1
             elif tag == "<td":
                 self.column += 1

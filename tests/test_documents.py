@@ -108,6 +108,14 @@ def test_links_lead_somewhere(page: str) -> None:
             assert anchor in found, f"{page}: {link}; the headings are {', '.join(sorted(found))}"
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_code_fits_into_its_column(page: str) -> None:
+    for block in blocks(page):
+        limit = 46 if block.cell else 96
+        for i, line in enumerate(block.text.splitlines() if block.language == "python" else ()):
+            assert len(line) <= limit, f"{page}:{block.line + i} is longer than {limit}"
+
+
 def test_the_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text().splitlines()) <= 175
 
