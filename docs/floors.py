@@ -48,7 +48,7 @@ def scene() -> Scene:
     groups = []
     for i, floor in enumerate(FLOORS):
         top = _MARGIN + i * (_HEIGHT + _GAP)
-        modules = "   ".join(floor.modules)
+        modules = " · ".join(floor.modules)
         shapes: list[Shape] = [
             Rectangle(_MARGIN, top, _WIDTH - 2 * _MARGIN, _HEIGHT, 8, "gate", "wire", 1.0),
             Text(floor.name, 2.5 * _MARGIN, top + 32, "ink", 15, "start", bold=True),

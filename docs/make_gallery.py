@@ -111,6 +111,8 @@ def networks() -> list[Entry]:
     compiled = compile(lambda x, t: cross_entropy(reader(x), t), batched=("x", "t"))
     compiled(generator.random((32, 784)), np.eye(10)[np.arange(32) % 10])
     million = large_network(generator)
+    layer = compile(three_neurons, batched="inputs")
+    layer(generator.random((3, 2)), generator.random((5, 2)))
     size = f"784-512-128-64-10: {len(million):,} nodes"
     return [
         entry("mlp", "A 2-3-2 network: scopes are frames, parameters are square", loss),
@@ -124,9 +126,16 @@ def networks() -> list[Entry]:
         entry("digits-layers", '`fold="layers"`: the same operation at the same depth', digits,
               fold="layers"),
         entry("compiled", "The same network compiled: the matrix operations it became", compiled),
+        entry("layer-compiled", "Three neurons of two inputs, compiled: 23 scalars, two operations",
+              layer),
         entry("million", size, million),
         entry("million-layers", f'{size}, `fold="layers"`', million, fold="layers"),
     ]  # fmt: skip
+
+
+def three_neurons(weights: list[list[Value]], inputs: list[Value]) -> list[Value]:
+    """A layer in plain loops."""
+    return [sum(w * x for w, x in zip(row, inputs, strict=True)).sigmoid() for row in weights]
 
 
 def large_network(generator: np.random.Generator) -> Graph:
