@@ -47,7 +47,6 @@ nb_execution_mode = "off"
 nb_merge_streams = True
 nb_mime_priority_overrides = [
     ("html", "application/vnd.jupyter.widget-view+json", None),  # it would need a network
-    ("html", "image/svg+xml", 0),
 ]
 
 # -------------------------------------------------------------------------------- reference
@@ -98,7 +97,7 @@ linkcheck_ignore = [r"http://(localhost|127\.0\.0\.1)"]
 html_theme = "furo"
 html_title = "autodiff-viz"
 html_static_path = ["_static"]
-html_css_files = ["site.css"]
+html_css_files = ["site.css", "beside.css"]
 html_favicon = "_static/favicon.svg"
 html_copy_source = False
 html_show_sphinx = False
@@ -119,6 +118,11 @@ def colors(theme: Theme) -> dict[str, str]:
         "color-background-secondary": theme.cluster,
         "color-foreground-primary": theme.ink,
         "color-foreground-secondary": theme.quiet,
+        "color-foreground-muted": theme.quiet,
+        "color-api-name": theme.ink,
+        "color-api-pre-name": theme.quiet,
+        "color-code-background": theme.cluster,
+        "color-inline-code-background": theme.cluster,
     }
 
 

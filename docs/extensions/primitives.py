@@ -17,9 +17,25 @@ from autodiff import notation
 from autodiff.formula import Formula, FormulaMathematics, as_formula
 from autodiff.primitives import PRIMITIVES, Primitive
 
-HEADINGS = ("", "gate", "value y", "derivatives", "defined where")
+HEADINGS = ("name", "gate", "value y", "derivatives", "defined where")
 _TERMS = 3
 """Operands that are written of an operation that takes any number."""
+
+DEFINITIONS = {
+    "log1p": "log(1 + a)",
+    "expm1": "exp(a) - 1",
+    "sinh": "(exp(a) - exp(-a)) / 2",
+    "cosh": "(exp(a) + exp(-a)) / 2",
+    "tanh": "sinh(a) / cosh(a)",
+    "sigmoid": "1 / (1 + exp(-a))",
+    "softplus": "log(1 + exp(a))",
+    "hypot": "sqrt(a ** 2 + b ** 2)",
+    "where": "a if c else b",
+    "dot": "a0 * a1 + a2",
+    "fsum": "a0 + a1 + a2",
+    "logsumexp": "log(exp(a0) + exp(a1) + exp(a2))",
+}
+"""Operations that are computed otherwise than they are defined, as Python has it. A test agrees."""
 
 
 class Choice(Formula):
@@ -32,7 +48,10 @@ class Choice(Formula):
             cases.pop()
         self.cases, self.otherwise = cases, otherwise
         texts = [f"{formula} if {condition}" for condition, formula in cases]
-        super().__init__("; ".join([*texts, f"else {otherwise}"]) if cases else str(otherwise))
+        if cases:
+            super().__init__("; ".join([*texts, f"else {otherwise}"]), rank=0)
+        else:
+            super().__init__(str(otherwise), otherwise.rank)
 
 
 class CasesMathematics(FormulaMathematics):
@@ -84,16 +103,22 @@ def derivatives(primitive: Primitive) -> Iterator[tuple[str, str]]:
         yield printed[name], notation._typeset(str(as_formula(formula)), printed)
 
 
+def value(primitive: Primitive) -> str:
+    """What an operation computes."""
+    printed = {name: notation._subscripted(name) for name in operands(primitive)}
+    if text := DEFINITIONS.get(primitive.name):
+        return notation._typeset(text, printed)
+    return notation.value(primitive, list(printed.values()))
+
+
 def row(primitive: Primitive) -> list[str]:
     """The cells of one row."""
-    names = operands(primitive)
     slopes = list(derivatives(primitive))
-    same = {text for _, text in slopes}
     texts = [text if len(slopes) == 1 else f"∂y/∂{name} = {text}" for name, text in slopes]
-    if primitive.arity is None and len(same) == 1:
-        texts = [f"{same.pop()} for each"]
-    value = notation.value(primitive, [notation._subscripted(name) for name in names])
-    return [primitive.name, primitive.symbol, value, "\n".join(texts), primitive.domain.text]
+    if len(slopes) > 1 and len({text for _, text in slopes}) == 1:
+        texts = [f"{slopes[0][1]} for each operand"]
+    cells = [primitive.name, primitive.symbol, value(primitive), "\n".join(texts)]
+    return [cell.replace("==", "=") for cell in (*cells, primitive.domain.text)]
 
 
 class Primitives(SphinxDirective):
