@@ -7,6 +7,8 @@ is kept; the widget, or the page around it, is left to those who run the noteboo
 from __future__ import annotations
 
 import argparse
+import base64
+import io
 import re
 import sys
 import tempfile
@@ -20,6 +22,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
+from PIL import Image
 
 from autodiff.files import write_whole
 
@@ -62,6 +65,7 @@ def execute(path: Path) -> Executed:
         kernel_name="python3",
         resources={"metadata": {"path": str(path.parent)}},
         store_widget_state=False,
+        coalesce_streams=True,  # else lines are cut where they happened to arrive
     )
     started = time.perf_counter()
     try:
@@ -116,11 +120,21 @@ def _readable(output: NotebookNode) -> Iterator[NotebookNode]:
         data.pop(_WIDGET, None)
         yield output
         return
+    if picture == _PNG:
+        data[_PNG] = with_few_colors(data[_PNG])
     is_text = not data[_PLAIN].startswith("<")
     shown = {picture: data[picture]} if is_text else {_PLAIN: data[_PLAIN], picture: data[picture]}
     yield new_output("display_data", data=shown)
     if is_text:
         yield new_output("display_data", data={_PLAIN: data[_PLAIN]})
+
+
+def with_few_colors(png: str) -> str:
+    """A PNG in base64 with at most 256 colours: plots look the same, at a third of the size."""
+    image = Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB")
+    content = io.BytesIO()
+    image.quantize(256, dither=Image.Dither.NONE).save(content, "png", optimize=True)
+    return base64.b64encode(content.getvalue()).decode()
 
 
 def _outputs(notebook: NotebookNode) -> Iterator[NotebookNode]:
