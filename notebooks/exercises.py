@@ -5,13 +5,43 @@ A check is given the reader's answer and returns a verdict: it raises nothing, w
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, NamedTuple
 
-from autodiff import check_gradient
+import numpy as np
 
-__all__ = ["slope_of_a_cube"]
+from autodiff import (
+    Graph,
+    Value,
+    check_gradient,
+    check_layer,
+    dot,
+    exp,
+    grad,
+    nn,
+    sigmoid,
+    softplus,
+)
+from autodiff.graph import is_constant
+
+__all__ = [
+    "a_gradient_of_ten",
+    "gradient_of_a_neuron",
+    "gradients_by_hand",
+    "largest_rate",
+    "leaky_relu",
+    "line_through_two_points",
+    "logistic_gradient",
+    "loss_of_knowing_nothing",
+    "momentum",
+    "parameters_of_784_100_10",
+    "separates_xor",
+    "slope_of_a_bell",
+    "slope_of_a_cube",
+    "slope_of_cross_entropy",
+]
 
 
 class Verdict(NamedTuple):
@@ -49,7 +79,7 @@ def exercise(praise: str) -> Callable[[Callable[[Any], None]], Callable[[Any], V
             try:
                 check(_ask(answer))
             except _NoAnswerError:
-                return Verdict(None, "your function returns nothing yet")
+                return Verdict(None, "there are three dots left, or a function without a result")
             except Exception as error:  # the reader's function may raise anything
                 said = str(error) if isinstance(error, Wrong | AssertionError) else repr(error)
                 return Verdict(False, said)
@@ -79,11 +109,226 @@ def _ask(answer: Any) -> Any:
     return asked
 
 
+def _function(answer: Any) -> Callable[..., Any]:
+    if not callable(answer):
+        raise Wrong(f"expected a function, got {answer!r:.40}")
+    return answer  # type: ignore[no-any-return]
+
+
+def _number(answer: Any) -> float:
+    if isinstance(answer, Value):
+        return float(answer.data)
+    if not isinstance(answer, int | float):
+        raise Wrong(f"expected a number, got {answer!r:.40}")
+    return float(answer)
+
+
+def _numbers(answer: Any, count: int) -> list[float]:
+    if hasattr(answer, "tolist"):  # an array
+        answer = answer.tolist()
+    if not isinstance(answer, list | tuple) or len(answer) != count:
+        raise Wrong(f"expected {count} numbers, got {answer!r:.40}")
+    if any(number is ... for number in answer):
+        raise _NoAnswerError
+    return [_number(number) for number in answer]
+
+
 # ------------------------------------------------------------------------------ 1 graphs by hand
+
+
+@exercise("3, 3 + 4 and 0: b gets something back from both of its uses, c lost the maximum.")
+def gradients_by_hand(answer: Any) -> None:
+    """The gradients of (a + b) · max(b, c) at a = 1, b = 3, c = 2."""
+    df_da, df_db, df_dc = _numbers(answer, 3)
+    if df_da != 3:
+        raise Wrong(f"∂f/∂a is not {df_da:g}: what does the multiply gate send to a + b?")
+    if df_db in (3, 4):
+        raise Wrong(f"∂f/∂b: {df_db:g} comes back from one of the uses of b, and it has two")
+    if df_db != 7:
+        raise Wrong(f"∂f/∂b is not {df_db:g}: add up what comes back from + and from max")
+    if df_dc != 0:
+        raise Wrong(f"∂f/∂c is not {df_dc:g}: b is the larger one, so what does max send to c?")
 
 
 @exercise("3a² it is, 27 at 3: three edges lead from a into the products.")
 def slope_of_a_cube(slope: Any) -> None:
     """The derivative of a · a · a, as a function of a."""
     for point in (3.0, -1.5, 0.2):
-        check_gradient(lambda a: a * a * a, point, gradient=slope)
+        check_gradient(lambda a: a * a * a, point, gradient=_function(slope))
+
+
+@exercise("the slope of exp at -x², which is exp(-x²) itself, times the slope of -x².")
+def slope_of_a_bell(slope: Any) -> None:
+    """The derivative of exp(-x²), as a function of x."""
+    if _number(_function(slope)(0.7)) == _number(exp(-(0.7**2))):
+        raise Wrong("that is exp′ at -x²; by the chain rule it is multiplied by the slope of -x²")
+    for point in (0.0, 0.7, -1.5):
+        check_gradient(lambda x: exp(-(x**2)), point, gradient=slope)
+
+
+@exercise("10 at x = 2, with add and multiply gates alone.")
+def a_gradient_of_ten(function: Any) -> None:
+    """A function of x whose graph has at most three gates, + and ·, and the gradient 10 at 2."""
+    x = Value(2.0, "x")
+    result = _function(function)(x)
+    if not isinstance(result, Value):
+        raise Wrong(f"the function gives {result!r:.40}, which was not computed from x")
+    graph = Graph(result)
+    if any(is_constant(node) for node in graph.nodes) or len(graph.leaves) > 1:
+        raise Wrong("there is a number in your graph that is not x")
+    gates = [node.op.name for node in graph.nodes if node.op is not None]
+    if other := set(gates) - {"add", "multiply"}:
+        raise Wrong(f"there is a gate in your graph that is neither + nor ·: {min(other)}")
+    if graph.gradient(x) != 10:
+        raise Wrong(f"the gradient at 2 is {graph.gradient(x):g}")
+    if len(gates) > 3:
+        raise Wrong(f"the gradient is 10, with {len(gates)} gates; it can be done with three")
+
+
+# ----------------------------------------------------------------------------- 6 reading digits
+
+
+@exercise("log 10 it is: what the linear classifier started from.")
+def loss_of_knowing_nothing(answer: Any) -> None:
+    """The cross-entropy of ten equal probabilities."""
+    given = _number(answer)
+    if abs(given + math.log(10)) < 0.01:
+        raise Wrong(
+            "a probability is below 1, so its logarithm is negative; the loss is minus that"
+        )
+    if abs(given - 1) < 0.01:
+        raise Wrong("that is the logarithm with base 10; the loss takes the natural one")
+    if abs(given - math.log(10)) > 0.01:
+        raise Wrong("the loss of one image is -log p of its class, and here p = 1/10")
+
+
+@exercise("78,400 + 100 + 1,000 + 10, most of them in the first layer.")
+def parameters_of_784_100_10(answer: Any) -> None:
+    """Weights and biases of two layers."""
+    given = _number(answer)
+    if given == 79_400:
+        raise Wrong("those are the weights; each unit has a bias as well")
+    if given != 79_510:
+        raise Wrong("each unit of a layer has one weight for each of its inputs, and a bias")
+
+
+@exercise("Probabilities, with 1 taken off at the right class: p - onehot.")
+def slope_of_cross_entropy(answer: Any) -> None:
+    """The gradient of the cross-entropy on the logits, from logits and a label."""
+    slope = _function(answer)
+    for logits, label in (([0.5, -1.0, 2.0], 0), ([3.0, 3.0], 1), ([-0.3, 0.1, 0.2, 0.9], 3)):
+        given = slope(list(logits), label)
+        if isinstance(given, np.ndarray):
+            given = given.tolist()
+        found = _numbers(given, len(logits))
+        if math.isclose(sum(found), 1, abs_tol=1e-6):
+            raise Wrong("those add up to 1, as probabilities do; a gradient on logits adds up to 0")
+        loss = partial(nn.cross_entropy, label=label)
+        check_gradient(loss, logits, gradient=lambda _, found=found: found)
+
+
+@exercise("1 where the input was positive, 0.1 where it was not, times what comes back.")
+def leaky_relu(answer: Any) -> None:
+    """A class with forward and backward."""
+    kind = _function(answer)
+    batch = np.array([[1.0, -2.0, 0.5], [-0.3, 4.0, -1.5]])
+    if kind().backward(batch, np.ones_like(batch)) in (None, ...):
+        raise _NoAnswerError
+    check_layer(kind(), batch, expected=nn.LeakyReLU(0.1))
+
+
+# --------------------------------------------------------------------------- 4 gradient descent
+
+
+@exercise("the three factors of the chain rule; only the last one differs, x1 or x2.")
+def gradient_of_a_neuron(gradient: Any) -> None:
+    """(∂L/∂α, ∂L/∂β) of ½ (3 - σ(α + 2β))², as a function of α and β."""
+
+    def loss(alpha: Any, beta: Any) -> Any:
+        return 0.5 * (3 - sigmoid(alpha + 2 * beta)) ** 2
+
+    for point in ((0.5, 1.0), (-1.0, 0.3), (0.0, -0.5)):
+        found = _numbers(_function(gradient)(*point), 2)
+        exact = grad(loss, (0, 1))(*point)
+        if all(abs(a + b) < 1e-9 for a, b in zip(found, exact, strict=True)):
+            raise Wrong("the sign is the other one: the derivative of ½(y - z)² is z - y")
+        check_gradient(loss, *point, gradient=gradient)
+
+
+@exercise("the curvature is λ = 8, and 2 / λ is the limit.")
+def largest_rate(answer: Any) -> None:
+    """The limit of the learning rate on 4x² + 7, which is 2/8."""
+    rate = _number(answer)
+    if rate == 0.5:
+        raise Wrong("that is 2/4; but 4x² is λ/2 · x², so what is λ?")
+    if rate == 0.125:
+        raise Wrong("with that rate it is there in one step; how much longer may a step be?")
+    if rate != 0.25:
+        raise Wrong(f"not {rate:g}: by what is x multiplied in one step, if the slope is 8x?")
+
+
+@exercise("the velocity first, then a step along it.")
+def momentum(step: Any) -> None:
+    """One step of momentum: (x, v) from x, v, g, η and μ."""
+    for x, v, g, rate, kept in ((1.0, 0.0, 2.0, 0.1, 0.9), (-0.5, 3.0, 1.0, 0.2, 0.5)):
+        new_x, new_v = _numbers(_function(step)(x, v, g, rate, kept), 2)
+        velocity = kept * v + g
+        if (new_x, new_v) == (velocity, x - rate * velocity):
+            raise Wrong("return x first, then v")
+        if abs(new_v - velocity) > 1e-12:
+            raise Wrong(f"the velocity is {velocity:g} after v = {v:g}, g = {g:g}, not {new_v:g}")
+        if abs(new_x - (x - rate * v)) < 1e-12:
+            raise Wrong("x moves along the new velocity, not along the one before")
+        if abs(new_x - (x - rate * velocity)) > 1e-12:
+            raise Wrong(f"x moves from {x:g} to {x - rate * velocity:g}, not to {new_x:g}")
+
+
+# ----------------------------------------------------------------------- 5 neurons that separate
+
+
+@exercise("w = (1, 1) and b = -1, or any positive multiple of them: the steeper, the surer.")
+def line_through_two_points(answer: Any) -> None:
+    """A normal and an offset, ([w1, w2], b), of the line through (1, 0) and (0, 1)."""
+    if not isinstance(answer, list | tuple) or len(answer) != 2:
+        raise Wrong(f"expected ([w1, w2], b), got {answer!r:.40}")
+    (w1, w2), b = _numbers(answer[0], 2), _numbers([answer[1]], 1)[0]
+    for name, score in (("(1, 0)", w1 + b), ("(0, 1)", w2 + b)):
+        if abs(score) > 1e-9:
+            raise Wrong(f"{name} is not on the line: w · x + b is {score:g} there")
+    if b == 0:
+        raise Wrong("with w = (0, 0) and b = 0 every point is on it")
+    if b > 0:
+        raise Wrong("that is the line, but the origin is on its positive side: turn w round")
+
+
+@exercise("prediction less label, times the input: nothing is left of σ'.")
+def logistic_gradient(gradient: Any) -> None:
+    """The gradient of the logistic loss on (w1, w2), as a function of w, x and the label t."""
+    for w, x, t in (([0.5, -1.0], [2.0, 1.0], 1.0), ([1.5, 0.2], [-1.0, 0.5], 0.0)):
+
+        def loss(w: Any, x: Any = x, t: float = t) -> Any:
+            s = dot(w, x)
+            return softplus(s) - t * s
+
+        found = _numbers(_function(gradient)(w, x, t), 2)
+        z = 1 / (1 + math.exp(-w[0] * x[0] - w[1] * x[1]))
+        if all(abs(a - (z - t) * z * (1 - z) * c) < 1e-9 for a, c in zip(found, x, strict=True)):
+            raise Wrong("σ' is one factor too many: it cancels against the slope of the logarithm")
+        if all(abs(a + (z - t) * c) < 1e-9 for a, c in zip(found, x, strict=True)):
+            raise Wrong("the sign is the other one: a prediction above the label must come down")
+        check_gradient(loss, w, gradient=lambda _, found=found: found)
+
+
+@exercise("all four points are on their side, and no single line could have done that.")
+def separates_xor(network: Any) -> None:
+    """A function of x1 and x2, above 0.5 exactly where one of them is 1 and the other 0."""
+    answers = {
+        point: _number(_function(network)(*point)) for point in ((0, 0), (0, 1), (1, 0), (1, 1))
+    }
+    for (x1, x2), answer in answers.items():
+        if (answer > 0.5) != (x1 != x2):
+            side = "above" if x1 != x2 else "below"
+            raise Wrong(f"at ({x1}, {x2}) it gives {answer:.3f}, which should be {side} 0.5")
+    steps = [network(0.5 + 0.001 * i, 0.5) for i in (-1, 0, 1)]
+    if max(map(_number, steps)) - min(map(_number, steps)) > 0.3:
+        raise Wrong("right at the corners, but it jumps between them: build it of sigmoids")
