@@ -1,0 +1,192 @@
+"""The site: every public name is in the reference, and links lead somewhere, here and there."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import math
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from autodiff.primitives import PRIMITIVES
+from docs.extensions.pages import adapted
+from documents import ROOT, anchors, links
+
+REFERENCE = ROOT / "docs" / "reference"
+NOTEBOOKS_FOLDER = ROOT / "notebooks"
+PROMISED = [
+    f"{name}.ipynb"
+    for name in re.findall(
+        r"^notebooks/(.*)$", (ROOT / "docs/notebooks.md").read_text(), re.MULTILINE
+    )
+    if not (NOTEBOOKS_FOLDER / f"{name}.ipynb").exists()
+]
+"""Notebooks that are still being written."""
+NOTEBOOKS = sorted(path.name for path in NOTEBOOKS_FOLDER.glob("*.ipynb"))
+
+# Packages say in __all__ what is public; of these modules it is what they define.
+MODULES = (
+    "autodiff", "autodiff.checking", "autodiff.compiler", "autodiff.data", "autodiff.digits",
+    "autodiff.nn", "autodiff.nn.files", "autodiff.optim", "autodiff.schedules", "autodiff.testing",
+    "autodiff.training", "autodiff.worked_examples", "viz", "viz.explorer", "viz.plots",
+)  # fmt: skip
+
+_DOCUMENTED = re.compile(r"^\.\. (auto\w+|py:\w+):: ([\w.]+)", re.MULTILINE)
+
+
+def names_of(module: ModuleType) -> list[str]:
+    """What a module offers."""
+    if hasattr(module, "__all__"):
+        return list(module.__all__)
+    return [
+        name
+        for name, thing in vars(module).items()
+        if not name.startswith("_") and getattr(thing, "__module__", "") == module.__name__
+    ]
+
+
+def documented() -> Iterator[object]:
+    """Every object that a page of the reference describes."""
+    for page in REFERENCE.glob("*.md"):
+        for kind, name in _DOCUMENTED.findall(page.read_text()):
+            if kind != "automodule":
+                yield found(name)
+            elif ":members:" in page.read_text():
+                module = importlib.import_module(name)
+                yield from (getattr(module, each) for each in names_of(module))
+    yield from PRIMITIVES.values()  # in the table, which is made from itself
+
+
+def found(name: str) -> object:
+    """The object of a dotted name; where a function and its module have one name, the function."""
+    first, *rest = name.split(".")
+    thing: object = importlib.import_module(first)
+    path = first
+    for part in rest:
+        path = f"{path}.{part}"
+        if not hasattr(thing, part):
+            importlib.import_module(path)
+        thing = getattr(thing, part)
+    return thing
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_public_name_is_in_the_reference(name: str) -> None:
+    if name == "autodiff.testing":
+        pytest.importorskip("hypothesis", reason="the strategies need it")
+    module = importlib.import_module(name)
+    described = {id(thing) for thing in documented()}
+    missing = [each for each in names_of(module) if id(getattr(module, each)) not in described]
+    assert not missing, f"docs/reference/ has no {', '.join(missing)} of {name}"
+
+
+def test_definitions_of_primitives_are_true() -> None:
+    pytest.importorskip("sphinx", reason="the table of primitives is part of the site")
+    from docs.extensions.primitives import DEFINITIONS, operands
+
+    functions = {name: getattr(math, name) for name in ("exp", "log", "sqrt", "sinh", "cosh")}
+    for name, definition in DEFINITIONS.items():
+        primitive = PRIMITIVES[name]
+        for point in ((0.7, -1.3, 0.4), (-0.3, 2.5, 1.1), (0.0, 0.2, -2.0)):
+            numbers = dict(zip(operands(primitive), point, strict=False))
+            value = eval(definition, functions, numbers)
+            assert primitive.evaluate(list(numbers.values())) == pytest.approx(value), name
+
+
+def test_every_primitive_has_a_row() -> None:
+    pytest.importorskip("sphinx", reason="the table of primitives is part of the site")
+    from docs.extensions.primitives import HEADINGS, row
+
+    for primitive in PRIMITIVES.values():
+        if primitive.arity != 0:
+            cells = row(primitive)
+            assert len(cells) == len(HEADINGS)
+            assert all(cells[:4])
+            assert not re.search(r"\bm\.|lambda|<|Formula", " ".join(cells[2:]).replace(" < ", ""))
+
+
+@pytest.mark.parametrize(
+    ("name", "derivatives"),
+    [
+        ("divide", ["1 / b", "-y / b"]),
+        ("relu", ["1 if a > 0; else 0"]),
+        ("maximum", ["1 if a > b; 0 if a < b; else 0.5", "1 if b > a; 0 if b < a; else 0.5"]),
+        ("tanh", ["1 - y²"]),
+        ("where", ["0", "1 if c; else 0", "0 if c; else 1"]),
+    ],
+)
+def test_rules_are_written_case_by_case(name: str, derivatives: list[str]) -> None:
+    pytest.importorskip("sphinx", reason="the table of primitives is part of the site")
+    from docs.extensions import primitives
+
+    assert [text for _, text in primitives.derivatives(PRIMITIVES[name])] == derivatives
+
+
+# ---------------------------------------------------------------------------------- the links
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_links_of_notebooks_lead_somewhere(name: str, tmp_path: Path) -> None:
+    for link in links(text_of(NOTEBOOKS_FOLDER / name, tmp_path)):
+        if re.match(r"[a-z]+:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (NOTEBOOKS_FOLDER / (path or name)).resolve()
+        if target.name in PROMISED:
+            continue
+        assert target.exists(), f"{name}: {link}"
+        if anchor and target.suffix in (".md", ".ipynb"):
+            assert anchor in anchors(text_of(target, tmp_path)), f"{name}: {link}"
+
+
+def text_of(page: Path, folder: Path) -> str:
+    """A page of Markdown; of a notebook the text, as such a page."""
+    if page.suffix == ".md":
+        return str(page)
+    cells = json.loads(page.read_text())["cells"]
+    text = "\n\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown")
+    copy = folder / f"{page.stem}.md"
+    copy.write_text(text)
+    return str(copy)
+
+
+PAGE = Path("docs/guide/graphs.md")
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("[other](numbers.md#exact)", "[other](numbers.md#exact)"),
+        ("[out](https://example.org/a.py)", "[out](https://example.org/a.py)"),
+        ("[here](#paths)", "[here](#paths)"),
+        ("[c](../../CONTRIBUTING.md#tests)", "[c](../contributing.md#tests)"),
+        (
+            "[`n`](../../notebooks/1-graphs-by-hand.ipynb)",
+            "[`n`](../notebooks/1-graphs-by-hand.ipynb)",
+        ),
+        ("[a](../../autodiff/graph.py#L3)", '<a href="../source/autodiff/graph.py.html">a</a>'),
+        ("[page](../gallery/explorer.html)", '<a href="../explorer.html">page</a>'),
+        ("[all tests](../../tests)", "all tests"),
+        ("![film](../gallery/backward.gif)", "![film](../gallery/backward.gif)"),
+        (
+            '<picture>\n  <source media="(prefers-color-scheme: dark)" srcset="a-dark.svg">\n'
+            '  <img alt="f = [x]\n   &amp; y" src="a-light.svg">\n</picture>',
+            "![f = (x) & y](a-light.svg){.only-light}\n![f = (x) & y](a-dark.svg){.only-dark}",
+        ),
+        ("```python\n[code](../../Makefile)\n```\n", "```python\n[code](../../Makefile)\n```\n"),
+    ],
+)
+def test_pages_are_adapted(written: str, shown: str) -> None:
+    assert adapted(written, PAGE, PAGE) == shown
+
+
+def test_a_page_from_the_root_is_adapted() -> None:
+    text = "[guide](docs/guide/graphs.md), [table](autodiff/primitives.py), [file](CHANGELOG.md)"
+    assert adapted(text, Path("CONTRIBUTING.md"), Path("docs/contributing.md")) == (
+        '[guide](guide/graphs.md), <a href="source/autodiff/primitives.py.html">table</a>, '
+        "[file](changelog.md)"
+    )
