@@ -716,6 +716,19 @@ def test_axes_of_function_curves_may_be_logarithmic(log: str) -> None:
     scales = {"x": axes.get_xscale(), "y": axes.get_yscale()}
     assert scales == {axis: "log" if axis in log else "linear" for axis in "xy"}
     assert not plot.figure.legends, "one curve is named by the axis"
+    ticks = {"x": axes.xaxis, "y": axes.yaxis}
+    for axis in log:
+        plot.render()
+        named = {tick.get_text() for tick in ticks[axis].get_ticklabels()}
+        assert named <= {"0.1", "1", "10", "100", "1000"}, "numbers as they are read"
+
+
+def test_a_legend_of_long_names_stays_on_the_page() -> None:
+    names = ["cross-entropy", "log-softmax, then nll", "softmax, then squared error", "hinge"]
+    plot = plots.function_curves({name: ([0, 1], [0, i]) for i, name in enumerate(names)})
+    plot.render()
+    box = plot.figure.legends[0].get_window_extent()
+    assert 0 <= box.x0 < box.x1 <= plot.figure.bbox.width
 
 
 def test_a_film_of_images_shows_each_of_them(tmp_path: Path) -> None:

@@ -18,6 +18,8 @@ _STYLES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 """Since colour is never the only cue."""
 _FEW = 25
 """Points of a curve up to which each is marked."""
+_LETTERS = 70
+"""Of names that fit beside each other in the legend."""
 
 
 def function_curves(
@@ -73,13 +75,14 @@ def function_curves(
         for name, place in (points or {}).items():
             _mark(axes, name, place, theme)
         for axis in log:
-            getattr(axes, f"set_{axis}scale")("log")
+            _make_logarithmic(axes, axis)
         if limits is not None:
             axes.set_ylim(*limits)
         axes.margins(x=0.03)
         axes.grid()
         if len(drawn) > 1:
-            figure.legend(loc="outside lower center", ncols=min(len(drawn), 4))
+            longest = max(map(len, drawn))
+            figure.legend(loc="outside lower center", ncols=max(1, min(4, _LETTERS // longest)))
     return Plot(figure, ", ".join(drawn) + (f", against {x}" if x else ""), theme)
 
 
@@ -95,6 +98,16 @@ def _pair(name: str, curve: Any) -> tuple[Any, Any]:
             f"{len(along)}"
         )
     return along, np.where(np.isfinite(up), up, np.nan)
+
+
+def _make_logarithmic(axes: Any, axis: str) -> None:
+    """A logarithmic axis with plain numbers, as the settings leave formulas as they are written."""
+    from matplotlib.ticker import LogFormatter
+
+    getattr(axes, f"set_{axis}scale")("log")
+    ticks = getattr(axes, f"{axis}axis")
+    ticks.set_major_formatter("{x:g}")
+    ticks.set_minor_formatter(LogFormatter())
 
 
 def _mark(axes: Any, name: str, place: tuple[float, float], theme: Theme) -> None:
