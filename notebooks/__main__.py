@@ -111,8 +111,7 @@ def as_readable(notebook: NotebookNode) -> NotebookNode:
 def _readable(output: NotebookNode) -> Iterator[NotebookNode]:
     """An output as those see it who do not run the notebook: its picture, and its text."""
     if output.output_type == "stream":
-        if "\r" not in output.text:  # progress, which is over
-            yield output
+        yield output
         return
     data = output.data
     picture = next((kind for kind in (_SVG, _PNG) if kind in data), None)
