@@ -7,6 +7,9 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# Every page is read anew: some are made from the code, and a warning must not pass the second time.
+SPHINX := $(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet --fresh-env \
+	--doctree-dir build/doctrees
 
 .PHONY: help demo lab test browser-test thorough peers lint format hooks notebooks docs linkcheck build bench \
 	gallery clean
@@ -20,7 +23,7 @@ demo: $(VENV)/.with-pictures ## the worked examples, then a network that learns 
 
 lab: $(VENV)/.with-notebooks ## open the notebooks in JupyterLab; OPTIONS=--no-browser only serves them
 	@$(BIN)/jupyter trust notebooks/*.ipynb >/dev/null # or their pictures stay hidden until they are run
-	$(BIN)/jupyter lab $$(test "$$(id -u)" != 0 || echo --allow-root) $(OPTIONS) notebooks
+	exec $(BIN)/jupyter lab $$(test "$$(id -u)" != 0 || echo --allow-root) $(OPTIONS) notebooks
 
 test: $(VENV)/.with-test ## run every test
 	$(BIN)/python -m pytest -n auto --dist loadgroup
@@ -55,11 +58,11 @@ notebooks: $(VENV)/.with-test ## run the notebooks and keep what they show
 	$(BIN)/python -m notebooks
 
 docs: $(VENV)/.with-docs ## build the site, site/index.html; a warning is an error
-	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet -b html docs site
+	$(SPHINX) -b html docs site
 	@echo "built site/index.html"
 
 linkcheck: $(VENV)/.with-docs ## ask every address that the site links to (needs a network)
-	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet -b linkcheck docs build/linkcheck
+	$(SPHINX) -b linkcheck docs build/linkcheck
 
 build: $(VENV)/.with-test ## make the wheel and the source archive in dist/
 	$(BIN)/python -m build

@@ -17,14 +17,9 @@ from autodiff.compiler.program import interpret
 from autodiff.compiler.schedule import interpret_vectors, schedule
 from autodiff.compiler.simplify import gather_sums, share, simplify
 from autodiff.compiler.trace import Parameter, trace
-from autodiff.testing import Example, expressions_at_points
+from autodiff.testing import KINKED, SMOOTH, Example, expressions_at_points
 
-NAMES = (
-    "add", "subtract", "multiply", "divide", "negate", "exp", "log", "sqrt", "sin", "tanh",
-    "sigmoid", "softplus", "relu", "abs", "maximum", "minimum", "atan2", "hypot", "power",
-    "logsumexp", "fsum", "where",
-)  # fmt: skip
-expressions = expressions_at_points(operations=NAMES)
+expressions = expressions_at_points(operations=(*SMOOTH, *KINKED, "logsumexp", "fsum", "where"))
 
 
 def size(example: Example, point: list[float]) -> float:

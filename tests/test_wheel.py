@@ -8,39 +8,18 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tarfile
 import zipfile
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 import autodiff
-
-ROOT = Path(__file__).resolve().parents[1]
+from checkout import ROOT, copy_to, run, tracked
 
 pytestmark = pytest.mark.xdist_group("wheel")  # built once, also by several workers
-
-# No packages but those installed, no display, and nobody's settings of matplotlib.
-OURS = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "MPLBACKEND", "MPLCONFIGDIR")
-
-
-def run(
-    *command: str | Path, folder: Path, environment: Mapping[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
-    kept = {name: value for name, value in os.environ.items() if name not in OURS}
-    return subprocess.run(
-        list(map(str, command)),
-        cwd=folder,
-        env={**kept, **(environment or {})},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
 
 
 def installing(*command: str | Path, folder: Path) -> None:
@@ -52,20 +31,10 @@ def installing(*command: str | Path, folder: Path) -> None:
     assert done.returncode == 0, said
 
 
-def tracked() -> list[str]:
-    done = run("git", "ls-files", "-z", folder=ROOT)
-    if done.returncode:
-        pytest.skip("this is not a git checkout, so that nothing says what belongs to it")
-    return [name for name in done.stdout.split("\0") if name and (ROOT / name).is_file()]
-
-
 @pytest.fixture(scope="session")
 def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the wheel and the source archive."""
-    copy = tmp_path_factory.mktemp("checkout")
-    for name in tracked():
-        (copy / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / name, copy / name)
+    copy = copy_to(tmp_path_factory.mktemp("checkout"))
     installing(sys.executable, "-m", "build", folder=copy)
     return copy / "dist"
 
@@ -96,7 +65,7 @@ def answers_without_pictures(
     scripts = {
         "engine": "from autodiff import Value, compile; x = Value(3.0); (x * x).backward(); "
         "print(x.grad, compile(lambda a: a * a, mode='vector').value_and_grad(3.0))",
-        "plot": "from viz import plots; plots.training_curves([1.0])",
+        "plot": "from viz import plots; plots.bars({'p': [1.0]})",
     }
     commands = {name: ("-c", script) for name, script in scripts.items()}
     commands["draw"] = ("-m", "autodiff", "draw", "x*y", "x=2", "y=3", "-o", "f.svg")
