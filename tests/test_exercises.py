@@ -13,6 +13,8 @@ from notebooks import exercises
 
 RIGHT: list[tuple[str, Any]] = []
 WRONG: list[tuple[str, Any, str]] = []
+UNANSWERED: list[tuple[str, Any]] = []
+"""Besides three dots themselves, and functions that return them."""
 
 # ------------------------------------------------------------------------------ 1 graphs by hand
 
@@ -47,6 +49,63 @@ WRONG += [
     ("a_gradient_of_ten", lambda x: (x + x) * x + x + x, "with 4 gates"),
     ("a_gradient_of_ten", lambda x: 20, "not computed from x"),
 ]
+
+# ----------------------------------------------------------------------------- 6 reading digits
+
+
+def softmax(z: Any) -> Any:
+    return np.exp(z) / np.exp(z).sum()
+
+
+class LeakyReLU:
+    """Right, unless another factor is given for what is negative."""
+
+    factor = 0.1
+
+    def forward(self, input: Any) -> Any:
+        return np.where(input > 0, input, 0.1 * input)
+
+    def backward(self, input: Any, grad_output: Any) -> Any:
+        return grad_output * np.where(input > 0, 1.0, self.factor)
+
+
+class StopsAll(LeakyReLU):
+    factor = 0.0
+
+
+class LetsThrough(LeakyReLU):
+    factor = 1.0
+
+
+class ThreeDots(LeakyReLU):
+    def backward(self, input: Any, grad_output: Any) -> Any:
+        return ...
+
+
+RIGHT += [
+    ("loss_of_knowing_nothing", np.log(10)),
+    ("loss_of_knowing_nothing", 2.303),
+    ("parameters_of_784_100_10", 79_510),
+    ("slope_of_cross_entropy", lambda z, label: softmax(z) - np.eye(len(z))[label]),
+    ("slope_of_cross_entropy", lambda z, label: (softmax(z) - np.eye(len(z))[label]).tolist()),
+    ("leaky_relu", LeakyReLU),
+]
+WRONG += [
+    ("loss_of_knowing_nothing", -2.3026, "the loss is minus that"),
+    ("loss_of_knowing_nothing", 1.0, "takes the natural one"),
+    ("loss_of_knowing_nothing", 0.1, "here p = 1/10"),
+    ("loss_of_knowing_nothing", "log 10", "expected a number"),
+    ("parameters_of_784_100_10", 79_400, "each unit has a bias as well"),
+    ("parameters_of_784_100_10", 894, "one weight for each of its inputs"),
+    ("slope_of_cross_entropy", lambda z, label: softmax(z), "those add up to 1"),
+    ("slope_of_cross_entropy", lambda z, label: np.eye(len(z))[label] - softmax(z), "expected a d"),
+    ("slope_of_cross_entropy", lambda z, label: [0.0], "expected 3 numbers"),
+    ("slope_of_cross_entropy", 3.0, "expected a function"),
+    ("leaky_relu", StopsAll, "no gradient gets through where the input is negative"),
+    ("leaky_relu", LetsThrough, "wrong where the input is negative"),
+    ("leaky_relu", "relu", "expected a function, got 'relu'"),
+]
+UNANSWERED += [("leaky_relu", ThreeDots)]
 
 # ----------------------------------------------------------------------------------- all of them
 
@@ -93,3 +152,10 @@ def test_anything_else_is_refused_without_a_traceback(name: str, answer: Any) ->
 
 def test_right_answers_and_wrong_ones_are_there() -> None:
     assert {name for name, _ in RIGHT} == {name for name, _, _ in WRONG}
+
+
+@pytest.mark.parametrize(("name", "answer"), UNANSWERED)
+def test_an_answer_with_dots_left_in_it_is_none(name: str, answer: Any) -> None:
+    verdict = getattr(exercises, name)(answer)
+    assert verdict.is_right is None
+    assert repr(verdict).startswith("your turn: ")
