@@ -36,7 +36,9 @@ from typing import Any
 
 import pytest
 
-from autodiff import cli
+from autodiff import Graph, Value, cli
+from autodiff.digits.presets import PRESETS
+from benchmarks.eager import SHAPES
 from documents import PAGES, ROOT, Block, anchors, blocks, blocks_of, inline_code, links
 
 OURS = "autodiff"
@@ -49,6 +51,8 @@ BESIDE = [
     for page in PAGES
     for table in sorted({block.cell.table for block in blocks(page) if block.cell})
 ]
+PICTURES = {page: {"f.svg": "1-both-light.svg"} for page in ("README.md", "docs/quickstart.md")}
+"""What a page's code draws, and the picture that the page shows for it."""
 
 # ---------------------------------------------------------------------------------- the tests
 
@@ -62,6 +66,8 @@ def test_blocks_do_what_the_page_says(
     own = [block for block in blocks(page) if not block.cell or block.cell.column == OURS]
     for _ in Reader(page).read(own):
         pass
+    for made, shown in PICTURES.get(page, {}).items():
+        assert words_in(tmp_path / made) == words_in(ROOT / "docs/gallery" / shown)
 
 
 @pytest.mark.peers
@@ -116,8 +122,22 @@ def test_code_fits_into_its_column(page: str) -> None:
             assert len(line) <= limit, f"{page}:{block.line + i} is longer than {limit}"
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+def test_sizes_of_the_graphs_that_are_measured(shape: str) -> None:
+    nodes = len(Graph(SHAPES[shape](Value)()))
+    assert f"| {shape}, {nodes:,} nodes |" in (ROOT / "docs/benchmarks.md").read_text()
+
+
+def test_presets_are_all_in_the_table() -> None:
+    table = (ROOT / "docs/guide/training.md").read_text()
+    assert all(f"`{name}`" in table for name in PRESETS)
+    assert f"{len(PRESETS['conv'].model(0).parameters()):,} parameters" in table
+    for name, preset in PRESETS.items():
+        assert f"| `{name}`" not in table or f"| {preset.epochs} |" in table
+
+
 def test_the_readme_is_short() -> None:
-    assert len((ROOT / "README.md").read_text().splitlines()) <= 175
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 170
 
 
 # ------------------------------------------------------------------------------ reading a page
@@ -240,6 +260,11 @@ def assert_shown(printed: str, shown: str, where: str) -> None:
     pattern = pattern.replace(r"\.\.\.", "(?:.|\n)*?")
     if not re.fullmatch(pattern, "\n".join(lines)):
         pytest.fail(f"{where} shows\n{shown}\nand this was printed:\n{printed}")
+
+
+def words_in(picture: Path) -> list[str]:
+    """Everything that is written in an SVG."""
+    return sorted(re.findall(r">([^<>]+)<", picture.read_text()))
 
 
 def check_paths(text: str, where: str) -> None:
