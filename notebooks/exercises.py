@@ -356,7 +356,7 @@ def line_through_two_points(answer: Any) -> None:
 @exercise("prediction less label, times the input: nothing is left of σ'.")
 def logistic_gradient(gradient: Any) -> None:
     """The gradient of the logistic loss on (w1, w2), as a function of w, x and the label t."""
-    for w, x, t in (([0.5, -1.0], [2.0, 1.0], 1.0), ([1.5, 0.2], [-1.0, 0.5], 0.0)):
+    for w, x, t in (([0.5, -0.5], [2.0, 1.0], 1.0), ([1.5, 0.2], [-1.0, 0.5], 0.0)):
 
         def loss(w: Any, x: Any = x, t: float = t) -> Any:
             s = dot(w, x)

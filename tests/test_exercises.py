@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
-from autodiff import exp
+from autodiff import Value, exp, sigmoid
 from notebooks import exercises
 
 RIGHT: list[tuple[str, Any]] = []
@@ -48,6 +49,91 @@ WRONG += [
     ("a_gradient_of_ten", lambda x: x * x * x - x - x, "neither + nor ·: subtract"),
     ("a_gradient_of_ten", lambda x: (x + x) * x + x + x, "with 4 gates"),
     ("a_gradient_of_ten", lambda x: 20, "not computed from x"),
+]
+
+# --------------------------------------------------------------------------- 4 gradient descent
+
+
+def slope_of_a_neuron(alpha: float, beta: float) -> tuple[float, float]:
+    z = 1 / (1 + math.exp(-alpha - 2 * beta))
+    return (z - 3) * z * (1 - z), 2 * (z - 3) * z * (1 - z)
+
+
+def momentum_step(x: float, v: float, g: float, rate: float, kept: float) -> list[float]:
+    return [x - rate * (kept * v + g), kept * v + g]
+
+
+RIGHT += [
+    ("gradient_of_a_neuron", slope_of_a_neuron),
+    ("gradient_of_a_neuron", lambda a, b: np.array(slope_of_a_neuron(a, b))),
+    ("largest_rate", 0.25),
+    ("largest_rate", 2 / 8),
+    ("momentum", momentum_step),
+]
+WRONG += [
+    ("gradient_of_a_neuron", lambda a, b: [-d for d in slope_of_a_neuron(a, b)], "the sign"),
+    ("gradient_of_a_neuron", lambda a, b: slope_of_a_neuron(a, b)[::-1], "argument 0: expected"),
+    ("gradient_of_a_neuron", lambda a, b: slope_of_a_neuron(a, b)[0], "expected 2 numbers"),
+    ("gradient_of_a_neuron", lambda a, b: 1 / 0, "ZeroDivisionError"),
+    ("gradient_of_a_neuron", 0.5, "expected a function"),
+    ("largest_rate", 0.5, "so what is λ?"),
+    ("largest_rate", 0.125, "there in one step"),
+    ("largest_rate", 2, "if the slope is 8x"),
+    ("largest_rate", "1/4", "expected a number"),
+    ("momentum", lambda *a: momentum_step(*a)[::-1], "return x first"),
+    ("momentum", lambda x, v, g, η, μ: (x - η * v, μ * v + g), "not along the one before"),
+    ("momentum", lambda x, v, g, η, μ: (x - η * g, μ * v + g), "x moves from -0.5"),
+    ("momentum", lambda x, v, g, η, μ: (x - η * g, g), "the velocity is 2.5"),
+    ("momentum", lambda x, v, g, η, μ: x, "expected 2 numbers"),
+]
+UNANSWERED += [("gradient_of_a_neuron", lambda a, b: (..., ...))]
+
+# ----------------------------------------------------------------------- 5 neurons that separate
+
+
+def logistic(w: Any, x: Any, t: float) -> Any:
+    z = 1 / (1 + np.exp(-np.dot(w, x)))
+    return (z - t) * np.array(x)
+
+
+def squared(w: Any, x: Any, t: float) -> Any:
+    z = 1 / (1 + np.exp(-np.dot(w, x)))
+    return (z - t) * z * (1 - z) * np.array(x)
+
+
+def two_lines(x1: float, x2: float) -> float:
+    either, both = sigmoid(20 * x1 + 20 * x2 - 10), sigmoid(20 * x1 + 20 * x2 - 30)
+    return sigmoid(20 * either - 20 * both - 10)
+
+
+RIGHT += [
+    ("line_through_two_points", ([1, 1], -1)),
+    ("line_through_two_points", ([2.5, 2.5], -2.5)),
+    ("logistic_gradient", logistic),
+    ("logistic_gradient", lambda w, x, t: logistic(w, x, t).tolist()),
+    ("separates_xor", two_lines),
+    ("separates_xor", lambda x1, x2: Value(two_lines(x1, x2))),
+]
+WRONG += [
+    ("line_through_two_points", ([-1, -1], 1), "turn w round"),
+    ("line_through_two_points", ([1, 0], -1), "(0, 1) is not on the line"),
+    ("line_through_two_points", ([0, 0], 0), "every point is on it"),
+    ("line_through_two_points", [1, 1, -1], "expected ([w1, w2], b)"),
+    ("line_through_two_points", ([1, 1, 1], -1), "expected 2 numbers"),
+    ("line_through_two_points", ("ab", -1), "expected 2 numbers"),
+    ("logistic_gradient", squared, "it cancels"),
+    ("logistic_gradient", lambda w, x, t: -logistic(w, x, t), "must come down"),
+    ("logistic_gradient", lambda w, x, t: logistic(w, x, 0), "number 0 of 2: expected a deriv"),
+    ("logistic_gradient", lambda w, x, t: 1.0, "expected 2 numbers"),
+    ("separates_xor", lambda x1, x2: sigmoid(x1 + x2 - 0.5), "at (1, 1) it gives"),
+    ("separates_xor", lambda x1, x2: 0.1, "should be above 0.5"),
+    ("separates_xor", lambda x1, x2: float(x1 != x2), "it jumps between them"),
+    ("separates_xor", lambda x1, x2: [x1, x2], "expected a number"),
+    ("separates_xor", lambda x1, x2: sigmoid(x1 * ...), "TypeError"),
+]
+UNANSWERED += [
+    ("line_through_two_points", ([..., 1], -1)),
+    ("line_through_two_points", ([1, 1], ...)),
 ]
 
 # ----------------------------------------------------------------------------- 6 reading digits
