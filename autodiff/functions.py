@@ -66,7 +66,13 @@ def dot(weights: Iterable[Any], inputs: Iterable[Any], bias: Any = 0) -> Any:
 
 
 def fsum(operands: Iterable[Any]) -> Any:
-    """The sum of any number of terms as one gate, rounded once (Shewchuk 1997, as math.fsum).
+    """The sum of any number of terms as one gate, rounded once.
+
+    Shewchuk, Adaptive precision floating-point arithmetic and fast robust geometric predicates
+    (1997), as :func:`math.fsum` does it.
+
+    Args:
+        operands: Values or numbers; the sum of none is 0.
 
     >>> fsum([1e100, 1.0, -1e100])
     1.0
@@ -77,6 +83,9 @@ def fsum(operands: Iterable[Any]) -> Any:
 
 def logsumexp(operands: Iterable[Any]) -> Any:
     """log(Σ exp(aᵢ)), the smooth maximum, recorded as one gate; it never overflows.
+
+    Args:
+        operands: at least one Value or number.
 
     Raises:
         ValueError: if there are no operands.

@@ -44,6 +44,9 @@ class Graph:
         nodes: every node, operands before the operations that use them. The order depends on the
             structure alone.
 
+    Raises:
+        TypeError: if there is no output, or one is no Value.
+
     >>> x = Value(2.0, name="x")
     >>> graph = Graph(x * x)
     >>> [(edge.slot, edge.local, edge.grad) for edge in graph.edges]

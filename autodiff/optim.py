@@ -137,6 +137,9 @@ class SGD(Optimizer):
         momentum: at least 0 and below 1; 0 is plain gradient descent.
         nesterov: whether to look ahead along the momentum, which must then be positive.
 
+    Raises:
+        TypeError, ValueError: as :class:`Optimizer` does.
+
     >>> x = Value(3.0)
     >>> optimizer = SGD([x], learning_rate=0.1)
     >>> (x * x).backward()
@@ -186,6 +189,9 @@ class RMSProp(Optimizer):
         smoothing: how much of the mean square is kept at each step, at least 0 and below 1.
         epsilon: added to the root, positive.
 
+    Raises:
+        TypeError, ValueError: as :class:`Optimizer` does.
+
     >>> x = Value(3.0)
     >>> optimizer = RMSProp([x], learning_rate=0.1)
     >>> (x * x).backward()
@@ -231,6 +237,9 @@ class Adam(Optimizer):
         betas: β₁ and β₂, at least 0 and below 1.
         epsilon: added to the root, positive.
 
+    Raises:
+        TypeError, ValueError: as :class:`Optimizer` does.
+
     >>> x = Value(3.0)
     >>> optimizer = Adam([x], learning_rate=0.1)
     >>> (x * x).backward()
@@ -269,11 +278,24 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Adam whose weight decay acts on the parameters themselves: parameter ← (1 - rate · decay) ·
-    parameter, whatever the gradients are.
+    """Adam whose weight decay acts on the parameters themselves, whatever the gradients are.
 
-    Loshchilov and Hutter, Decoupled weight decay regularization (2019), algorithm 2. Arguments are
-    those of :class:`Adam`; weight decay is 0.01 unless given.
+    parameter ← (1 - rate · decay) · parameter, then Adam's step. Loshchilov and Hutter, Decoupled
+    weight decay regularization (2019), algorithm 2.
+
+    Args:
+        parameters, learning_rate, betas, epsilon, clip_norm: see :class:`Adam`.
+        weight_decay: how much of each parameter is taken away, times the rate; at least 0.
+
+    Raises:
+        TypeError, ValueError: as :class:`Optimizer` does.
+
+    >>> x = Value(3.0)
+    >>> optimizer = AdamW([x], learning_rate=0.1, weight_decay=0.5)
+    >>> (x * x).backward()
+    >>> optimizer.step()
+    >>> round(x.data, 6)
+    2.75
     """
 
     def __init__(
@@ -304,6 +326,10 @@ class AdamW(Adam):
 def clipped(gradients: Vector, limit: float) -> Vector:
     """The gradients, scaled down so that their norm is at most the limit.
 
+    Args:
+        gradients: a vector.
+        limit: of its Euclidean norm, positive.
+
     >>> clipped(np.array([3.0, 4.0]), 2.5).tolist()
     [1.5, 2.0]
     """
@@ -314,8 +340,15 @@ def clipped(gradients: Vector, limit: float) -> Vector:
 def clip_gradients(parameters: Iterable[Value], limit: float) -> float:
     """Scale the ``grad`` of all parameters down so that their norm is at most the limit.
 
+    Args:
+        parameters: leaves after ``backward()``.
+        limit: of the Euclidean norm of all gradients together, positive.
+
     Returns:
         The norm before.
+
+    Raises:
+        ValueError: if the limit is not positive and finite.
 
     >>> x, y = Value(3.0), Value(4.0)
     >>> (x * x / 2 + y * y / 2).backward()

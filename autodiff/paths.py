@@ -18,6 +18,11 @@ class Edge(NamedTuple):
         local: ∂head/∂tail at this slot; 0 if the tail is a constant, which does not vary. If the
             head is a gate, the sum over all paths through it.
         grad: what flows back along the edge, ``local`` · (gradient at ``head``).
+
+    >>> from autodiff import Graph
+    >>> x, y = Value(3.0, "x"), Value(4.0, "y")
+    >>> [(edge.tail.name, edge.slot, edge.local) for edge in Graph(x * y).edges]
+    [('x', 0, 4.0), ('y', 1, 3.0)]
     """
 
     tail: Value
@@ -28,7 +33,12 @@ class Edge(NamedTuple):
 
 
 class Path(NamedTuple):
-    """One way from a node to another, and the product of the local derivatives along it."""
+    """One way from a node to another, and the product of the local derivatives along it.
+
+    Attributes:
+        edges: in the order in which they are walked; none if start and end are the same node.
+        product: 1 for no edges.
+    """
 
     edges: tuple[Edge, ...]
     product: Number

@@ -37,7 +37,13 @@ def _recording(scope: str, records: bool | str) -> Iterator[None]:
 
 
 def scope(name: str) -> AbstractContextManager[None]:
-    """Nodes made inside remember ``name``; scopes nest, as ``"layer1/neuron3"``.
+    """A context manager: nodes made inside remember ``name``; scopes nest.
+
+    Args:
+        name: what pictures write on the frame around them.
+
+    Raises:
+        TypeError: if the name is no string, or empty.
 
     >>> from autodiff import Value
     >>> with scope("layer1"), scope("neuron3"):
@@ -109,6 +115,9 @@ def gate(symbol: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     Args:
         symbol: what a picture shows in the gate.
 
+    Raises:
+        TypeError: if the symbol is no string, or empty, or the function is a generator.
+
     >>> from autodiff import Graph, Value, exp
     >>> @gate("σ")
     ... def logistic(x):
@@ -155,7 +164,12 @@ def _inside(outer: str, entry: ScopeEntry) -> Scope:
 
 
 def no_grad() -> AbstractContextManager[None]:
-    """Operations inside compute values but record nothing: their results are constants.
+    """A context manager: operations inside compute values and record nothing.
+
+    Their results are constants.
+
+    Raises:
+        TypeError: inside a function that is being compiled, where it has no meaning.
 
     >>> from autodiff import Value
     >>> x = Value(3.0)

@@ -13,6 +13,14 @@ from dataclasses import dataclass
 class StepDecay:
     """The rate times ``factor`` after every ``every`` steps.
 
+    Attributes:
+        rate: of the first steps.
+        every: after how many steps it changes.
+        factor: by which.
+
+    Raises:
+        ValueError: if a number is not positive and finite.
+
     >>> schedule = StepDecay(0.1, every=10, factor=0.5)
     >>> schedule(1), schedule(10), schedule(11), schedule(21)
     (0.1, 0.1, 0.05, 0.025)
@@ -35,6 +43,14 @@ class Cosine:
     """Half a cosine from ``rate`` at the first of ``steps`` down to ``last``, which then stays.
 
     Loshchilov and Hutter, SGDR: stochastic gradient descent with warm restarts (2017), equation 5.
+
+    Attributes:
+        rate: of the first step.
+        steps: how many there are on the way down.
+        last: the rate after them, at least 0.
+
+    Raises:
+        ValueError: if the rate or the steps are not positive and finite.
 
     >>> schedule = Cosine(0.1, steps=100)
     >>> schedule(1), round(schedule(51), 12), schedule(101), schedule(500)
@@ -59,6 +75,13 @@ class WarmUp:
     """A rate, or a schedule, that is approached evenly over the first ``steps``.
 
     Goyal et al., Accurate, large minibatch SGD (2017), section 2.2.
+
+    Attributes:
+        after: the rate, or the schedule, that is approached.
+        steps: until it is reached.
+
+    Raises:
+        ValueError: if the steps are not positive and finite.
 
     >>> schedule = WarmUp(0.1, steps=4)
     >>> schedule(1), schedule(2), schedule(4), schedule(5)

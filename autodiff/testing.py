@@ -42,6 +42,11 @@ KINKED = tuple(name for name, primitive in _OPERATIONS.items() if primitive.corn
 class Expression(NamedTuple):
     """A straight-line program: each step applies an operation to inputs or earlier steps.
 
+    Attributes:
+        inputs: how many variables there are.
+        steps: the name of each operation, and its operands: the inputs are counted from 0, then
+            the steps.
+
     >>> square = Expression(1, (("multiply", (0, 0)), ("sin", (1,))))
     >>> print(square)
     t1 = x0 * x0
@@ -77,7 +82,12 @@ class Expression(NamedTuple):
 
 
 class Example(NamedTuple):
-    """An expression and a point at which it, and all its derivatives, are well defined."""
+    """An expression and a point at which it, and all its derivatives, are well defined.
+
+    Attributes:
+        expression: to be called.
+        point: one float for each of its inputs.
+    """
 
     expression: Expression
     point: list[float]
@@ -98,6 +108,16 @@ def expressions_at_points(
         max_steps: at most so many operations.
         operations: names from the table of primitives.
         largest: no intermediate result is larger than this.
+
+    Raises:
+        ValueError: if there is no operation of that name.
+
+    >>> from hypothesis import given
+    >>> @given(expressions_at_points(max_steps=5))
+    ... def test(example):
+    ...     expression, point = example
+    ...     assert isinstance(expression(point), float)
+    >>> test()
     """
     if unknown := [name for name in operations if name not in PRIMITIVES]:
         raise ValueError(f"unknown operation(s) {unknown}; the table has {', '.join(PRIMITIVES)}")

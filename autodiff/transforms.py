@@ -42,6 +42,13 @@ def grad(function: Function, argnums: ArgumentNumbers = 0) -> Function:
         function: called with Values in place of the numbers.
         argnums: which positional argument to differentiate by; a sequence gives a tuple.
 
+    Returns:
+        A function of the same arguments, which gives the gradient in their structure.
+
+    Raises:
+        TypeError: at a call, if the function has several results, or an argument is no number.
+        ValueError: at a call, if there is no such argument, or one is named twice.
+
     >>> grad(lambda x: x**3)(2.0)
     12.0
     >>> grad(grad(lambda x: x**3))(2.0)
@@ -74,6 +81,9 @@ def jacobian(function: Function, argnums: ArgumentNumbers = 0) -> Function:
     The result has the structure of the function's results, with the structure of the arguments in
     place of each scalar; for arrays, shape ``(*results, *arguments)``. One reverse pass per result.
 
+    Args:
+        function, argnums: as for :func:`grad`.
+
     >>> jacobian(lambda x: [x[0] * x[1], x[0] ** 2])([3.0, 4.0])
     [[4.0, 3.0], [6.0, 0.0]]
     """
@@ -88,6 +98,12 @@ def jacobian(function: Function, argnums: ArgumentNumbers = 0) -> Function:
 
 def hessian(function: Function, argnums: ArgumentNumbers = 0) -> Function:
     """All second partial derivatives of a function with one scalar result.
+
+    The result has the structure of the arguments, with the same structure in place of each scalar;
+    for an array, shape ``(*argument, *argument)``. It is the Jacobian of the gradient.
+
+    Args:
+        function, argnums: as for :func:`grad`.
 
     >>> hessian(lambda x: x[0] ** 2 * x[1])([3.0, 4.0])
     [[8.0, 6.0], [6.0, 0.0]]
@@ -106,6 +122,10 @@ def jvp(function: Function, primals: Sequence[Any], directions: Sequence[Any]) -
     Returns:
         The results, and their derivative along the directions, in the same structure.
 
+    Raises:
+        TypeError: if the point or the directions are no tuples or lists.
+        ValueError: if the directions have another structure than the point.
+
     >>> jvp(lambda x, y: x * y, (2.0, 5.0), (1.0, 0.0))
     (10.0, 5.0)
     """
@@ -120,6 +140,10 @@ def jvp(function: Function, primals: Sequence[Any], directions: Sequence[Any]) -
 
 def vjp(function: Function, *primals: Any) -> tuple[Any, Function]:
     """Vector-Jacobian product, in reverse mode.
+
+    Args:
+        function: of as many positional arguments as there are primals.
+        primals: the point.
 
     Returns:
         The results, and a function that takes one number for each scalar of the results, in their
@@ -141,8 +165,15 @@ def vjp(function: Function, *primals: Any) -> tuple[Any, Function]:
 def hvp(function: Function, primals: Sequence[Any], directions: Sequence[Any]) -> Any:
     """Hessian-vector product, forward over reverse: two passes, however many arguments there are.
 
-    Pearlmutter, Fast exact multiplication by the Hessian (1994). Arguments as in :func:`jvp`; the
-    result has the structure of the first argument if there is one, else of all of them.
+    Pearlmutter, Fast exact multiplication by the Hessian (1994). The result has the structure of
+    the first argument if there is one, else of all of them.
+
+    Args:
+        function: with one scalar result.
+        primals, directions: as for :func:`jvp`.
+
+    Raises:
+        TypeError, ValueError: as :func:`jvp` and :func:`grad` do.
 
     >>> hvp(lambda x: x[0] ** 2 * x[1], ([3.0, 4.0],), ([1.0, 0.0],))
     [8.0, 6.0]

@@ -19,7 +19,12 @@ class GradientError(AssertionError):
 
 
 class Difference(NamedTuple):
-    """A numerical derivative and an estimate of its own error."""
+    """A numerical derivative and an estimate of its own error.
+
+    Attributes:
+        value: the derivative.
+        error: about how far off it may be, as an absolute number.
+    """
 
     value: float
     error: float
@@ -31,6 +36,10 @@ def numerical_derivative(function: Callable[[float], float], at: float) -> Diffe
     Ridders, Accurate computation of F'(x) and F'(x)F''(x) (1982): Neville's tableau on the squares
     of the steps; the error of an entry is estimated by how much its neighbours differ from it, and
     the entry with the least is the answer.
+
+    Args:
+        function: of one float.
+        at: the point.
 
     Raises:
         GradientError: if the function has no value on both sides of the point, however near.

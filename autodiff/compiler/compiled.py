@@ -56,6 +56,10 @@ def compile(
         mode: ``"vector"`` for NumPy, ``"python"`` for straight-line Python on floats (without
             batched arguments), ``"auto"`` for what is expected to be faster.
 
+    Raises:
+        TypeError: if it is no function; at a call, if it decides by a number that is not known yet.
+        ValueError: if ``batched`` names no argument, or an option is unknown.
+
     >>> f = compile(lambda w, x: (w @ x - 1.0) ** 2, batched="x")
     >>> w, x = np.array([1.0, 2.0]), np.array([[1.0, 1.0], [0.0, 2.0], [1.0, 0.0]])
     >>> f(w, x).tolist()

@@ -19,6 +19,10 @@ class Dataset:
     Raises:
         ValueError: if the shapes do not fit together, a label is no whole number from 0, or a
             pixel is not a finite float.
+
+    >>> dataset = Dataset(np.zeros((3, 784)), np.array([5, 0, 4]))
+    >>> len(dataset), dataset.take([0, 2]).labels.tolist()
+    (3, [5, 4])
     """
 
     images: NDArray[np.float64]

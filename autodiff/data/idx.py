@@ -22,7 +22,10 @@ _MOST_DIMENSIONS = 32
 
 
 def read_idx(path: str | Path) -> NDArray[Any]:
-    """Read one IDX file, gzipped or not, whatever its name.
+    """Read one IDX file, whatever its name.
+
+    Args:
+        path: a file in this format, gzipped or not.
 
     Returns:
         An array with the shape and the element type that the file states.
@@ -30,6 +33,13 @@ def read_idx(path: str | Path) -> NDArray[Any]:
     Raises:
         FileNotFoundError: if there is no such file.
         ValueError: if it is not IDX, or has more or fewer bytes than its header announces.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = Path(folder, "labels")
+    ...     _ = file.write_bytes(bytes([0, 0, 8, 1, 0, 0, 0, 3, 5, 0, 4]))
+    ...     read_idx(file)
+    array([5, 0, 4], dtype=uint8)
     """
     path = Path(path)
     if not path.is_file():

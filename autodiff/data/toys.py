@@ -27,6 +27,10 @@ class Points:
     Attributes:
         points: float64 array of shape (count, 2), a row (x, y) for each.
         labels: int64 array of shape (count,), 0 or 1.
+
+    >>> toy = moons(100)
+    >>> len(toy), toy.points.shape, toy.labels[:4].tolist()
+    (100, (100, 2), [0, 1, 0, 1])
     """
 
     points: Array

@@ -45,7 +45,16 @@ def perceptron(
     learning_rate: float = 0.02,
     momentum: float = 0.9,
 ) -> Preset:
-    """784 pixels, hidden layers of ReLU, ten logits, trained by gradient descent."""
+    """784 pixels, hidden layers of ReLU, ten logits, trained by gradient descent.
+
+    Args:
+        hidden: how many neurons each hidden layer has.
+        epochs, batch_size: see :func:`autodiff.training.fit`.
+        learning_rate, momentum: see :class:`autodiff.optim.SGD`.
+
+    >>> perceptron([30]).about
+    '784-30-10, SGD at 0.02 with momentum 0.9'
+    """
     sizes = "-".join(map(str, [784, *hidden, 10]))
     return Preset(
         about=f"{sizes}, SGD at {learning_rate:g} with momentum {momentum:g}",

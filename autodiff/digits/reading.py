@@ -25,7 +25,14 @@ _WHOLE_MNIST = 60_000
 
 
 class Reader(NamedTuple):
-    """A trained network, how it came about, and images that it has never seen."""
+    """A trained network, how it came about, and images that it has never seen.
+
+    Attributes:
+        model: the network.
+        history: what was measured, epoch by epoch.
+        validation: the images that were set aside.
+        images_per_second: how many were trained on in a second.
+    """
 
     model: Module
     history: History
@@ -34,7 +41,18 @@ class Reader(NamedTuple):
 
 
 def load(data: str) -> Dataset:
-    """Training images by name: ``"subset"``, ``"mnist"``, or a folder with IDX files."""
+    """Training images by name.
+
+    Args:
+        data: ``"subset"`` for the packaged images, ``"mnist"``, or a folder with IDX files.
+
+    Raises:
+        ValueError: if the name is empty.
+        FileNotFoundError, ConnectionError: as :func:`autodiff.data.load_mnist` does.
+
+    >>> len(load("subset"))
+    5000
+    """
     if not data:
         raise ValueError("expected subset, mnist or a folder for the data, got an empty name")
     if data == "subset":
@@ -66,6 +84,12 @@ def learn_to_read(
 
     Raises:
         ValueError: if there is no such preset, or not so many images.
+
+    >>> reader = learn_to_read(load_subset(), images=100, epochs=1)  # doctest: +ELLIPSIS
+    MLP(784-40-40-10, 33,450 parameters): 100 images to train on, 100 to validate
+    validation accuracy: ... % after ... s
+    >>> len(reader.history.epochs), len(reader.validation)
+    (1, 100)
     """
     preset = _named(preset)
     if epochs is not None:
@@ -97,7 +121,7 @@ def learn_to_read(
 
 
 def examples(dataset: Dataset, preset: Preset) -> Examples:
-    """Images with their labels, or with themselves as the target."""
+    """Images with their labels, or with themselves as the target, as the preset has it."""
     return Pairs(dataset.images, dataset.images) if preset.repeats_images else dataset
 
 
@@ -150,6 +174,9 @@ def _some(kept: Dataset, aside: Dataset, images: int | None, seed: int) -> tuple
 def as_shares(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     """Ten logits, logarithms of probabilities, or probabilities, as probabilities.
 
+    Args:
+        scores: of one image, shape (10,).
+
     >>> as_shares(np.array([0.0, 0.0])).tolist(), as_shares(np.array([0.25, 0.75])).tolist()
     ([0.5, 0.5], [0.25, 0.75])
     """
@@ -161,7 +188,14 @@ def as_shares(scores: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def load_to_evaluate(data: str) -> tuple[Dataset, str]:
-    """MNIST's test images, of a folder the training images if it has no others, and their name."""
+    """MNIST's test images, of a folder the training images if it has no others, and their name.
+
+    Args:
+        data: ``"mnist"``, or a folder with IDX files.
+
+    Raises:
+        FileNotFoundError, ConnectionError, ValueError: as :func:`autodiff.data.load_mnist` does.
+    """
     if data == "mnist":
         return load_mnist(split="test"), "MNIST's test images"
     try:
@@ -174,6 +208,10 @@ def most_frequent_mistakes(
     labels: NDArray[np.int64], predicted: NDArray[np.int64], most: int = 3
 ) -> str:
     """What was taken for what, in words; empty if nothing was.
+
+    Args:
+        labels, predicted: shape (count,), the right classes and the model's.
+        most: how many kinds of mistakes to name.
 
     >>> most_frequent_mistakes(np.array([4, 4, 9]), np.array([9, 9, 9]))
     '4 read as 9 (2 times)'

@@ -49,6 +49,9 @@ class LeakyReLU(Elementwise):
     """a where it is positive, else ``slope · a``. Maas, Hannun and Ng, Rectifier nonlinearities
     improve neural network acoustic models (2013).
 
+    Args:
+        slope: where the scalar is negative, or 0.
+
     >>> LeakyReLU(0.1)([-2.0, 3.0])
     [-0.2, 3.0]
     """

@@ -25,6 +25,10 @@ class Autoencoder(Module):
     Attributes:
         encoder, decoder: the two halves, which are networks by themselves.
 
+    Raises:
+        ValueError: if there are no widths, a number is not a positive whole one, or there is no
+            such activation.
+
     >>> model = Autoencoder(784, [128, 32, 2])
     >>> code = model.encoder([0.0] * 784)
     >>> len(code), len(model.decoder(code)), len(model.parameters())

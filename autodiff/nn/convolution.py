@@ -45,7 +45,13 @@ class Flatten(Module):
 
 
 class Reshape(Module):
-    """A list, or an array of another shape, as an array of this shape.
+    """A list, or an array of another shape, as an array of this shape, row by row.
+
+    Args:
+        shape: of the result; for planes (channels, height, width).
+
+    Raises:
+        ValueError: at a call, if there are not as many scalars.
 
     >>> Reshape((1, 2, 2))([1.0, 2.0, 3.0, 4.0]).shape
     (1, 2, 2)
@@ -123,6 +129,10 @@ class Conv2d(_Windows):
         stride, padding: how far the window moves, and the rows of zeros around the input.
         seed: where the random weights come from.
 
+    Raises:
+        ValueError: if a number is not a whole one of its range; at a call, if the input is not of
+            shape (channels, height, width), or is smaller than the window.
+
     >>> layer = Conv2d(1, 8, 5, seed=0)
     >>> layer.output_shape((1, 28, 28)), len(layer.parameters())
     ((8, 24, 24), 208)
@@ -163,6 +173,9 @@ class ConvTranspose2d(_Windows):
 
     Args:
         channels, filters, size, stride, padding, seed: as for :class:`Conv2d`.
+
+    Raises:
+        ValueError: as :class:`Conv2d` does, and at a call, if the padding leaves nothing.
 
     >>> ConvTranspose2d(4, 1, 2, stride=2, seed=0).output_shape((4, 14, 14))
     (1, 28, 28)
@@ -223,6 +236,15 @@ class ConvTranspose2d(_Windows):
 
 class MaxPool2d(Module):
     """The largest of each ``size`` × ``size`` square, which do not overlap.
+
+    Rows and columns that fill no square are left out.
+
+    Args:
+        size: of a square, along each side.
+
+    Raises:
+        ValueError: if it is not a positive whole number; at a call, if the input is not of shape
+            (channels, height, width), or holds no square.
 
     >>> MaxPool2d(2)(np.arange(16.0).reshape(1, 4, 4).astype(object)).tolist()
     [[[5.0, 7.0], [13.0, 15.0]]]

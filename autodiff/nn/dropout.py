@@ -27,6 +27,9 @@ class Dropout(Module):
         rate: at least 0 and below 1.
         seed: where the draws come from, unless training hands them in.
 
+    Raises:
+        ValueError: if the rate is out of its range.
+
     >>> layer = Dropout(0.5, seed=0)
     >>> layer([1.0, 1.0, 1.0, 1.0])
     [2.0, 0.0, 0.0, 0.0]

@@ -37,9 +37,19 @@ def save(model: Module, path: str | os.PathLike[str]) -> Path:
         model: of any kind; only those of layers of this package can be loaded without it.
         path: must end in ``.npz``.
 
+    Returns:
+        The path.
+
     Raises:
-        ValueError: if the name ends otherwise.
+        ValueError: if the name ends otherwise, or a parameter is not finite.
         OSError: if it cannot be written.
+
+    >>> import tempfile
+    >>> model = nn.MLP(4, [3, 2])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = save(model, f"{folder}/model.npz")
+    ...     print(load(path))
+    MLP(4-3-2, 23 parameters)
     """
     path = _checked(path)
     file = io.BytesIO()
@@ -53,7 +63,7 @@ def save(model: Module, path: str | os.PathLike[str]) -> Path:
 
 
 def load(path: str | os.PathLike[str]) -> Module:
-    """The model in a file.
+    """The model in a file, in evaluation mode; see :func:`save` for an example.
 
     Raises:
         ValueError: if it is no such file, or holds a model of another kind than those of this
@@ -68,6 +78,10 @@ def load(path: str | os.PathLike[str]) -> Module:
 
 def load_into(model: Module, path: str | os.PathLike[str]) -> None:
     """Give a model the parameters in a file.
+
+    Args:
+        model: of the same architecture as the one that was saved.
+        path: what :func:`save` wrote.
 
     Raises:
         ValueError: if the file holds another architecture; it names the first difference, and the

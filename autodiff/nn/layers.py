@@ -40,6 +40,10 @@ def initial_deviation(activation: str, inputs: int, outputs: int) -> float:
     and Bengio, Understanding the difficulty of training deep feedforward neural networks (2010),
     equation 12, for the others: sqrt(2 / (inputs + outputs)).
 
+    Args:
+        activation: the name of one, see :class:`autodiff.nn.Linear`.
+        inputs, outputs: how many numbers go into the layer, and come out.
+
     >>> initial_deviation("relu", 50, 10), initial_deviation("tanh", 30, 20)
     (0.2, 0.2)
     """
@@ -59,6 +63,10 @@ class Neuron(Module):
         weights: the initial weights, one for each input.
         activation: ``"relu"``, ``"tanh"``, ``"sigmoid"`` or ``"linear"``.
         bias: the initial bias.
+
+    Raises:
+        ValueError: if there is no such activation; at a call, if there are not as many inputs as
+            weights.
 
     >>> neuron = Neuron([2.0, -3.0], "sigmoid", bias=-3.0)
     >>> round(neuron([-1.0, -2.0]).data, 2)
@@ -96,6 +104,10 @@ class Linear(Module):
         inputs, outputs: how many numbers go in, and how many neurons there are.
         activation: ``"relu"``, ``"tanh"``, ``"sigmoid"`` or ``"linear"``, for none.
         seed: where the random weights come from, an int or a NumPy generator.
+
+    Raises:
+        ValueError: if a number is not a positive whole one, or there is no such activation; at a
+            call, if there are not as many inputs.
 
     >>> layer = Linear(3, 2, seed=0)
     >>> len(layer([1.0, 2.0, 3.0])), len(layer.parameters())
@@ -162,7 +174,16 @@ Dense = Linear
 
 
 class Sequential(Module):
-    """Layers one after another, each in a scope of its own.
+    """Layers one after another, each in a scope of its own: ``layer1``, ``layer2``, ...
+
+    Args:
+        layers: modules. A layer may occur twice, and is then trained once.
+
+    Attributes:
+        layers: the same, as a list.
+
+    Raises:
+        TypeError: if one of them is no module.
 
     >>> from autodiff.nn import ReLU
     >>> model = Sequential(Linear(4, 3, seed=0), ReLU(), Linear(3, 2, seed=1))
@@ -215,6 +236,10 @@ class MLP(Sequential):
         widths: how many neurons each layer has; the last one is the output layer.
         activation: of the hidden layers.
         seed: an int or a NumPy generator; the same seed gives the same network.
+
+    Raises:
+        ValueError: if a number is not a positive whole one, there is no layer, or no such
+            activation.
 
     >>> model = MLP(784, [40, 40, 10])
     >>> len(model.parameters())

@@ -44,6 +44,13 @@ def cross_entropy(logits: Sequence[Any], label: Target) -> Any:
 def negative_log_likelihood(log_probabilities: Sequence[Any], label: Target) -> Any:
     """-log p[label], for a network that ends in LogSoftmax. Bishop (2006), equation 4.108.
 
+    Args:
+        log_probabilities: one Value or number per class, at most 0.
+        label: as for :func:`cross_entropy`.
+
+    Raises:
+        ValueError: as :func:`cross_entropy` does.
+
     >>> negative_log_likelihood([-0.5, -2.0], 1)
     2.0
     """
@@ -54,6 +61,13 @@ def hinge(scores: Sequence[Any], label: Target) -> Any:
     """Σ over wrong classes of max(0, score - score[label] + 1): the multi-class SVM.
 
     Weston and Watkins, Support vector machines for multi-class pattern recognition (1999).
+
+    Args:
+        scores: one Value or number per class, of any size.
+        label: as for :func:`cross_entropy`.
+
+    Raises:
+        ValueError: as :func:`cross_entropy` does.
 
     >>> hinge([3.0, 5.0, -2.0], 0)
     3.0
@@ -66,6 +80,13 @@ def hinge(scores: Sequence[Any], label: Target) -> Any:
 def mean_squared_error(outputs: Sequence[Any], target: Target) -> Any:
     """Σ (output - target)² / n. Bishop (2006), section 1.1, up to the factor.
 
+    Args:
+        outputs: n Values or numbers.
+        target: as many; or a label, which stands for 1 at its place and 0 elsewhere.
+
+    Raises:
+        ValueError: if there are not as many targets as outputs, or no output with that label.
+
     >>> mean_squared_error([1.0, 3.0], [0.0, 1.0])
     2.5
     """
@@ -75,6 +96,12 @@ def mean_squared_error(outputs: Sequence[Any], target: Target) -> Any:
 
 def mean_absolute_error(outputs: Sequence[Any], target: Target) -> Any:
     """``Σ |output - target| / n``.
+
+    Args:
+        outputs, target: as for :func:`mean_squared_error`.
+
+    Raises:
+        ValueError: as :func:`mean_squared_error` does.
 
     >>> mean_absolute_error([1.0, 3.0], [0.0, 1.0])
     1.5
@@ -86,8 +113,15 @@ def mean_absolute_error(outputs: Sequence[Any], target: Target) -> Any:
 def binary_cross_entropy(logits: Sequence[Any], target: Target) -> Any:
     """-Σ t log σ(z) + (1 - t) log(1 - σ(z)), over n outputs, divided by n; it never overflows.
 
-    Written as softplus(z) - t · z. Bishop (2006), equation 4.90. A network with one output may have
-    the label 0 or 1 as its target.
+    Written as softplus(z) - t · z. Bishop (2006), equation 4.90.
+
+    Args:
+        logits: n Values or numbers, of any size.
+        target: a probability for each; or a label, which for one output is 0 or 1, and for several
+            stands for 1 at its place and 0 elsewhere.
+
+    Raises:
+        ValueError: if there are not as many targets as outputs, or no such label.
 
     >>> round(binary_cross_entropy([0.0], 1), 6)
     0.693147
@@ -104,6 +138,10 @@ def binary_cross_entropy(logits: Sequence[Any], target: Target) -> Any:
 def l2_penalty(parameters: Iterable[Any], strength: float) -> Any:
     """strength · Σ w², which keeps weights small. Bishop (2006), equation 3.27, up to the factor.
 
+    Args:
+        parameters: at least one Value or number.
+        strength: what the sum is multiplied by, at least 0.
+
     >>> l2_penalty([1.0, -2.0], 0.1)
     0.5
     """
@@ -112,7 +150,12 @@ def l2_penalty(parameters: Iterable[Any], strength: float) -> Any:
 
 
 def l1_penalty(parameters: Iterable[Any], strength: float) -> Any:
-    """``strength · Σ |w|``, which makes weights vanish. Tibshirani, The lasso (1996).
+    """``strength · Σ |w|``, which makes weights vanish.
+
+    Tibshirani, Regression shrinkage and selection via the lasso (1996).
+
+    Args:
+        parameters, strength: as for :func:`l2_penalty`.
 
     >>> l1_penalty([1.0, -2.0], 0.5)
     1.5

@@ -16,6 +16,16 @@ class Module:
 
     An attribute that is a Value, a Module, or a list, tuple or dict of these, counts; a parameter
     that appears twice is given once.
+
+    >>> class Scale(Module):
+    ...     def __init__(self):
+    ...         self.factor = Value(2.0, "factor")
+    ...
+    ...     def __call__(self, inputs):
+    ...         return [self.factor * a for a in inputs]
+    >>> model = Scale()
+    >>> [output.data for output in model([1.0, 3.0])], model.parameters()
+    ([2.0, 6.0], [Value(2.0, name='factor', grad=0.0)])
     """
 
     is_training = True
@@ -55,6 +65,9 @@ class Module:
             loss: a function of outputs and target, or its name, ours or Keras'.
             optimizer: an Optimizer, or ``"sgd"``, ``"rmsprop"``, ``"adam"`` or ``"adamw"``.
             metrics: ``["accuracy"]`` or nothing.
+
+        Raises:
+            TypeError, ValueError: if one of them is none of these.
         """
         self._settings = _keras().Settings(self, loss, optimizer, metrics)
 

@@ -64,6 +64,11 @@ class Checkpoint:
     Raises:
         ValueError: if the name ends otherwise.
         FileNotFoundError: if there is no such folder.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     Checkpoint(f"{folder}/run.npz", seconds=60).is_due
+    False
     """
 
     def __init__(self, path: str | os.PathLike[str], seconds: float = 30.0) -> None:

@@ -85,6 +85,15 @@ def fit(
         ValueError: if examples, labels or options do not fit the model, before anything is trained.
         FloatingPointError: if the loss of an example is not finite; it says in which step, and the
             model keeps its last state.
+
+    >>> from autodiff.data import moons
+    >>> from autodiff.nn import MLP
+    >>> from autodiff.optim import Adam
+    >>> model = MLP(2, [8, 2])
+    >>> optimizer = Adam(model.parameters(), 0.02)
+    >>> history = fit(model, moons(), epochs=20, optimizer=optimizer, progress=False)
+    >>> len(history.epochs), evaluate(model, moons(seed=1))[1] > 0.9
+    (20, True)
     """
     loss = _loss(loss)
     _check_kinds(training, validation, optimizer, callbacks)
@@ -342,6 +351,16 @@ def predict(
     """The most likely class of each image, shape (count,), for images of shape (count, pixels).
 
     A model with one output says 1 where it is positive, else 0.
+
+    Args:
+        model, images, engine: as for :func:`outputs`.
+
+    Raises:
+        ValueError: as :func:`outputs` does.
+
+    >>> from autodiff.nn import MLP
+    >>> predict(MLP(3, [2]), np.zeros((5, 3)))
+    array([0, 0, 0, 0, 0])
     """
     found = outputs(model, images, engine)
     return (found[:, 0] > 0).astype(np.int64) if found.shape[1] == 1 else found.argmax(1)
@@ -356,6 +375,13 @@ def outputs(
         model: see :func:`fit`.
         inputs: finite numbers of shape (count, size).
         engine: as in :func:`fit`; for a few examples nothing is compiled.
+
+    Raises:
+        ValueError: if the inputs are no such array, or do not fit the model.
+
+    >>> from autodiff.nn import MLP
+    >>> outputs(MLP(3, [2]), np.zeros((5, 3))).shape
+    (5, 2)
     """
     _check_engine(engine)
     inputs = np.asarray(inputs, float)
@@ -380,7 +406,21 @@ def evaluate(
     loss: Loss | str = cross_entropy,
     engine: str = "compiled",
 ) -> tuple[float, float]:
-    """Mean loss, and accuracy from 0 to 1 (NaN without labels), in evaluation mode."""
+    """Mean loss, and accuracy from 0 to 1 (NaN without labels), in evaluation mode.
+
+    Args:
+        model, loss, engine: as for :func:`fit`.
+        dataset: a Dataset of labelled images, Points or Pairs.
+
+    Raises:
+        ValueError: if there are no examples, or they do not fit the model.
+
+    >>> from autodiff.data import xor
+    >>> from autodiff.nn import MLP
+    >>> loss, accuracy = evaluate(MLP(2, [2]), xor())
+    >>> 0 <= accuracy <= 1
+    True
+    """
     _check_engine(engine)
     if not len(dataset):
         raise ValueError("there are no images to evaluate the model on")

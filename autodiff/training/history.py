@@ -7,7 +7,12 @@ from typing import NamedTuple
 
 
 class Epoch(NamedTuple):
-    """Mean loss, and accuracy from 0 to 1; NaN for what was not measured."""
+    """What was measured in one epoch; NaN for what was not.
+
+    Attributes:
+        loss, validation_loss: means over the examples.
+        accuracy, validation_accuracy: shares of right answers, from 0 to 1.
+    """
 
     loss: float
     accuracy: float
@@ -24,6 +29,10 @@ class History:
             examples as they were met; the validation numbers were measured after the epoch.
         interrupted: whether training was stopped by Ctrl-C. The model keeps what it had learned.
         stopped: why training ended before the last epoch, in words; empty if it did not.
+
+    >>> history = History([Epoch(1.0, 0.5, 1.1, 0.4), Epoch(0.5, 0.8, 0.7, 0.7)])
+    >>> history.loss, history.validation_accuracy
+    ([1.0, 0.5], [0.4, 0.7])
     """
 
     epochs: list[Epoch] = field(default_factory=list)
