@@ -168,7 +168,7 @@ def test_pictures_plots_and_texts_are_shown_together() -> None:
 def test_elsewhere_its_first_picture_and_its_texts_are_shown() -> None:
     _, _, _, f = product_of_sum()
     bundle = viz.sliders(f)._repr_mimebundle_()
-    assert bundle[SVG] == viz.draw(f).svg
+    assert bundle[SVG] == viz.draw(f)._repr_mimebundle_()[SVG]
     assert bundle[PLAIN] == "<Live: f, with x, y, z>"
     assert "application/vnd.jupyter.widget-view+json" in bundle
 

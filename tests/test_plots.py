@@ -707,6 +707,7 @@ def test_function_curves_are_drawn_with_gaps_where_they_are_not_finite() -> None
     assert legend(plot) == ["2x", "1/x"]
     assert (axes.get_xlabel(), axes.get_ylabel(), axes.get_title(loc="left")) == ("x", "f", "t")
     assert axes.get_ylim() == (-1, 5)
+    assert all(tick == int(tick) for tick in axes.get_xticks()), "what is counted has no halves"
 
 
 @pytest.mark.parametrize("log", ["", "x", "y", "xy"])

@@ -521,7 +521,8 @@ def test_the_real_dot_program_draws_it_too() -> None:
 def test_in_a_notebook_it_is_an_svg_and_plain_text() -> None:
     shown_in_notebook: dict[str, Any] = viz.draw(product_of_sum()["f"])._repr_mimebundle_()
     assert set(shown_in_notebook) == {"image/svg+xml", "text/plain"}
-    ElementTree.fromstring(shown_in_notebook["image/svg+xml"].encode())
+    root = ElementTree.fromstring(shown_in_notebook["image/svg+xml"].encode())
+    assert "max-width: 100%" in root.attrib["style"], "it gets smaller where there is less room"
     picture = viz.draw(Value(1.0))
     assert set(picture._repr_mimebundle_(include=["text/plain"])) == {"text/plain"}
     assert set(picture._repr_mimebundle_(None, {"text/plain"})) == {"image/svg+xml"}

@@ -33,6 +33,15 @@ def mime_bundle(
     return bundle
 
 
+def fitting(svg: str) -> str:
+    """An SVG that gets smaller where a page has less room, instead of being cut off.
+
+    >>> fitting('<svg width="2000" height="80"></svg>')
+    '<svg style="max-width: 100%; height: auto" width="2000" height="80"></svg>'
+    """
+    return svg.replace("<svg ", '<svg style="max-width: 100%; height: auto" ', 1)
+
+
 def base64_of(content: bytes) -> str:
     """A picture as a notebook stores it."""
     return base64.b64encode(content).decode()

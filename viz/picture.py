@@ -13,7 +13,7 @@ from viz import layout, raster
 from viz.compose import compose
 from viz.diagram import Diagram
 from viz.files import one_of, save
-from viz.mime import mime_bundle
+from viz.mime import fitting, mime_bundle
 from viz.render import RendererNotFoundError
 from viz.scene import Scene
 from viz.svg import to_svg
@@ -108,7 +108,7 @@ class Picture:
     def _svg_or_dot(self) -> str:
         """The picture; without Graphviz, an error that has the text for it to lay out."""
         try:
-            return self.svg
+            return fitting(self.svg)
         except RendererNotFoundError as error:
             raise RuntimeError(f"{error}\n\n{self.dot}") from None
 

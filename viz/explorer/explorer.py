@@ -17,7 +17,7 @@ from typing import Any
 from autodiff.graph import Value
 from viz.explorer.data import as_json, page_data
 from viz.files import save
-from viz.mime import mime_bundle
+from viz.mime import fitting, mime_bundle
 from viz.scene import Group, Scene
 from viz.stage import Stage
 from viz.svg import to_svg
@@ -123,7 +123,7 @@ class Explorer:
         return mime_bundle(repr(self), formats, include, exclude)
 
     def _still(self) -> str:
-        return to_svg(self._stage.scene, LIGHT)
+        return fitting(to_svg(self._stage.scene, LIGHT))
 
     def _frame(self) -> str:
         """The page in a frame that may run its script, and nothing else."""

@@ -78,6 +78,8 @@ def function_curves(
             _make_logarithmic(axes, axis)
         if limits is not None:
             axes.set_ylim(*limits)
+        if "x" not in log and all((along % 1 == 0).all() for along, _ in drawn.values()):
+            axes.locator_params(axis="x", integer=True)
         axes.margins(x=0.03)
         axes.grid()
         if len(drawn) > 1:
