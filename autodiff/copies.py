@@ -26,6 +26,11 @@ def deep_copy(root: Any, memo: dict[int, Any]) -> Any:
     return memo[id(root)]
 
 
+def shallow_copy(node: Any) -> Any:
+    """A node of its own, with the same operands."""
+    return _restore([], type(node), node._state(node.parents))
+
+
 def reduce(node: Any) -> tuple[Any, ...]:
     """What pickle asks for: how to make the node again, after everything below it."""
     state = node._state(node.parents)

@@ -8,12 +8,12 @@ from __future__ import annotations
 import inspect
 import linecache
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from functools import wraps
 from types import FrameType
-from typing import NoReturn, ParamSpec, TypeVar
+from typing import Any, NoReturn, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -23,6 +23,8 @@ TRACING = "tracing"
 
 _context: ContextVar[tuple[str, bool | str]] = ContextVar("recording", default=("", True))
 """The current scope, and whether operations are recorded: True, False or TRACING."""
+
+_differentiated: ContextVar[frozenset[Any] | None] = ContextVar("differentiated", default=None)
 
 recording_now = _context.get
 
@@ -188,6 +190,22 @@ def recording() -> AbstractContextManager[None]:
     """Operations inside are recorded, even within :func:`no_grad`."""
     scope, records = recording_now()
     return _recording(scope, records or True)
+
+
+@contextmanager
+def differentiating(inputs: Sequence[Any]) -> Iterator[None]:
+    """Operations inside are recorded, to be differentiated by these nodes."""
+    token = _differentiated.set((_differentiated.get() or frozenset()) | set(inputs))
+    try:
+        with recording():
+            yield
+    finally:
+        _differentiated.reset(token)
+
+
+def differentiated() -> frozenset[Any] | None:
+    """The nodes by which transforms are differentiating just now; None outside of transforms."""
+    return _differentiated.get()
 
 
 def tracing() -> AbstractContextManager[None]:

@@ -10,16 +10,15 @@ transforms never confuse theirs.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from contextvars import ContextVar
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple, TypeGuard
 
 import numpy as np
 
 from autodiff.adjoint import ONE, gradients, tangents
 from autodiff.mathematics import as_number
-from autodiff.recording import is_tracing, recording
+from autodiff.recording import differentiated, differentiating, is_tracing
 from autodiff.structure import Rebuild, align, flatten
 from autodiff.value import (
     Value,
@@ -31,8 +30,6 @@ from autodiff.value import (
 
 Function = Callable[..., Any]
 ArgumentNumbers = int | Sequence[int]
-
-_inside_a_transform: ContextVar[bool] = ContextVar("inside_a_transform", default=False)
 
 
 def grad(function: Function, argnums: ArgumentNumbers = 0) -> Function:
@@ -231,14 +228,14 @@ def _call(
     scalars, rebuild = flatten([arguments[i] for i in chosen])
     inputs = [_seen(scalar) for scalar in scalars]
     nested = (
-        _inside_a_transform.get()
+        differentiated() is not None
         or is_tracing()
         or any(isinstance(scalar, Value) for scalar in scalars)
     )
     replaced = list(arguments)
     for i, argument in zip(chosen, rebuild(inputs), strict=True):
         replaced[i] = argument
-    with _transform():
+    with differentiating(inputs):
         outputs, rebuild_outputs = flatten(function(*replaced, **options))
     single = is_index(argnums)
     return _Call(
@@ -255,16 +252,6 @@ def _call(
 def _seen(scalar: Any) -> Value:
     """A node of this call's own, through which the function sees an argument."""
     return seen_through(scalar) if isinstance(scalar, Value) else Value(scalar)
-
-
-@contextmanager
-def _transform() -> Iterator[None]:
-    token = _inside_a_transform.set(True)
-    try:
-        with recording():
-            yield
-    finally:
-        _inside_a_transform.reset(token)
 
 
 def chosen_arguments(argnums: ArgumentNumbers, count: int) -> list[int]:

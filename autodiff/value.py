@@ -23,7 +23,7 @@ from autodiff.mathematics import (
     mathematics_of,
 )
 from autodiff.primitives import PRIMITIVES, Primitive
-from autodiff.recording import TRACING, is_tracing, refuse_while_tracing
+from autodiff.recording import TRACING, differentiated, is_tracing, refuse_while_tracing
 from autodiff.recording import recording_now as _recording_now
 
 _CONSTANT, _ADD, _MULTIPLY = primitives.constant, primitives.add, primitives.multiply
@@ -140,8 +140,16 @@ class Value:
             return np.frompyfunc(primitive, len(inputs), 1)(*arrays)
         return primitive(*inputs)
 
+    def __copy__(self) -> Value:
+        return self if self._is_differentiated() else cast(Value, copies.shallow_copy(self))
+
     def __deepcopy__(self, memo: dict[int, Any]) -> Value:
-        return cast(Value, copies.deep_copy(self, memo))
+        return self if self._is_differentiated() else cast(Value, copies.deep_copy(self, memo))
+
+    def _is_differentiated(self) -> bool:
+        """Whether a transform is at work that would lose sight of this node in a copy."""
+        inputs = differentiated()
+        return inputs is not None and (bool(self.parents) or self in inputs)
 
     def __reduce_ex__(self, protocol: object) -> tuple[Any, ...]:
         return copies.reduce(self)

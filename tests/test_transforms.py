@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable
 from fractions import Fraction
@@ -379,3 +380,33 @@ def test_forward_and_reverse_mode_agree(example: Example, data: st.DataObject) -
         for row, entry in zip(rows, product, strict=True):
             expected = sum(h * d for h, d in zip(row, direction, strict=True))
             assert abs(entry - expected) <= tiny * (1 + abs(expected))
+
+
+def square_by_a_copy(x: Any) -> Any:
+    return copy.deepcopy(x) * x
+
+
+def square_by_a_copied_result(x: Any) -> Any:
+    y = x * 1
+    return copy.deepcopy({"y": [y]})["y"][0] * y
+
+
+@pytest.mark.parametrize("function", [square_by_a_copy, square_by_a_copied_result])
+def test_a_copy_of_an_argument_is_differentiated_too(function: Callable[..., Any]) -> None:
+    assert grad(function)(3.0) == 6.0
+    assert grad(grad(function))(3.0) == 2.0
+    assert jvp(function, (3.0,), (1.0,)) == (9.0, 6.0)
+    assert grad(lambda x: grad(lambda y: function(x) * y)(2.0))(3.0) == 6.0
+    assert (grad(lambda a: function(a).sum())(np.array([1.0, 3.0])) == [2.0, 6.0]).all()
+
+
+def test_a_model_that_is_copied_inside_a_function_is_a_model_of_its_own() -> None:
+    weight = Value(2.0, "w")
+
+    def stepped(x: Any) -> Any:
+        own = copy.deepcopy(weight)
+        own.data = 5.0
+        return own * x
+
+    assert grad(stepped)(3.0) == 5.0
+    assert weight.data == 2.0
