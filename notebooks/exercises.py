@@ -17,6 +17,7 @@ from autodiff import (
     Value,
     check_gradient,
     check_layer,
+    compile,
     dot,
     exp,
     grad,
@@ -34,11 +35,14 @@ __all__ = [
     "largest_rate",
     "leaky_relu",
     "line_through_two_points",
+    "linear_cross_entropy",
     "logistic_gradient",
     "loss_of_knowing_nothing",
     "momentum",
     "parameters_of_784_100_10",
+    "products_of_three_layers",
     "separates_xor",
+    "slope_by_matrix",
     "slope_of_a_bell",
     "slope_of_a_cube",
     "slope_of_cross_entropy",
@@ -384,3 +388,59 @@ def separates_xor(network: Any) -> None:
     steps = [network(0.5 + 0.001 * i, 0.5) for i in (-1, 0, 1)]
     if max(map(_number, steps)) - min(map(_number, steps)) > 0.3:
         raise Wrong("right at the corners, but it jumps between them: build it of sigmoids")
+
+
+# ----------------------------------------------------------------- 8 from scalars to matrices
+
+
+@exercise("one matrix product for all examples, found in your sums.")
+def linear_cross_entropy(answer: Any) -> None:
+    """The cross-entropy of a linear classifier, of W, one example and its one-hot target."""
+    rng = np.random.default_rng(0)
+    weights, examples = rng.normal(size=(3, 4)), rng.normal(size=(5, 4))
+    targets = np.eye(3)[[0, 1, 2, 1, 0]]
+    loss = _function(answer)
+    compiled = compile(lambda w, x, t: loss(w, x, t), batched=("x", "t"))
+    found = compiled(weights, examples, targets)
+    if np.shape(found) != (5,):
+        raise Wrong("the loss of one example is one number")
+    scores = examples @ weights.T
+    right = (targets * scores).sum(axis=1)
+    normalizers = np.log(np.exp(scores).sum(axis=1))
+    if np.allclose(found, normalizers):
+        raise Wrong("that is log Σ exp(z); the score of the right class, Σ t z, is taken off it")
+    if not np.allclose(found, normalizers - right, rtol=1e-9):
+        raise Wrong(f"expected a loss of {(normalizers - right)[0]:.6g}, got {found[0]:.6g}")
+    if compiled.stats["products"] != 1:
+        raise Wrong(
+            f"the loss is right, but it compiles to {compiled.stats['products']} products; is "
+            "each score a sum of weights times inputs?"
+        )
+
+
+@exercise("3 forward, 3 for the weights, 2 for the hidden units.")
+def products_of_three_layers(answer: Any) -> None:
+    """How many matrix products value and gradient of three layers take."""
+    given = _number(answer)
+    hints = {
+        3.0: "those are the products forward; each layer also needs some on the way back",
+        6.0: "that is forward, and the gradients of the weights; how do gradients reach them?",
+        9.0: "one of these would be the gradient of the images, for which nobody asked",
+    }
+    if given != 8:
+        raise Wrong(hints.get(given, "a layer is one product forward, and up to two back"))
+
+
+@exercise("2 tanh · (1 - tanh²) for each row, times x: an outer product.")
+def slope_by_matrix(answer: Any) -> None:
+    """The gradient of Σ tanh(W x)² on W, from W and x."""
+    rng = np.random.default_rng(0)
+    weights, x = rng.normal(size=(3, 2)), np.array([0.5, -1.5])
+    slope = np.asarray(_function(answer)(weights.copy(), x.copy()))
+    if slope.shape != weights.shape:
+        raise Wrong(f"expected the shape of W, {weights.shape}, got {slope.shape}")
+
+    def value(matrix: Any) -> float:
+        return float((np.tanh(np.asarray(matrix, float) @ x) ** 2).sum())
+
+    check_gradient(value, weights, gradient=lambda _: slope)

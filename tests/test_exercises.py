@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autodiff import Value, exp, sigmoid
+import autodiff
+from autodiff import Value, exp, log, log1p, logsumexp, maximum, sigmoid, softplus, tanh
 from notebooks import exercises
 
 RIGHT: list[tuple[str, Any]] = []
@@ -49,6 +50,29 @@ WRONG += [
     ("a_gradient_of_ten", lambda x: x * x * x - x - x, "neither + nor ·: subtract"),
     ("a_gradient_of_ten", lambda x: (x + x) * x + x + x, "with 4 gates"),
     ("a_gradient_of_ten", lambda x: 20, "not computed from x"),
+]
+
+# --------------------------------------------------------------------------- 2 the sigmoid neuron
+
+RIGHT += [
+    ("slope_of_tanh", lambda s: 1 - tanh(s) ** 2),
+    ("slope_of_tanh", lambda s: 1 - np.tanh(s) ** 2),
+    ("slope_of_swish", lambda s: sigmoid(s) + s * sigmoid(s) * (1 - sigmoid(s))),
+    ("stable_softplus", lambda s: maximum(s, 0) + log1p(exp(-abs(s)))),
+    ("stable_softplus", lambda s: logsumexp([s, 0])),
+]
+WRONG += [
+    ("slope_of_tanh", lambda s: tanh(s) * (1 - tanh(s)), "y (1 - y) is the slope of σ"),
+    ("slope_of_tanh", lambda s: 1 - tanh(s), "expected a derivative of 0.634"),
+    ("slope_of_tanh", lambda s: "steep", "expected a number, got 'steep'"),
+    ("slope_of_swish", lambda s: s * sigmoid(s) * (1 - sigmoid(s)), "the path through σ"),
+    ("slope_of_swish", lambda s: sigmoid(s), "straight into the product; there is another"),
+    ("slope_of_swish", lambda s: 1.0, "expected a derivative of 0.5, got 1"),
+    ("stable_softplus", lambda s: log(1 + exp(s)), "at 1000: "),
+    ("stable_softplus", lambda s: log(1 + exp(-s)), "at 0.5: expected 0.97"),
+    ("stable_softplus", lambda s: maximum(s, 0) + log1p(exp(-abs(s.data))), "expected a slope of"),
+    ("stable_softplus", lambda s: softplus(s), "that is the library's own"),
+    ("stable_softplus", lambda s: 3.0, "not computed from s"),
 ]
 
 # --------------------------------------------------------------------------- 4 gradient descent
@@ -192,6 +216,64 @@ WRONG += [
     ("leaky_relu", "relu", "expected a function, got 'relu'"),
 ]
 UNANSWERED += [("leaky_relu", ThreeDots)]
+
+# ------------------------------------------------------------------ 8 from scalars to matrices
+
+
+def spelled_out(w: Any, x: Any, t: Any) -> Any:
+    z = [sum(b * a for b, a in zip(row, x, strict=True)) for row in w]
+    return autodiff.log(sum(autodiff.exp(score) for score in z)) - sum(
+        a * b for a, b in zip(t, z, strict=True)
+    )
+
+
+def without_target(w: Any, x: Any, t: Any) -> Any:
+    return autodiff.logsumexp(w @ x)
+
+
+def if_larger(z: Any) -> Any:
+    return z[0] if z[0] > z[1] else z[1]
+
+
+def multiplied(w: Any, x: Any, t: Any) -> Any:
+    """Right, with the exponentials of each class multiplied, not the terms of its score added."""
+    powers = [math.prod(autodiff.exp(b * a) for b, a in zip(row, x, strict=True)) for row in w]
+    total = autodiff.log(sum(powers))
+    return total - autodiff.log(autodiff.dot(t, powers))
+
+
+def scores(w: Any, x: Any, t: Any) -> Any:
+    return list(w @ x)
+
+
+RIGHT += [
+    ("linear_cross_entropy", spelled_out),
+    ("linear_cross_entropy", lambda w, x, t: autodiff.logsumexp(w @ x) - autodiff.dot(t, w @ x)),
+    ("products_of_three_layers", 8),
+    ("slope_by_matrix", lambda w, x: np.outer(2 * np.tanh(w @ x) / np.cosh(w @ x) ** 2, x)),
+]
+WRONG += [
+    ("linear_cross_entropy", without_target, "is taken off it"),
+    (
+        "linear_cross_entropy",
+        lambda w, x, t: autodiff.dot(t, w @ x) - autodiff.logsumexp(w @ x),
+        "expected a loss",
+    ),
+    ("linear_cross_entropy", scores, "the loss of one example is one number"),
+    ("linear_cross_entropy", lambda w, x, t: if_larger(w @ x), "decides by a traced value"),
+    ("linear_cross_entropy", multiplied, "compiles to 0 products"),
+    ("linear_cross_entropy", 3, "expected a function, got 3"),
+    ("products_of_three_layers", 3, "those are the products forward"),
+    ("products_of_three_layers", 6, "how do gradients reach them"),
+    ("products_of_three_layers", 9, "for which nobody asked"),
+    ("products_of_three_layers", 50, "one product forward, and up to two back"),
+    (
+        "slope_by_matrix",
+        lambda w, x: 2 * np.tanh(w @ x),
+        "expected the shape of W, (3, 2), got (3,)",
+    ),
+    ("slope_by_matrix", lambda w, x: np.outer(2 * np.tanh(w @ x), x), "expected a derivative"),
+]
 
 # ----------------------------------------------------------------------------------- all of them
 
