@@ -227,5 +227,7 @@ def refuse_while_tracing(complaint: str) -> NoReturn:
     where = ""
     if frame is not None:
         path, line = frame.f_code.co_filename, frame.f_lineno
-        where = f"line {line} of {path}, `{linecache.getline(path, line).strip()}`, "
+        is_cell = "ipykernel_" in path or path.startswith("<ipython-input")
+        text = linecache.getline(path, line).strip()
+        where = f"line {line} of {'the cell' if is_cell else path}, " + f"`{text}`, " * bool(text)
     raise TypeError(f"{where or 'a compiled function '}{complaint}")

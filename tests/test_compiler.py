@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import builtins
 import itertools
+import linecache
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -411,6 +414,27 @@ def test_the_line_that_branches_is_named() -> None:
         TypeError, match=r"test_compiler\.py, `if x > 0:`, decides by a traced value"
     ):
         compile(function)(1.0)
+
+
+@pytest.mark.parametrize(
+    ("file", "place"),
+    [
+        ("/somewhere/ipykernel_12/345.py", "line 2 of the cell, `if x > 0:`, decides"),
+        ("<ipython-input-3-abc>", "line 2 of the cell, `if x > 0:`, decides"),
+        ("<string>", "line 2 of <string>, decides"),
+    ],
+)
+def test_in_a_notebook_the_line_is_that_of_the_cell(
+    file: str, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "def f(x):\n    if x > 0:\n        return x\n    return -x\n"
+    if "string" not in file:  # IPython keeps the text of its cells
+        lines = text.splitlines(keepends=True)
+        monkeypatch.setitem(linecache.cache, file, (len(text), None, lines, file))
+    names: dict[str, Any] = {}
+    exec(builtins.compile(text, file, "exec"), names)
+    with pytest.raises(TypeError, match=re.escape(place)):
+        compile(names["f"])(1.0)
 
 
 @pytest.mark.parametrize(
