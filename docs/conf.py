@@ -47,6 +47,7 @@ nb_execution_mode = "off"
 nb_merge_streams = True
 nb_mime_priority_overrides = [
     ("html", "application/vnd.jupyter.widget-view+json", None),  # it would need a network
+    *[("linkcheck", kind, 90) for kind in ("image/svg+xml", "image/png", "image/gif", "text/html")],
 ]
 
 # -------------------------------------------------------------------------------- reference
@@ -68,7 +69,6 @@ nitpick_ignore = [
     ("py:class", "autodiff.data.augmentation.Real"),
     ("py:class", "autodiff.data.batches.Some"),
     ("py:class", "autodiff.recording.R"),
-    ("py:class", "autodiff.training.checkpoints.State"),
     ("py:class", "autodiff.training.engines.Examples"),
     ("py:class", "hypothesis.strategies.SearchStrategy"),
 ]

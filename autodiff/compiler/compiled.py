@@ -81,7 +81,7 @@ class _Call(NamedTuple):
 
 
 class Compiled:
-    """A function that runs as a program generated from its own graph; see :func:`compile`.
+    """A function that runs as a program generated from its own graph; see :func:`autodiff.compile`.
 
     Attributes:
         function: what it was made from.

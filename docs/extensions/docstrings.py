@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+from numpy.typing import ArrayLike
 from sphinx.ext.napoleon import GoogleDocstring
+from sphinx.util.typing import stringify_annotation
 
 MADE_BY_FUNCTIONS = {
     "autodiff.graph.Paths", "viz.Animation", "viz.Explorer", "viz.Live", "viz.Picture",
-    "viz.plots.Animation", "viz.plots.Plot",
+    "viz.plots.Animation", "viz.plots.HistoryLike", "viz.plots.Plot",
 }  # fmt: skip
 """Classes whose arguments nobody needs to know."""
 
@@ -25,6 +28,29 @@ class Docstring(GoogleDocstring):
         return []
 
 
+_ARRAY = re.compile(
+    r"(?:~?numpy\.)?ndarray\[tuple\[(?:~?typing\.)?Any, \.\.\.\], (?:~?numpy\.)?dtype\[([^][]+)\]\]"
+)
+"""What Python makes of ``NDArray[np.float64]``."""
+
+
+_ARRAY_LIKE = stringify_annotation(ArrayLike, "smart")
+
+
+def with_short_types(
+    _app: Any, _what: str, _name: str, _obj: Any, _options: Any, signature: str, returned: str
+) -> tuple[str, str] | None:
+    """Arrays by the names that the code has for them."""
+    if not signature:
+        return None
+    return _shortened(signature), _shortened(returned or "")
+
+
+def _shortened(text: str) -> str:
+    text = text.replace(_ARRAY_LIKE, "~numpy.typing.ArrayLike")
+    return _ARRAY.sub(r"~numpy.typing.NDArray[\1]", text)
+
+
 def without_arguments(_app: Any, _what: str, name: str, *_others: Any) -> tuple[str, None] | None:
     """No signature for classes that functions make."""
     return ("", None) if name in MADE_BY_FUNCTIONS else None
@@ -34,5 +60,6 @@ def setup(app: Any) -> dict[str, Any]:
     """Sphinx asks for this."""
     for name in ("_parse_attributes_section", "_parse_attribute_docstring"):
         setattr(GoogleDocstring, name, getattr(Docstring, name))  # napoleon makes no other kind
-    app.connect("autodoc-process-signature", without_arguments)
+    app.connect("autodoc-process-signature", without_arguments, priority=400)
+    app.connect("autodoc-process-signature", with_short_types)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,4 +1,4 @@
-"""Names of Python and NumPy in signatures, with links to their documentation.
+"""Types of Python and of others in signatures, with links to their documentation.
 
 The addresses follow from the names, so that no inventory has to be fetched.
 """
@@ -15,30 +15,49 @@ PYTHON = "https://docs.python.org/3/library"
 NUMPY = "https://numpy.org/doc/stable/reference"
 MATPLOTLIB = "https://matplotlib.org/stable/api"
 
-WHOLE = {"Figure": "matplotlib.figure.Figure", "NDArray": "numpy.typing.NDArray"}
-"""Names that are imported for type checkers alone, and stay short."""
+WHOLE = {
+    "ArrayLike": "numpy.typing.ArrayLike",
+    "Figure": "matplotlib.figure.Figure",
+    "NDArray": "numpy.typing.NDArray",
+    "numpy.random._generator.Generator": "numpy.random.Generator",
+}
+"""Names that are short or otherwise in signatures."""
+
+_COLLECTIONS = (str, bytes, list, tuple, dict, set, frozenset, range)
 
 
 def address(name: str) -> str | None:
-    """Where a name is documented; None if that is not known."""
+    """Where a type or an error is documented; None if that is not known."""
     name = WHOLE.get(name, name)
-    top = name.partition(".")[0]
-    if name in ("None", "True", "False"):
-        return f"{PYTHON}/constants.html#{name}"
-    if top == "numpy":
-        page = "typing.html" if name.startswith("numpy.typing") else f"generated/{name}.html"
-        return f"{NUMPY}/{page}#{name}"
-    if top == "matplotlib":
-        module = name.split(".")[1]
-        return f"{MATPLOTLIB}/{module}_api.html#{name}"
-    if hasattr(builtins, name):
-        found = getattr(builtins, name)
-        is_error = isinstance(found, type) and issubclass(found, BaseException)
-        return f"{PYTHON}/{'exceptions' if is_error else 'functions'}.html#{name}"
-    module = name.rpartition(".")[0]
-    if top in sys.stdlib_module_names and module:
-        return f"{PYTHON}/{module}.html#{name}"
-    return None
+    module, _, last = name.rpartition(".")
+    if module == "numpy.random":
+        return f"{NUMPY}/random/{last.lower()}.html#{name}"
+    if module == "numpy.typing":
+        return f"{NUMPY}/typing.html#{name}"
+    if module == "numpy":
+        is_scalar = last.rstrip("0123456789") in ("float", "int")
+        page = "arrays.scalars" if is_scalar else f"generated/{name}"
+        return f"{NUMPY}/{page}.html#{name}"
+    if module.startswith("matplotlib."):
+        return f"{MATPLOTLIB}/{module.split('.')[1]}_api.html#{name}"
+    if module:
+        is_standard = module.partition(".")[0] in sys.stdlib_module_names
+        return f"{PYTHON}/{module}.html#{name}" if is_standard else None
+    return _builtin(name)
+
+
+def _builtin(name: str) -> str | None:
+    if name == "None":
+        return f"{PYTHON}/constants.html#None"
+    found = getattr(builtins, name, None)
+    if not isinstance(found, type):
+        return None
+    page = "functions"
+    if issubclass(found, BaseException):
+        page = "exceptions"
+    elif found in _COLLECTIONS:
+        page = "stdtypes"
+    return f"{PYTHON}/{page}.html#{name}"
 
 
 def link(_app: Any, _env: Any, node: Any, content: Any) -> nodes.reference | None:

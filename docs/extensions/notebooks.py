@@ -33,7 +33,7 @@ def copy(notebook: Path) -> str:
             cell["source"] = adapted("".join(cell["source"]), source, target)
     first = content["cells"][0]
     title, _, rest = first["source"].partition("\n")
-    link = f"{{download}}`Download this notebook <../../{source.as_posix()}>`"
+    link = f"[Download this notebook](path:../../{source.as_posix()})"
     first["source"] = f"{title}\n\n{link} and run it: `make lab` opens it.\n{rest}"
     content["metadata"].setdefault("language_info", {"name": "python", "pygments_lexer": "python"})
     return json.dumps(content, ensure_ascii=False)
