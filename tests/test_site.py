@@ -35,7 +35,7 @@ MODULES = (
     "autodiff.training", "autodiff.worked_examples", "viz", "viz.explorer", "viz.plots",
 )  # fmt: skip
 
-_DOCUMENTED = re.compile(r"^\.\. (auto\w+|py:\w+):: ([\w.]+)", re.MULTILINE)
+_DOCUMENTED = re.compile(r"^\.\. (auto\w+|py:\w+):: ([\w.]+)\n((?:   .*\n)*)", re.MULTILINE)
 
 
 def names_of(module: ModuleType) -> list[str]:
@@ -52,10 +52,10 @@ def names_of(module: ModuleType) -> list[str]:
 def documented() -> Iterator[object]:
     """Every object that a page of the reference describes."""
     for page in REFERENCE.glob("*.md"):
-        for kind, name in _DOCUMENTED.findall(page.read_text()):
+        for kind, name, options in _DOCUMENTED.findall(page.read_text()):
             if kind != "automodule":
                 yield found(name)
-            elif ":members:" in page.read_text():
+            elif ":members:" in options:
                 module = importlib.import_module(name)
                 yield from (getattr(module, each) for each in names_of(module))
     yield from PRIMITIVES.values()  # in the table, which is made from itself

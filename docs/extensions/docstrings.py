@@ -56,10 +56,24 @@ def without_arguments(_app: Any, _what: str, name: str, *_others: Any) -> tuple[
     return ("", None) if name in MADE_BY_FUNCTIONS else None
 
 
+def without_parameters(
+    _app: Any, _what: str, name: str, _obj: Any, _options: Any, lines: list[str]
+) -> None:
+    """Nor an explanation of them."""
+    starts = [i for i, line in enumerate(lines) if line.startswith(":Parameters:")]
+    if name in MADE_BY_FUNCTIONS and starts:
+        (start,) = starts
+        end = start + 1
+        while end < len(lines) and lines[end][:1] in ("", " "):
+            end += 1
+        del lines[start:end]
+
+
 def setup(app: Any) -> dict[str, Any]:
     """Sphinx asks for this."""
     for name in ("_parse_attributes_section", "_parse_attribute_docstring"):
         setattr(GoogleDocstring, name, getattr(Docstring, name))  # napoleon makes no other kind
     app.connect("autodoc-process-signature", without_arguments, priority=400)
+    app.connect("autodoc-process-docstring", without_parameters, priority=900)
     app.connect("autodoc-process-signature", with_short_types)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

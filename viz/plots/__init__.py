@@ -1,17 +1,17 @@
 """Plots of training: how it went, what was learned, and where it goes wrong.
 
-``training_curves``               loss and accuracy by epoch
-``bars``                          one number for each class, as what a classifier says
-``image_grid``                    images side by side
-``prediction_grid``               images with what the model took them for
-``confusion_matrix``              which class is taken for which
-``weight_images``                 what each unit of a first layer looks for
-``decision_boundary``             the regions of a classifier of points, at one time
-``decision_boundary_animation``   the same while it learns
-``image_film``                    images one after another
-``latent_scatter``                two-dimensional codes of labelled examples
-``loss_surface``                  a function of two numbers, and the tracks of optimizers on it
-``function_curves``               functions of one number, or how something grows
+- `training_curves`: loss and accuracy by epoch
+- `bars`: one number for each class, as what a classifier says
+- `image_grid`: images side by side
+- `prediction_grid`: images with what the model took them for
+- `confusion_matrix`: which class is taken for which
+- `weight_images`: what each unit of a first layer looks for
+- `decision_boundary`: the regions of a classifier of points, at one time
+- `decision_boundary_animation`: the same while it learns
+- `image_film`: images one after another
+- `latent_scatter`: two-dimensional codes of labelled examples
+- `loss_surface`: a function of two numbers, and the tracks of optimizers on it
+- `function_curves`: functions of one number, or how something grows
 
 Each returns a `Plot` (or an `Animation`) that shows itself in a notebook and saves itself, in a
 light theme, a dark one or one for print; ``.figure`` is for those who go on with matplotlib. All of
