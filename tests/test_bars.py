@@ -62,6 +62,14 @@ def test_a_grid_shows_the_images_with_their_captions() -> None:
     assert not plots.image_grid(IMAGES).figure.axes[0].texts
 
 
+def test_what_is_shown_as_weights_may_have_a_name_of_its_own() -> None:
+    plot = plots.weight_images(IMAGES - 0.5, title="what was learned")
+    assert plot.figure.axes[0].get_title(loc="left") == "what was learned"
+    assert plot.description.startswith("what was learned, from -0.4")
+    plain = plots.weight_images(IMAGES - 0.5)
+    assert plain.figure.axes[0].get_title(loc="left") == "weights of 5 units"
+
+
 @pytest.mark.parametrize("theme", ["light", "dark", "print"])
 def test_they_are_the_same_bytes_each_time_in_every_theme(theme: str) -> None:
     for draw in (

@@ -114,7 +114,13 @@ def prediction_grid(
     return Plot(grid.figure, title, theme)
 
 
-def weight_images(weights: ArrayLike, *, columns: int = 10, theme: str | Theme = "light") -> Plot:
+def weight_images(
+    weights: ArrayLike,
+    *,
+    title: str | None = None,
+    columns: int = 10,
+    theme: str | Theme = "light",
+) -> Plot:
     """The weights of each unit of a first layer as an image of what it looks for.
 
     Positive weights are blue, negative ones orange, and 0 is the background; in a theme without
@@ -123,6 +129,7 @@ def weight_images(weights: ArrayLike, *, columns: int = 10, theme: str | Theme =
 
     Args:
         weights: shape (units, pixels), one row for each unit, for square images.
+        title: above all of them; default how many units there are.
         columns: images in a row, at most.
         theme: a name in :data:`viz.theme.THEMES`, or a Theme.
 
@@ -142,7 +149,9 @@ def weight_images(weights: ArrayLike, *, columns: int = 10, theme: str | Theme =
     limit = _scale(np.abs(rows))
     with settings(theme):
         grid = _Grid(count, positive("columns", columns), inches=0.82, below=0.24)
-        grid.axes.set_title(f"weights of {count} unit{'s' * (count > 1)}")
+        grid.axes.set_title(
+            f"weights of {count} unit{'s' * (count > 1)}" if title is None else title
+        )
         signed = signed_ramp(theme)
         for i in range(count):
             image = grid.draw(i, rows[i].reshape(side, side))
@@ -152,8 +161,8 @@ def weight_images(weights: ArrayLike, *, columns: int = 10, theme: str | Theme =
         extend: Literal["both", "neither"] = "both" if limit < np.abs(rows).max() else "neither"
         bar = grid.figure.colorbar(image, ax=grid.axes, extend=extend, aspect=24, pad=0.02)
         bar.outline.set(edgecolor=theme.wire, linewidth=0.6)
-    title = f"weights of {count} units, from {rows.min():.3g} to {rows.max():.3g}"
-    return Plot(grid.figure, title, theme)
+    text = f"{title or f'weights of {count} units'}, from {rows.min():.3g} to {rows.max():.3g}"
+    return Plot(grid.figure, text, theme)
 
 
 def _scale(sizes: Floats) -> float:
