@@ -7,6 +7,7 @@ import json
 import math
 import re
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from types import ModuleType
 
@@ -15,6 +16,7 @@ import pytest
 from autodiff.primitives import PRIMITIVES
 from docs.extensions.pages import adapted
 from documents import ROOT, anchors, links
+from viz.theme import DARK, LIGHT, THEMES
 
 REFERENCE = ROOT / "docs" / "reference"
 NOTEBOOKS_FOLDER = ROOT / "notebooks"
@@ -124,6 +126,14 @@ def test_rules_are_written_case_by_case(name: str, derivatives: list[str]) -> No
     from docs.extensions import primitives
 
     assert [text for _, text in primitives.derivatives(PRIMITIVES[name])] == derivatives
+
+
+@pytest.mark.parametrize("name", ["logo-light.svg", "logo-dark.svg", "favicon.svg"])
+def test_the_logo_has_the_colours_of_the_pictures(name: str) -> None:
+    text = (ROOT / "docs" / "_static" / name).read_text()
+    themes = [theme for key, theme in THEMES.items() if key in name] or [LIGHT, DARK]
+    known = {getattr(theme, field.name) for theme in themes for field in fields(theme)}
+    assert set(re.findall(r"#[0-9a-f]{6}", text)) <= known
 
 
 # ---------------------------------------------------------------------------------- the links
