@@ -213,6 +213,8 @@ def test_many_paths_are_counted_and_some_are_listed() -> None:
     caption = " ".join(read(viz.draw(y, paths=(x, y))).caption)
     assert "and about 10^30 more paths" in caption
     assert "1.268e+30" in caption
+    nine = sum(x * i for i in range(9))
+    assert "and 1 more path" in read(viz.draw(nine, paths=(x, nine))).caption
     z = Value(1.0, "z")
     none = read(viz.draw([y, z], paths=(z, y))).caption
     assert none == ["There is no path from z to n100: ∂n100/∂z = 0."]

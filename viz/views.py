@@ -446,7 +446,7 @@ class _View:
         rest = paths.count - len(lines)
         if rest:
             digits = f"{rest:,}" if rest < 10**15 else f"about 10^{len(str(rest)) - 1}"
-            lines.append(f"and {digits} more paths")
+            lines.append(f"and {digits} more path{'s' * (rest > 1)}")
         plural = "s" if paths.count > 1 else ""
         how = f" = {_sum(products)}" if 1 < paths.count <= _LISTED_PATHS else ""
         count = (
