@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from fractions import Fraction
 from functools import partial, wraps
 from typing import Any, NamedTuple
 
@@ -20,6 +21,7 @@ from autodiff import (
     compile,
     dot,
     exp,
+    fsum,
     grad,
     nn,
     sigmoid,
@@ -30,6 +32,7 @@ from autodiff.graph import is_constant
 
 __all__ = [
     "a_gradient_of_ten",
+    "forward_mode",
     "gradient_of_a_neuron",
     "gradients_by_hand",
     "largest_rate",
@@ -37,8 +40,10 @@ __all__ = [
     "line_through_two_points",
     "linear_cross_entropy",
     "logistic_gradient",
+    "longest_path",
     "loss_of_knowing_nothing",
     "momentum",
+    "number_of_paths",
     "parameters_of_784_100_10",
     "products_of_three_layers",
     "separates_xor",
@@ -240,6 +245,91 @@ def stable_softplus(function: Any) -> None:
                 f"at {point:g}: expected a slope of {sigmoid(point):.6g}, got "
                 f"{graph.gradient(s):.6g}"
             )
+
+
+# -------------------------------------------------------------------------- 3 paths and backprop
+
+
+@exercise("each layer multiplies the paths by its width.")
+def number_of_paths(function: Any) -> None:
+    """Paths from one input of a fully connected network to its sum, by depth and width."""
+    for depth, width in ((1, 1), (1, 3), (3, 2), (4, 3), (0, 5)):
+        given = _number(_function(function)(depth, width))
+        counted = _paths_of_network(depth, width)
+        if given == counted:
+            continue
+        if given == depth**width:
+            raise Wrong("it is the other way round: which of the two is multiplied how often?")
+        if given == depth * width:
+            raise Wrong("the edges of a layer add up, but the paths through it multiply")
+        raise Wrong(f"depth {depth}, width {width}: there are {counted}, and you say {given:g}")
+
+
+def _paths_of_network(depth: int, width: int) -> int:
+    inputs = layer = [Value(1.0) for _ in range(width)]
+    for _ in range(depth):
+        layer = [fsum(layer) for _ in range(width)]
+    total = fsum(layer)
+    return Graph(total).paths(inputs[0], total).count
+
+
+@exercise("derivatives of everything by one leaf, in one pass from the front.")
+def forward_mode(function: Any) -> None:
+    """The derivatives of every node of a graph by one leaf, as a dict."""
+    for graph in _small_graphs():
+        for leaf in graph.leaves:
+            given = _function(function)(graph, leaf)
+            if not isinstance(given, dict):
+                raise Wrong(f"expected a dict from nodes to numbers, got {given!r:.40}")
+            for node in graph.nodes:
+                _check_derivative(graph, leaf, node, given)
+
+
+def _check_derivative(graph: Graph, leaf: Value, node: Value, given: dict[Any, Any]) -> None:
+    where = f"∂{_called(graph, node)}/∂{_called(graph, leaf)} of {_called(graph, graph.outputs[0])}"
+    if node not in given:
+        raise Wrong(f"{where} is missing")
+    expected = Graph(node).gradient(leaf) if leaf in Graph(node) else 0
+    if given[node] == expected:
+        return
+    if node is leaf:
+        raise Wrong(f"{where}: a leaf changes by 1 per change of itself, and you say {given[node]}")
+    if node.op is None:
+        raise Wrong(f"{where}: one leaf does not change with another, and you say {given[node]}")
+    raise Wrong(
+        f"{where} is {expected}, and you say {given[node]}; does each edge add to its head?"
+    )
+
+
+def _called(graph: Graph, node: Value) -> str:
+    return node.name or graph.formula(node) or graph.id(node)
+
+
+def _small_graphs() -> list[Graph]:
+    """Graphs in fractions, so that no answer is nearly right."""
+    x, y = Value(Fraction(1, 2), "x"), Value(Fraction(-3), "y")
+    square = x * x
+    square.name = "x²"
+    product = square * y
+    product.name = "x² y"
+    return [Graph(x * y), Graph(square), Graph(product - y), Graph(product * (square + y) / y)]
+
+
+@exercise("one more than the longest of its operands: the same loop, with max for the sum.")
+def longest_path(function: Any) -> None:
+    """The number of edges on the longest path from any leaf of a graph to its output."""
+    for graph in reversed(_small_graphs()):
+        end = graph.outputs[0]
+        paths = [path for leaf in graph.leaves for path in graph.paths(leaf, end)]
+        longest = max(len(path.edges) for path in paths)
+        given = _number(_function(function)(graph))
+        if given == len(graph.edges) != longest:
+            raise Wrong("that is the number of all edges")
+        if given == longest + 1:
+            raise Wrong("that is the number of nodes on the path; it has one edge less")
+        if given != longest:
+            formula = _called(graph, end)
+            raise Wrong(f"in the graph of {formula} it has {longest} edges, and you say {given:g}")
 
 
 # ----------------------------------------------------------------------------- 6 reading digits

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import autodiff
-from autodiff import Value, exp, log, log1p, logsumexp, maximum, sigmoid, softplus, tanh
+from autodiff import Graph, Value, exp, log, log1p, logsumexp, maximum, sigmoid, softplus, tanh
 from notebooks import exercises
 
 RIGHT: list[tuple[str, Any]] = []
@@ -73,6 +73,45 @@ WRONG += [
     ("stable_softplus", lambda s: maximum(s, 0) + log1p(exp(-abs(s.data))), "expected a slope of"),
     ("stable_softplus", lambda s: softplus(s), "that is the library's own"),
     ("stable_softplus", lambda s: 3.0, "not computed from s"),
+]
+
+# -------------------------------------------------------------------------- 3 paths and backprop
+
+
+def forwards(graph: Graph, leaf: Value, *, adds: bool = True, seeds: int = 1) -> Any:
+    """Forward mode in one loop, and what is easily wrong with it."""
+    tangents: dict[Value, Any] = dict.fromkeys(graph.nodes, seeds - 1)
+    tangents[leaf] = seeds
+    for edge in graph.edges:
+        change = edge.local * tangents[edge.tail]
+        tangents[edge.head] = tangents[edge.head] + change if adds else change
+    return tangents
+
+
+def longest(graph: Graph) -> int:
+    depth = dict.fromkeys(graph.nodes, 0)
+    for edge in graph.edges:
+        depth[edge.head] = max(depth[edge.head], depth[edge.tail] + 1)
+    return depth[graph.outputs[0]]
+
+
+RIGHT += [
+    ("number_of_paths", lambda depth, width: width**depth),
+    ("forward_mode", forwards),
+    ("longest_path", longest),
+]
+WRONG += [
+    ("number_of_paths", lambda depth, width: depth**width, "the other way round"),
+    ("number_of_paths", lambda depth, width: depth * width, "but the paths through it multiply"),
+    ("number_of_paths", lambda depth, width: width ** (depth + 1), "there are 3, and you say 9"),
+    ("forward_mode", lambda graph, leaf: forwards(graph, leaf, adds=False), "add to its head"),
+    ("forward_mode", lambda graph, leaf: forwards(graph, leaf, seeds=2), "changes by 1 per change"),
+    ("forward_mode", lambda graph, leaf: {leaf: 1}, "is missing"),
+    ("forward_mode", lambda graph, leaf: dict.fromkeys(graph.nodes, 1), "one leaf does not change"),
+    ("forward_mode", lambda graph, leaf: 1, "expected a dict"),
+    ("longest_path", lambda graph: longest(graph) + 1, "it has one edge less"),
+    ("longest_path", lambda graph: len(graph.edges), "the number of all edges"),
+    ("longest_path", lambda graph: 1, "in the graph of "),
 ]
 
 # --------------------------------------------------------------------------- 4 gradient descent
