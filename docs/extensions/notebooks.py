@@ -52,7 +52,14 @@ def copy_all(_app: Any) -> None:
             place.write_text(text)
 
 
+def keep_pictures_aside(app: Any) -> None:
+    """Write the pictures of outputs beside what Sphinx keeps, not beside the site."""
+    folder = str(app.doctreedir.parent / "jupyter_execute")
+    app.env.mystnb_config = app.env.mystnb_config.copy(output_folder=folder)
+
+
 def setup(app: Any) -> dict[str, Any]:
     """Sphinx asks for this."""
     app.connect("builder-inited", copy_all)
+    app.connect("builder-inited", keep_pictures_aside, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
