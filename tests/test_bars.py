@@ -60,6 +60,8 @@ def test_a_grid_shows_the_images_with_their_captions() -> None:
     assert len({shown.get_extent()[2] for shown in axes.images}) == 2
     assert plot.description == "5 images: five"
     assert not plots.image_grid(IMAGES).figure.axes[0].texts
+    small, large = (plots.image_grid(IMAGES, side=side).figure.get_size_inches() for side in (1, 2))
+    assert large[0] > 1.8 * small[0]
 
 
 def test_what_is_shown_as_weights_may_have_a_name_of_its_own() -> None:
@@ -90,6 +92,7 @@ def test_they_are_the_same_bytes_each_time_in_every_theme(theme: str) -> None:
         (lambda: plots.bars({"a": P}, image=[0.0] * 5), "image: expected square images"),
         (lambda: plots.bars({"a": P}, ["x"]), "at least 3 names"),
         (lambda: plots.image_grid(IMAGES, ["a"]), "captions: expected 5, one for each image"),
+        (lambda: plots.image_grid(IMAGES, side=0), "side must be a number of inches"),
         (lambda: plots.image_grid(IMAGES[0]), "images: expected numbers in shape"),
     ],
 )

@@ -26,6 +26,7 @@ def image_grid(
     *,
     title: str = "",
     columns: int = 10,
+    side: float = 0.82,
     theme: str | Theme = "light",
 ) -> Plot:
     """Square images side by side.
@@ -35,6 +36,7 @@ def image_grid(
         captions: a short text, or a number, under each.
         title: above all of them.
         columns: images in a row, at most.
+        side: of an image, in inches.
         theme: a name in :data:`viz.theme.THEMES`, or a Theme.
 
     Raises:
@@ -46,16 +48,18 @@ def image_grid(
     """
     theme = theme_of(theme)
     pixels = numbers("images", images, "count", "pixels")
-    count, side = len(pixels), square_side("images", pixels.shape[1])
+    count, width = len(pixels), square_side("images", pixels.shape[1])
+    if not 0.1 <= side <= 20:
+        raise ValueError(f"side must be a number of inches from 0.1 to 20, got {side!r}")
     if captions is not None and len(captions) != count:
         raise ValueError(f"captions: expected {count}, one for each image, got {len(captions)}")
     with settings(theme):
-        below = 0.12 if captions is None else 0.34
-        grid = _Grid(count, positive("columns", columns), inches=0.82, below=below)
+        below = 0.12 if captions is None else 0.06 + 0.23 / side
+        grid = _Grid(count, positive("columns", columns), inches=side, below=below)
         grid.axes.set_title(title)
         paper = ramp(theme.background, theme.ink)
         for i in range(count):
-            grid.draw(i, pixels[i].reshape(side, side)).set(cmap=paper, clim=(0, 1))
+            grid.draw(i, pixels[i].reshape(width, width)).set(cmap=paper, clim=(0, 1))
             grid.frame(i, blend(theme.background, theme.wire, 0.5), 0.6)
             if captions is not None:
                 grid.write(i, str(captions[i]), theme.ink)
