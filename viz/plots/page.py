@@ -97,8 +97,11 @@ def new_figure(width: float, height: float) -> Figure:
 
 def arrange(figure: Figure) -> None:
     """Give every part its place for good: drawn again and again, they would move a little."""
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")
+    from matplotlib.layout_engine import PlaceHolderLayoutEngine
+
+    if not isinstance(figure.get_layout_engine(), PlaceHolderLayoutEngine):  # not arranged yet
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
 
 
 def blend(below: str, above: str, share: float) -> str:
