@@ -26,7 +26,7 @@ def texts() -> Iterator[tuple[str, str]]:
 
 
 def _help(parser: argparse.ArgumentParser) -> str:
-    parser.formatter_class = lambda prog: argparse.HelpFormatter(prog, width=_WIDTH)  # type: ignore[assignment]
+    parser.formatter_class = lambda prog: argparse.HelpFormatter(prog, width=_WIDTH)
     return parser.format_help()
 
 
