@@ -32,6 +32,7 @@ from autodiff.graph import is_constant
 
 __all__ = [
     "a_gradient_of_ten",
+    "between",
     "forward_mode",
     "gradient_of_a_neuron",
     "gradients_by_hand",
@@ -43,13 +44,15 @@ __all__ = [
     "longest_path",
     "loss_of_knowing_nothing",
     "momentum",
-    "number_of_paths",
+    "number_of_edges",
+    "parameters_of_784_2_784",
     "parameters_of_784_100_10",
     "products_of_three_layers",
     "separates_xor",
     "slope_by_matrix",
     "slope_of_a_bell",
     "slope_of_a_cube",
+    "slope_of_absolute_error",
     "slope_of_cross_entropy",
     "slope_of_swish",
     "slope_of_tanh",
@@ -250,27 +253,28 @@ def stable_softplus(function: Any) -> None:
 # -------------------------------------------------------------------------- 3 paths and backprop
 
 
-@exercise("each layer multiplies the paths by its width.")
-def number_of_paths(function: Any) -> None:
-    """Paths from one input of a fully connected network to its sum, by depth and width."""
-    for depth, width in ((1, 1), (1, 3), (3, 2), (4, 3), (0, 5)):
+@exercise("d (w² + w) + w: twice as deep, twice as many, while the paths are squared.")
+def number_of_edges(function: Any) -> None:
+    """Edges of a fully connected network of sums and gates, by depth and width."""
+    for depth, width in ((3, 2), (1, 3), (4, 5), (1, 1), (0, 5)):
         given = _number(_function(function)(depth, width))
-        counted = _paths_of_network(depth, width)
+        counted = _edges_of_network(depth, width)
         if given == counted:
             continue
-        if given == depth**width:
-            raise Wrong("it is the other way round: which of the two is multiplied how often?")
-        if given == depth * width:
-            raise Wrong("the edges of a layer add up, but the paths through it multiply")
+        if given == depth * width**2 + width:
+            raise Wrong("that leaves out the edge from each sum to its gate")
+        if given == depth * (width**2 + width):
+            raise Wrong("that leaves out the edges into the last sum, p")
+        if given == width**depth:
+            raise Wrong("that is the number of paths; edges add up, layer by layer")
         raise Wrong(f"depth {depth}, width {width}: there are {counted}, and you say {given:g}")
 
 
-def _paths_of_network(depth: int, width: int) -> int:
-    inputs = layer = [Value(1.0) for _ in range(width)]
+def _edges_of_network(depth: int, width: int) -> int:
+    layer = [Value(1.0) for _ in range(width)]
     for _ in range(depth):
-        layer = [fsum(layer) for _ in range(width)]
-    total = fsum(layer)
-    return Graph(total).paths(inputs[0], total).count
+        layer = [sigmoid(fsum(layer)) for _ in range(width)]
+    return len(Graph(fsum(layer)).edges)
 
 
 @exercise("derivatives of everything by one leaf, in one pass from the front.")
@@ -478,6 +482,53 @@ def separates_xor(network: Any) -> None:
     steps = [network(0.5 + 0.001 * i, 0.5) for i in (-1, 0, 1)]
     if max(map(_number, steps)) - min(map(_number, steps)) > 0.3:
         raise Wrong("right at the corners, but it jumps between them: build it of sigmoids")
+
+
+# -------------------------------------------------------------------------------- 7 autoencoder
+
+
+@exercise("a at 0, b at 1, and a straight line between them.")
+def between(answer: Any) -> None:
+    """(1 - t) · a + t · b, for arrays a and b."""
+    function = _function(answer)
+    a, b = np.array([1.0, -2.0]), np.array([3.0, 4.0])
+    for t in (0.0, 1.0, 0.25):
+        found = np.asarray(function(a.copy(), b.copy(), t), float)
+        expected = (1 - t) * a + t * b
+        if found.shape == a.shape and np.allclose(found, t * a + (1 - t) * b) and t != 0.5:
+            raise Wrong("that goes from b to a: at t = 0 it is to be a")
+        if found.shape != a.shape or not np.allclose(found, expected):
+            raise Wrong(f"between {a} and {b} at t = {t:g}: expected {expected}, got {found}")
+
+
+@exercise("784 · 2 + 2 to the code, 2 · 784 + 784 back.")
+def parameters_of_784_2_784(answer: Any) -> None:
+    """Weights and biases, there and back."""
+    given = _number(answer)
+    hints = {
+        3136.0: "those are the weights; each unit has a bias, too, the 784 of the output as well",
+        3138.0: "the 784 units of the output have biases, too",
+        1570.0: "that is the encoder; there is a decoder",
+    }
+    if given != 3922:
+        raise Wrong(hints.get(given, "there are 784 · 2 weights to the code, and as many back"))
+
+
+@exercise("the sign of the mistake over their number: its size does not matter.")
+def slope_of_absolute_error(answer: Any) -> None:
+    """The gradient of the mean absolute error on the outputs."""
+    slope = _function(answer)
+    outputs, targets = [0.5, -1.0, 2.0, 0.25], [0.0, 1.0, 2.5, -3.0]
+    given = slope(list(outputs), list(targets))
+    if isinstance(given, np.ndarray):
+        given = given.tolist()
+    found = _numbers(given, len(outputs))
+    if np.allclose(found, 2 * (np.array(outputs) - targets) / len(outputs)):
+        raise Wrong("that is the gradient of the squared error")
+    if np.allclose(found, np.sign(np.array(outputs) - targets)):
+        raise Wrong("the mean of four errors: each counts for a quarter")
+    loss = partial(nn.mean_absolute_error, target=targets)
+    check_gradient(loss, outputs, gradient=lambda _: found)
 
 
 # ----------------------------------------------------------------- 8 from scalars to matrices

@@ -96,14 +96,15 @@ def longest(graph: Graph) -> int:
 
 
 RIGHT += [
-    ("number_of_paths", lambda depth, width: width**depth),
+    ("number_of_edges", lambda d, w: d * (w * w + w) + w),
     ("forward_mode", forwards),
     ("longest_path", longest),
 ]
 WRONG += [
-    ("number_of_paths", lambda depth, width: depth**width, "the other way round"),
-    ("number_of_paths", lambda depth, width: depth * width, "but the paths through it multiply"),
-    ("number_of_paths", lambda depth, width: width ** (depth + 1), "there are 3, and you say 9"),
+    ("number_of_edges", lambda d, w: d * w * w + w, "from each sum to its gate"),
+    ("number_of_edges", lambda d, w: d * (w * w + w), "the edges into the last sum"),
+    ("number_of_edges", lambda d, w: w**d, "that is the number of paths"),
+    ("number_of_edges", lambda d, w: d * w, "depth 3, width 2: there are 20, and you say 6"),
     ("forward_mode", lambda graph, leaf: forwards(graph, leaf, adds=False), "add to its head"),
     ("forward_mode", lambda graph, leaf: forwards(graph, leaf, seeds=2), "changes by 1 per change"),
     ("forward_mode", lambda graph, leaf: {leaf: 1}, "is missing"),
@@ -255,6 +256,33 @@ WRONG += [
     ("leaky_relu", "relu", "expected a function, got 'relu'"),
 ]
 UNANSWERED += [("leaky_relu", ThreeDots)]
+
+# --------------------------------------------------------------------------------- 7 autoencoder
+
+
+RIGHT += [
+    ("between", lambda a, b, t: (1 - t) * a + t * b),
+    ("between", lambda a, b, t: a + t * (b - a)),
+    ("parameters_of_784_2_784", 3922),
+    ("slope_of_absolute_error", lambda y, t: np.sign(np.subtract(y, t)) / len(y)),
+    (
+        "slope_of_absolute_error",
+        lambda y, t: [(1 if a > b else -1) / len(y) for a, b in zip(y, t, strict=True)],
+    ),
+]
+WRONG += [
+    ("between", lambda a, b, t: t * a + (1 - t) * b, "goes from b to a"),
+    ("between", lambda a, b, t: a + t * b, "at t = 1: expected [3. 4.], got [4. 2.]"),
+    ("between", 0.5, "expected a function"),
+    ("parameters_of_784_2_784", 3136, "each unit has a bias, too"),
+    ("parameters_of_784_2_784", 3138, "784 units of the output have biases"),
+    ("parameters_of_784_2_784", 1570, "there is a decoder"),
+    ("parameters_of_784_2_784", 2, "and as many back"),
+    ("slope_of_absolute_error", lambda y, t: np.subtract(y, t) / 2, "of the squared error"),
+    ("slope_of_absolute_error", lambda y, t: np.sign(np.subtract(y, t)), "counts for a quarter"),
+    ("slope_of_absolute_error", lambda y, t: np.sign(np.subtract(t, y)) / 4, "expected a deriv"),
+    ("slope_of_absolute_error", lambda y, t: 1.0, "expected 4 numbers"),
+]
 
 # ------------------------------------------------------------------ 8 from scalars to matrices
 
