@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import io
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from viz import plots
 
 widgets = pytest.importorskip("ipywidgets", reason="sliders are made by ipywidgets")
 pytest.importorskip("pygraphviz", reason="a picture has to be laid out")
+Image = pytest.importorskip("PIL.Image", reason="plots are drawn with matplotlib")
 
 SVG, PNG, PLAIN = "image/svg+xml", "image/png", "text/plain"
 
@@ -163,6 +165,25 @@ def test_pictures_plots_and_texts_are_shown_together() -> None:
     assert bytes(matrix.value).startswith(b"\x89PNG")
     assert "2.0 &lt; 3 &amp; so on" in text.value
     assert ">7<" in seven.value
+
+
+def test_a_plot_is_as_wide_as_its_figure_says_and_no_wider_than_the_page() -> None:
+    plot = plots.function_curves({"f": ([0, 1], [0, 1])})
+    (image,) = screen(viz.live(lambda: plot))
+    inches = plot.figure.get_size_inches()[0]
+    assert image.layout.width == f"{96 * inches:.0f}px"
+    assert image.layout.max_width == "100%"
+
+
+def test_a_png_without_a_resolution_has_its_own_width() -> None:
+    class Dot:
+        def _repr_mimebundle_(self) -> dict[str, str]:
+            content = io.BytesIO()
+            Image.new("L", (3, 2)).save(content, "png")
+            return {"image/png": base64.b64encode(content.getvalue()).decode()}
+
+    (image,) = screen(viz.live(Dot))
+    assert image.layout.width is None
 
 
 def test_elsewhere_its_first_picture_and_its_texts_are_shown() -> None:

@@ -19,6 +19,7 @@ _PAUSE = 0.02
 _MOST_SLIDERS = 20
 _STEPS = 100
 """Into which a slider's range is divided."""
+_METRES_PER_INCH, _CSS_PIXELS = 0.0254, 96
 _PAGE = "text/html"
 _FORMATS = {"image/svg+xml": "svg+xml", "image/png": "png"}
 
@@ -244,6 +245,8 @@ class _Screen:
             self._kinds = kinds
         for widget, (kind, content) in zip(self.box.children, best, strict=True):
             widget.value = _as_value(kind, content)
+            if kind == "image/png":
+                widget.layout.width = _width(bytes(widget.value))
         pictures = [(kind, b[kind]) for b in bundles for kind in _FORMATS if kind in b]
         self.picture = dict(pictures[:1])
         self.text = "\n".join(content for kind, content in best if kind == PLAIN)
@@ -277,6 +280,17 @@ def _as_value(kind: str, content: str) -> str | bytes:
     if kind == _PAGE:
         return content
     return content.encode() if kind == "image/svg+xml" else base64.b64decode(content)
+
+
+def _width(png: bytes) -> str | None:
+    """How wide a PNG is on a page, if it says how many pixels it has per metre.
+
+    Then its type is as large as the page's, and sharp on screens with more pixels.
+    """
+    at = png.find(b"pHYs", 0, 1000)
+    per_metre = int.from_bytes(png[at + 4 : at + 8]) if at > 0 else 0
+    pixels = int.from_bytes(png[16:20])  # a PNG begins with its width
+    return f"{pixels / (per_metre * _METRES_PER_INCH) * _CSS_PIXELS:.0f}px" if per_metre else None
 
 
 def _controls(show: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, Any]:
