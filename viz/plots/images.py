@@ -54,7 +54,7 @@ def image_grid(
     if captions is not None and len(captions) != count:
         raise ValueError(f"captions: expected {count}, one for each image, got {len(captions)}")
     with settings(theme):
-        below = 0.12 if captions is None else 0.06 + 0.23 / side
+        below = 0.1 / side if captions is None else 0.06 + 0.23 / side
         grid = _Grid(count, positive("columns", columns), inches=side, below=below)
         grid.axes.set_title(title)
         paper = ramp(theme.background, theme.ink)
