@@ -525,6 +525,11 @@ def test_in_a_notebook_it_is_an_svg_and_plain_text() -> None:
     assert set(shown_in_notebook) == {"image/svg+xml", "text/plain"}
     root = ElementTree.fromstring(shown_in_notebook["image/svg+xml"].encode())
     assert "max-width: 100%" in root.attrib["style"], "it gets smaller where there is less room"
+    wide = viz.draw(sigmoid_neuron()["f"], "backward")
+    root = ElementTree.fromstring(wide._repr_mimebundle_()["image/svg+xml"].encode())
+    assert root.attrib["style"] == f"max-width: {wide.scene.width:g}px"
+    assert "width" not in root.attrib, "a page that shows it as an image would cut it off"
+    assert root.attrib["viewBox"] == f"0 0 {wide.scene.width:g} {wide.scene.height:g}"
     picture = viz.draw(Value(1.0))
     assert set(picture._repr_mimebundle_(include=["text/plain"])) == {"text/plain"}
     assert set(picture._repr_mimebundle_(None, {"text/plain"})) == {"image/svg+xml"}

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import base64
 import html
+import re
 from collections.abc import Callable, Collection, Mapping
 
 PLAIN = "text/plain"
+_WIDE = 700
+"""Pixels that any page has room for."""
 
 
 def mime_bundle(
@@ -36,10 +39,19 @@ def mime_bundle(
 def fitting(svg: str) -> str:
     """An SVG that gets smaller where a page has less room, instead of being cut off.
 
-    >>> fitting('<svg width="2000" height="80"></svg>')
-    '<svg style="max-width: 100%; height: auto" width="2000" height="80"></svg>'
+    A wide one says no width of its own: then it is as wide as the page, wherever it is put, but its
+    content no larger than it was.
+
+    >>> fitting('<svg width="90" height="80" viewBox="0 0 90 80">')
+    '<svg style="max-width: 100%; height: auto" width="90" height="80" viewBox="0 0 90 80">'
+    >>> fitting('<svg width="900" height="80" viewBox="0 0 900 80">')
+    '<svg style="max-width: 900px" viewBox="0 0 900 80">'
     """
-    return svg.replace("<svg ", '<svg style="max-width: 100%; height: auto" ', 1)
+    size = re.search(r' width="([\d.]+)" height="[\d.]+"', svg)
+    if size is None or float(size[1]) <= _WIDE:
+        return svg.replace("<svg ", '<svg style="max-width: 100%; height: auto" ', 1)
+    without = svg.replace(size[0], "", 1)
+    return without.replace("<svg", f'<svg style="max-width: {size[1]}px"', 1)
 
 
 def base64_of(content: bytes) -> str:
