@@ -54,7 +54,6 @@ nb_mime_priority_overrides = [
 
 default_role = "py:obj"
 nitpicky = True
-suppress_warnings = ["toc.not_readable", "myst.xref_missing"]  # while notebook 7 is written
 nitpick_ignore = [
     # Protocols and variables of types, which are explained where they occur.
     ("py:class", "Frame"),

@@ -20,14 +20,6 @@ from viz.theme import DARK, LIGHT, THEMES
 
 REFERENCE = ROOT / "docs" / "reference"
 NOTEBOOKS_FOLDER = ROOT / "notebooks"
-PROMISED = [
-    f"{name}.ipynb"
-    for name in re.findall(
-        r"^notebooks/(.*)$", (ROOT / "docs/notebooks.md").read_text(), re.MULTILINE
-    )
-    if not (NOTEBOOKS_FOLDER / f"{name}.ipynb").exists()
-]
-"""Notebooks that are still being written."""
 NOTEBOOKS = sorted(path.name for path in NOTEBOOKS_FOLDER.glob("*.ipynb"))
 
 # Packages say in __all__ what is public; of these modules it is what they define.
@@ -146,8 +138,6 @@ def test_links_of_notebooks_lead_somewhere(name: str, tmp_path: Path) -> None:
             continue
         path, _, anchor = link.partition("#")
         target = (NOTEBOOKS_FOLDER / (path or name)).resolve()
-        if target.name in PROMISED:
-            continue
         assert target.exists(), f"{name}: {link}"
         if anchor and target.suffix in (".md", ".ipynb"):
             assert anchor in anchors(text_of(target, tmp_path)), f"{name}: {link}"
