@@ -123,7 +123,7 @@ def _readable(output: NotebookNode) -> Iterator[NotebookNode]:
         data[_PNG] = with_few_colors(data[_PNG])
     is_text = not data[_PLAIN].startswith("<")
     shown = {picture: data[picture]} if is_text else {_PLAIN: data[_PLAIN], picture: data[picture]}
-    yield new_output("display_data", data=shown)
+    yield new_output("display_data", data=shown, metadata=output.metadata)
     if is_text:
         yield new_output("display_data", data={_PLAIN: data[_PLAIN]})
 

@@ -87,7 +87,7 @@ def numbers(page: Page) -> list[str]:
     svg = page.evaluate(
         """async () => {
             const image = document.querySelector('.widget-slider')
-                .closest('.widget-vbox').querySelector('img');
+                .closest('.jp-OutputArea-output').querySelector('img');
             return image ? await (await fetch(image.src)).text() : '';
         }"""
     )
@@ -98,12 +98,13 @@ def test_a_slider_of_the_first_notebook_moves_the_picture_and_the_numbers(
     browser: Browser, jupyterlab: str
 ) -> None:
     page = opened(browser, jupyterlab, "1-graphs-by-hand.ipynb")
+    page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").first.wait_for()
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_text("Run All Cells", exact=True).click()
     slider = page.locator(".widget-slider .noUi-handle").first
     slider.wait_for()
     page.wait_for_function(
-        "document.querySelector('.widget-slider').closest('.widget-vbox').querySelector('img')"
+        "document.querySelector('.widget-slider').closest('.jp-OutputArea-output').querySelector('img')"
     )
     before = numbers(page)
     assert {"-2", "5", "-4", "3", "-12"} <= set(before), "the lecture's (x + y) z"

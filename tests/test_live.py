@@ -188,13 +188,14 @@ def test_a_png_without_a_resolution_has_its_own_width() -> None:
 
 def test_elsewhere_its_first_picture_and_its_texts_are_shown() -> None:
     _, _, _, f = product_of_sum()
-    bundle = viz.sliders(f)._repr_mimebundle_()
+    bundle, _ = viz.sliders(f)._repr_mimebundle_()
     assert bundle[SVG] == viz.draw(f)._repr_mimebundle_()[SVG]
     assert bundle[PLAIN] == "<Live: f, with x, y, z>"
     assert "application/vnd.jupyter.widget-view+json" in bundle
 
     matrix = plots.confusion_matrix([0, 1], [0, 1])
-    bundle = viz.live(lambda: [matrix, "all right"])._repr_mimebundle_(include=[PNG, PLAIN])
+    bundle, sizes = viz.live(lambda: [matrix, "all right"])._repr_mimebundle_([PNG, PLAIN])
+    assert sizes == matrix._repr_mimebundle_()[1]
     assert bundle == {PNG: base64.b64encode(matrix.render()).decode(), PLAIN: "all right"}
 
 
@@ -202,7 +203,7 @@ def test_a_page_is_shown_alive_and_its_picture_elsewhere() -> None:
     _, _, _, f = product_of_sum()
     live = viz.live(lambda: viz.explore(f))
     assert "<iframe" in screen(live)[0].value
-    assert live._repr_mimebundle_()[SVG].startswith("<svg")
+    assert live._repr_mimebundle_()[0][SVG].startswith("<svg")
 
 
 @pytest.mark.parametrize(
@@ -238,6 +239,22 @@ except ImportError as error:
     )
     assert "pip install ipywidgets" in done.stdout
     assert done.stdout.count("\n") == 1
+
+
+def test_many_controls_stand_in_two_columns() -> None:
+    def show(a=1, b=2, c=3, d=4, e=5):  # type: ignore[no-untyped-def]
+        return f"{a + b + c + d + e}"
+
+    def columns(live: viz.Live) -> list[list[str]]:
+        return [
+            [c.description for c in column.children] for column in live.widget.children[0].children
+        ]
+
+    live = viz.live(show)
+    assert columns(live) == [["a", "b", "c"], ["d", "e"]]
+    live.controls["e"].value = 6
+    assert live.shown == "16"
+    assert columns(viz.sliders(product_of_sum()[-1])) == [["x", "y", "z"]]
 
 
 # ------------------------------------------------------------------------------------- films

@@ -130,11 +130,12 @@ def test_the_file_says_what_it_shows_and_nothing_of_when_and_by_which_version() 
 
 def test_in_a_notebook_a_plot_is_a_png_and_plain_text() -> None:
     plot = plots.confusion_matrix([0, 1], [0, 1])
-    bundle = plot._repr_mimebundle_()
+    bundle, sizes = plot._repr_mimebundle_()
+    assert sizes == {"image/png": {"width": round(96 * plot.figure.get_size_inches()[0])}}
     assert base64.b64decode(bundle["image/png"]) == plot.render("png")
     assert bundle["text/plain"] == repr(plot)
-    assert set(plot._repr_mimebundle_(include=["text/plain"])) == {"text/plain"}
-    assert set(plot._repr_mimebundle_(exclude=["text/plain"])) == {"image/png"}
+    assert set(plot._repr_mimebundle_(include=["text/plain"])[0]) == {"text/plain"}
+    assert set(plot._repr_mimebundle_(exclude=["text/plain"])[0]) == {"image/png"}
     animation = plots.decision_boundary_animation(learning(1), POINTS, SIDES, resolution=5)
     assert set(animation._repr_mimebundle_()) == {"text/html", "image/png", "text/plain"}
 
@@ -142,7 +143,7 @@ def test_in_a_notebook_a_plot_is_a_png_and_plain_text() -> None:
 def test_in_a_notebook_a_figure_that_cannot_be_drawn_is_one_line() -> None:
     plot = plots.confusion_matrix([0, 1], [0, 1])
     plot.figure.set_size_inches(1e-9, 1e-9)
-    bundle = plot._repr_mimebundle_()
+    bundle, _ = plot._repr_mimebundle_()
     assert list(bundle) == ["text/plain"]
     assert "cannot be drawn" in bundle["text/plain"]
 

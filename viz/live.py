@@ -12,14 +12,14 @@ from typing import Any
 
 from autodiff.graph import Value
 from viz.draw import draw, graph_of
-from viz.mime import PLAIN
+from viz.mime import PLAIN, page_width, sizes
 
 _PAUSE = 0.02
 """Seconds between frames, in which the notebook hears of buttons and sliders."""
 _MOST_SLIDERS = 20
+_MOST_IN_A_COLUMN = 4
 _STEPS = 100
 """Into which a slider's range is divided."""
-_METRES_PER_INCH, _CSS_PIXELS = 0.0254, 96
 _PAGE = "text/html"
 _FORMATS = {"image/svg+xml": "svg+xml", "image/png": "png"}
 
@@ -139,7 +139,8 @@ class Live:
         self._step = widgets.Button(description="Step", icon="step-forward")
         self._again = widgets.Button(description="Start again", icon="refresh")
         buttons = [widgets.HBox([self._play, self._step, self._again])] if self._is_film else []
-        self.widget = widgets.VBox([*self.controls.values(), *buttons, self._screen.box])
+        panel = _columns(list(self.controls.values()))
+        self.widget = widgets.VBox([panel, *buttons, self._screen.box])
         self._start()
         self._listen()
 
@@ -199,18 +200,19 @@ class Live:
 
     def _repr_mimebundle_(
         self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
-    ) -> dict[str, Any]:
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
         """The widget, and for those who show no widgets the first picture and the texts."""
         bundle = {
             **self.widget._repr_mimebundle_(),
             **self._screen.picture,
             PLAIN: self._screen.text or repr(self),
         }
-        return {
+        shown = {
             kind: content
             for kind, content in bundle.items()
             if kind in (include or bundle) and kind not in (exclude or ())
         }
+        return shown, sizes(shown)
 
     def __repr__(self) -> str:
         names = ", ".join(control.description for control in self.controls.values())
@@ -246,7 +248,8 @@ class _Screen:
         for widget, (kind, content) in zip(self.box.children, best, strict=True):
             widget.value = _as_value(kind, content)
             if kind == "image/png":
-                widget.layout.width = _width(bytes(widget.value))
+                pixels = page_width(bytes(widget.value))
+                widget.layout.width = f"{pixels}px" if pixels else None
         pictures = [(kind, b[kind]) for b in bundles for kind in _FORMATS if kind in b]
         self.picture = dict(pictures[:1])
         self.text = "\n".join(content for kind, content in best if kind == PLAIN)
@@ -255,7 +258,8 @@ class _Screen:
 def _bundle(part: Any) -> dict[str, str]:
     """Something in all the formats in which it can be shown."""
     if hasattr(part, "_repr_mimebundle_"):
-        return dict(part._repr_mimebundle_())
+        shown = part._repr_mimebundle_()
+        return dict(shown[0] if isinstance(shown, tuple) else shown)
     return {PLAIN: part if isinstance(part, str) else repr(part)}
 
 
@@ -282,15 +286,14 @@ def _as_value(kind: str, content: str) -> str | bytes:
     return content.encode() if kind == "image/svg+xml" else base64.b64decode(content)
 
 
-def _width(png: bytes) -> str | None:
-    """How wide a PNG is on a page, if it says how many pixels it has per metre.
-
-    Then its type is as large as the page's, and sharp on screens with more pixels.
-    """
-    at = png.find(b"pHYs", 0, 1000)
-    per_metre = int.from_bytes(png[at + 4 : at + 8]) if at > 0 else 0
-    pixels = int.from_bytes(png[16:20])  # a PNG begins with its width
-    return f"{pixels / (per_metre * _METRES_PER_INCH) * _CSS_PIXELS:.0f}px" if per_metre else None
+def _columns(controls: list[Any]) -> Any:
+    """The controls in one column; many in two, so that the picture stays in sight."""
+    widgets = _ipywidgets()
+    half = -(-len(controls) // 2)
+    columns = (
+        [controls[:half], controls[half:]] if len(controls) > _MOST_IN_A_COLUMN else [controls]
+    )
+    return widgets.HBox([widgets.VBox(column) for column in columns])
 
 
 def _controls(show: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, Any]:

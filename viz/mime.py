@@ -8,6 +8,8 @@ import re
 from collections.abc import Callable, Collection, Mapping
 
 PLAIN = "text/plain"
+_PNG = "image/png"
+_METRES_PER_INCH, _CSS_PIXELS = 0.0254, 96
 _WIDE = 700
 """Pixels that any page has room for."""
 
@@ -62,3 +64,20 @@ def base64_of(content: bytes) -> str:
 def film_page(gif: bytes, description: str) -> str:
     """A film as HTML, with its description for those who do not see it."""
     return f'<img alt="{html.escape(description)}" src="data:image/gif;base64,{base64_of(gif)}">'
+
+
+def sizes(bundle: Mapping[str, str]) -> dict[str, dict[str, int]]:
+    """What a notebook wants to know of a bundle: how wide its PNG is meant to be."""
+    width = page_width(base64.b64decode(bundle[_PNG])) if _PNG in bundle else None
+    return {_PNG: {"width": width}} if width else {}
+
+
+def page_width(png: bytes) -> int | None:
+    """How many pixels of a page a PNG is wide, if it says how many pixels it has per metre.
+
+    Then its type is as large as the page's, and sharp on screens with more pixels.
+    """
+    at = png.find(b"pHYs", 0, 1000)
+    per_metre = int.from_bytes(png[at + 4 : at + 8]) if at > 0 else 0
+    pixels = int.from_bytes(png[16:20])  # a PNG begins with its width
+    return round(pixels / (per_metre * _METRES_PER_INCH) * _CSS_PIXELS) if per_metre else None

@@ -7,10 +7,10 @@ import os
 from collections.abc import Collection, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from viz.files import one_of, save
-from viz.mime import base64_of, film_page, mime_bundle
+from viz.mime import base64_of, film_page, mime_bundle, sizes
 from viz.plots.page import arrange, settings
 from viz.theme import Theme
 
@@ -68,10 +68,11 @@ class Plot:
 
     def _repr_mimebundle_(
         self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
-    ) -> dict[str, str]:
-        """What a notebook shows: PNG and plain text. Never a traceback."""
+    ) -> tuple[dict[str, str], dict[str, Any]]:
+        """What a notebook shows: PNG, as wide as the figure, and plain text. Never a traceback."""
         formats = {"image/png": lambda: base64_of(self.render())}
-        return mime_bundle(repr(self), formats, include, exclude)
+        shown = mime_bundle(repr(self), formats, include, exclude)
+        return shown, sizes(shown)
 
     def __repr__(self) -> str:
         return f"<Plot: {self.description}>"
