@@ -815,6 +815,29 @@ def test_it_runs_in_the_sandbox_of_a_notebook(open_page: Open, tmp_path: Path) -
 
 
 @pytest.mark.browser
+def test_in_a_notebook_the_wheel_scrolls_the_notebook_and_zooms_with_control(
+    open_page: Open, tmp_path: Path
+) -> None:
+    explorer = viz.explore(product_of_sum()["f"])
+    frame = explorer._repr_mimebundle_()["text/html"]
+    notebook = tmp_path / "notebook.html"
+    notebook.write_text(f"<!DOCTYPE html>{frame}<div style='height: 9000px'></div>")
+    page = open_page(explorer)
+    page.goto(notebook.as_uri())
+    picture = page.frame_locator("iframe").locator("main > svg")
+    start = picture.get_attribute("viewBox")
+    page.mouse.move(300, 200)
+    page.mouse.wheel(0, 150)
+    page.wait_for_function("scrollY > 100")
+    assert picture.get_attribute("viewBox") == start
+    page.mouse.move(300, 60)
+    page.keyboard.down("Control")
+    page.mouse.wheel(0, -200)
+    zoomed = page.frame_locator("iframe").locator(f"main > svg:not([viewBox='{start}'])")
+    zoomed.wait_for()
+
+
+@pytest.mark.browser
 def test_a_page_that_is_hidden_at_first_is_fitted_when_it_is_shown(
     open_page: Open, tmp_path: Path
 ) -> None:

@@ -114,7 +114,9 @@ function zoomBy(by, at = middle()) {
   zoom(by, at);
 }
 
+/** Zoom; within a notebook the wheel is for the notebook, unless Ctrl is held (or fingers spread). */
 function turnWheel(event) {
+  if (parent !== window && !event.ctrlKey && !event.metaKey) return;
   event.preventDefault();
   zoomBy(Math.exp(event.deltaY / 500), toGraph({ x: event.clientX, y: event.clientY }));
 }
