@@ -385,8 +385,9 @@ def test_anything_else_is_refused_without_a_traceback(name: str, answer: Any) ->
     assert "Traceback" not in verdict.text
 
 
-def test_right_answers_and_wrong_ones_are_there() -> None:
-    assert {name for name, _ in RIGHT} == {name for name, _, _ in WRONG}
+def test_every_exercise_has_right_answers_and_wrong_ones_here() -> None:
+    assert {name for name, _ in RIGHT} == set(exercises.__all__)
+    assert {name for name, _, _ in WRONG} == set(exercises.__all__)
 
 
 @pytest.mark.parametrize(("name", "answer"), UNANSWERED)
