@@ -487,13 +487,15 @@ def test_programs_pickle() -> None:
 
 
 def test_recompilation_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    f = compile(lambda x: (x * x).sum())
+    f = compile(lambda x: sum(a * a for a in x))
     f(np.ones(3))
     f(np.ones(3))
     assert not caplog.records
     f(np.ones(4))
     assert "compiling" in caplog.text
     assert "(4,)" in caplog.text
+    f([1.0] * 500)
+    assert len(caplog.records[-1].getMessage()) < 200, "a line, however many numbers there are"
 
 
 def test_a_result_that_is_the_same_for_every_example() -> None:

@@ -304,9 +304,9 @@ class Compiled:
             )
         ]
         if self._specializations:
-            log.warning("compiling %s again, for arguments of shape %s", self.__name__, key)
+            log.warning("compiling %s again, for arguments of shape %.100s", self.__name__, key)
         else:
-            log.info("compiling %s for arguments of shape %s", self.__name__, key)
+            log.info("compiling %s for arguments of shape %.100s", self.__name__, key)
         special = Specialization(self.function, parameters, self.mode)
         self._specializations[key] = special
         return special
