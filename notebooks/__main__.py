@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import base64
 import io
+import os
 import re
 import sys
 import tempfile
@@ -69,7 +70,7 @@ def execute(path: Path) -> Executed:
     )
     started = time.perf_counter()
     try:
-        client.execute()
+        client.execute(env={**os.environ, "OPENBLAS_NUM_THREADS": "1"})
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
         raise NotebookError(f"{path.name}: {error}") from None
     seconds = time.perf_counter() - started
