@@ -71,7 +71,7 @@ def execute(path: Path) -> Executed:
     started = time.perf_counter()
     try:
         client.execute(env={**os.environ, "OPENBLAS_NUM_THREADS": "1"})
-    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+    except (CellExecutionError, CellTimeoutError, DeadKernelError, RuntimeError) as error:
         raise NotebookError(f"{path.name}: {error}") from None
     seconds = time.perf_counter() - started
     readable = as_readable(notebook)
