@@ -8,16 +8,26 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 from autodiff.adjoint import topological_order
 
 
-def deep_copy(root: Any, memo: dict[int, Any]) -> Any:
-    """A graph of its own, with everything below the root."""
-    for node in [*_leaves(root), *topological_order([root])]:
-        if id(node) not in memo:
+def deep_copy(
+    root: Any, memo: dict[int, Any], inputs: Collection[Any], see_through: Callable[[Any], Any]
+) -> Any:
+    """A graph of its own, with everything below the root.
+
+    Args:
+        inputs: the nodes by which a transform differentiates just now: their copies must not be cut
+            off from them, and nothing below them is copied.
+        see_through: what makes such a copy.
+    """
+    for node in [*_leaves(root, inputs), *topological_order([root], until=inputs)]:
+        if id(node) not in memo and node in inputs:
+            memo[id(node)] = see_through(node)
+        elif id(node) not in memo:
             twin = object.__new__(type(node))
             memo[id(node)] = twin
             parents = tuple([memo[id(parent)] for parent in node.parents])
@@ -72,7 +82,12 @@ def _restore(_: list[Any], kind: type, state: tuple[Any, ...]) -> Any:
     return node
 
 
-def _leaves(root: Any) -> list[Any]:
-    """The nodes without operands, constants among them, in the order of their first use."""
-    used = [p for node in topological_order([root]) for p in node.parents if not p.parents]
+def _leaves(root: Any, inputs: Collection[Any] = ()) -> list[Any]:
+    """The nodes without operands, constants among them, and inputs, in the order of first use."""
+    used = [
+        parent
+        for node in topological_order([root], until=inputs)
+        for parent in node.parents
+        if not parent.parents or parent in inputs
+    ]
     return list(dict.fromkeys(used)) or [root]

@@ -24,7 +24,8 @@ TRACING = "tracing"
 _context: ContextVar[tuple[str, bool | str]] = ContextVar("recording", default=("", True))
 """The current scope, and whether operations are recorded: True, False or TRACING."""
 
-_differentiated: ContextVar[frozenset[Any] | None] = ContextVar("differentiated", default=None)
+_differentiated: ContextVar[frozenset[Any]] = ContextVar("differentiated", default=frozenset())
+"""The inputs of the transforms that are at work."""
 
 recording_now = _context.get
 
@@ -195,7 +196,7 @@ def recording() -> AbstractContextManager[None]:
 @contextmanager
 def differentiating(inputs: Sequence[Any]) -> Iterator[None]:
     """Operations inside are recorded, to be differentiated by these nodes."""
-    token = _differentiated.set((_differentiated.get() or frozenset()) | set(inputs))
+    token = _differentiated.set(_differentiated.get() | set(inputs))
     try:
         with recording():
             yield
@@ -203,9 +204,8 @@ def differentiating(inputs: Sequence[Any]) -> Iterator[None]:
         _differentiated.reset(token)
 
 
-def differentiated() -> frozenset[Any] | None:
-    """The nodes by which transforms are differentiating just now; None outside of transforms."""
-    return _differentiated.get()
+differentiated = _differentiated.get
+"""The nodes by which transforms are differentiating just now."""
 
 
 def tracing() -> AbstractContextManager[None]:

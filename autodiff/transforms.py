@@ -228,7 +228,7 @@ def _call(
     scalars, rebuild = flatten([arguments[i] for i in chosen])
     inputs = [_seen(scalar) for scalar in scalars]
     nested = (
-        differentiated() is not None
+        bool(differentiated())
         or is_tracing()
         or any(isinstance(scalar, Value) for scalar in scalars)
     )

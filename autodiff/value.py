@@ -141,15 +141,14 @@ class Value:
         return primitive(*inputs)
 
     def __copy__(self) -> Value:
-        return self if self._is_differentiated() else cast(Value, copies.shallow_copy(self))
+        if is_tracing() or self in differentiated():
+            return _copy_seen_through(self)
+        return cast(Value, copies.shallow_copy(self))
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Value:
-        return self if self._is_differentiated() else cast(Value, copies.deep_copy(self, memo))
-
-    def _is_differentiated(self) -> bool:
-        """Whether a transform is at work that would lose sight of this node in a copy."""
-        inputs = differentiated()
-        return inputs is not None and (bool(self.parents) or self in inputs)
+        if is_tracing():
+            return _copy_seen_through(self)
+        return cast(Value, copies.deep_copy(self, memo, differentiated(), _copy_seen_through))
 
     def __reduce_ex__(self, protocol: object) -> tuple[Any, ...]:
         return copies.reduce(self)
@@ -442,6 +441,13 @@ def traced_leaf(name: str) -> Value:
 def seen_through(value: Value) -> Value:
     """Another node with the same value, recorded even of a constant and within no_grad()."""
     return _node(value._data, primitives.identity, (value,), (1,))
+
+
+def _copy_seen_through(value: Value) -> Value:
+    """A copy that is not cut off from what is differentiated."""
+    node = seen_through(value)
+    node.name = value.name
+    return node
 
 
 def _constant(number: Number) -> Value:

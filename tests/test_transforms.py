@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 import autodiff as ad
 from autodiff import (
+    Graph,
     Value,
     grad,
     hessian,
@@ -398,6 +399,61 @@ def test_a_copy_of_an_argument_is_differentiated_too(function: Callable[..., Any
     assert jvp(function, (3.0,), (1.0,)) == (9.0, 6.0)
     assert grad(lambda x: grad(lambda y: function(x) * y)(2.0))(3.0) == 6.0
     assert (grad(lambda a: function(a).sum())(np.array([1.0, 3.0])) == [2.0, 6.0]).all()
+
+
+def test_a_graph_that_has_nothing_to_do_with_a_transform_is_copied_as_ever() -> None:
+    w = Value(2.0, "w")
+    loss = (w * 3.0 - 1.0) ** 2
+
+    def step(x: Any) -> Any:
+        own, own_loss = copy.deepcopy((w, loss))
+        own_loss.backward()
+        return x * own.grad
+
+    assert grad(step)(1.0) == 30.0
+    assert w.grad == 0.0
+
+    def moved(x: Any) -> Any:
+        graph = copy.deepcopy(Graph(w * w))
+        return x * graph.forward({graph.leaves[0]: 3.0})
+
+    assert grad(moved)(1.0) == 9.0
+
+
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy])
+def test_a_copy_is_a_node_of_its_own(duplicate: Callable[[Any], Any]) -> None:
+    def function(x: Any) -> Any:
+        for node in (x, x * x):
+            node.name = "before"
+            twin = duplicate(node)
+            assert twin is not node
+            assert twin.name == "before"
+            twin.name, twin.grad = "after", 7.0
+            assert (node.name, node.grad) == ("before", 0.0)
+        with pytest.raises(AttributeError, match="data"):
+            duplicate(x).data = 5.0  # else the copy were cut off from the derivative
+        return duplicate(x) * twin
+
+    assert grad(function)(2.0) == 12.0
+    assert hessian(function)(2.0) == 12.0
+
+
+def test_what_is_shared_stays_shared_in_a_copy() -> None:
+    def function(x: Any) -> Any:
+        y = x * x
+        first, second, third = copy.deepcopy([y, y, x])
+        assert first is second
+        assert first.parents == (third, third)
+        return first * second
+
+    assert grad(function)(2.0) == 32.0
+
+
+def test_a_copy_is_compiled() -> None:
+    assert ad.compile(square_by_a_copy).value_and_grad(3.0) == (9.0, 6.0)
+    assert ad.compile(square_by_a_copied_result).value_and_grad(3.0) == (9.0, 6.0)
+    assert ad.compile(grad(square_by_a_copy))(3.0) == 6.0
+    assert ad.compile(lambda x: copy.copy(x) * x).value_and_grad(3.0) == (9.0, 6.0)
 
 
 def test_a_model_that_is_copied_inside_a_function_is_a_model_of_its_own() -> None:
