@@ -267,7 +267,11 @@ power = define(
             lambda: m.undefined,
         ),
     ),
-    domain=Domain("a > 0, or b a whole number (and a ≠ 0 where b < 0)", lambda a, b: a > 0),
+    domain=Domain(
+        "a ≥ 0, or b a whole number (and a ≠ 0 where b < 0)",
+        lambda a, b: (a >= 0 or b % 1 == 0) and (a != 0 or b >= 0),
+    ),
+    corner=lambda a, b: max(a, 0),  # left of 0 only whole exponents: no derivative by them
 )
 # A value under another name: a transform sees its argument through it.
 identity = define(
@@ -418,13 +422,13 @@ minimum = define(
     lambda m, y, a, b: m.share(b < a, b > a),
     corner=lambda a, b: a - b,
 )
-# The public where is strict: both a and b are computed, and must be in their domains.
+# The public where is strict: both a and b are computed, and must be in their domains. It has no
+# corner: its condition is true or false, and what jumps there is the comparison that made it.
 where = define(
     "where", "where", lambda m, c, a, b: m.where(c, lambda: a, lambda: b),
     _zero,
     lambda m, y, c, a, b: m.where(c, lambda: 1, lambda: 0),
     lambda m, y, c, a, b: m.where(c, lambda: 0, lambda: 1),
-    corner=lambda c, a, b: c,
 )
 
 # ------------------------------------------------------- any number of operands, as one gate

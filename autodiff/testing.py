@@ -29,7 +29,8 @@ _OPERATORS = {
     "power": "{} ** {}", "negate": "-{}",
 }  # fmt: skip
 
-_LEFT_OUT = {"identity", "less", "less_equal", "greater", "greater_equal", "where"}
+_COMPARISONS = ("less", "less_equal", "greater", "greater_equal")
+_LEFT_OUT = {"identity", "where", *_COMPARISONS}
 _OPERATIONS = {name: p for name, p in PRIMITIVES.items() if p.arity and name not in _LEFT_OUT}
 
 SMOOTH = tuple(name for name, primitive in _OPERATIONS.items() if primitive.corner is None)
@@ -106,7 +107,8 @@ def expressions_at_points(
     Args:
         max_inputs: at most so many variables.
         max_steps: at most so many operations.
-        operations: names from the table of primitives.
+        operations: names from the table of primitives. The condition of a ``"where"`` is a
+            comparison, which ``functions`` must then have, too.
         largest: no intermediate result is larger than this.
 
     Raises:
@@ -125,16 +127,26 @@ def expressions_at_points(
     point = draw(st.lists(numbers, min_size=1, max_size=max_inputs))
     results = list(point)
     steps: list[tuple[str, tuple[int, ...]]] = []
+
+    def add(name: str, operands: tuple[int, ...]) -> bool:
+        result = _result(name, [results[i] for i in operands], largest)
+        if result is not None:
+            results.append(result)
+            steps.append((name, operands))
+        return result is not None
+
     for _ in range(draw(st.integers(1, max_steps))):
         name = draw(st.sampled_from(operations))
         earlier = st.integers(0, len(results) - 1)
         operands = draw(st.tuples(*[earlier] * (PRIMITIVES[name].arity or 3)))
         if not draw(st.booleans()):  # mostly go on with the latest result, for depth
             operands = (len(results) - 1, *operands[1:])
-        result = _result(name, [results[i] for i in operands], largest)
-        if result is not None:
-            results.append(result)
-            steps.append((name, operands))
+        if name == "where":
+            comparison = draw(st.sampled_from(_COMPARISONS))
+            if not add(comparison, (operands[0], draw(earlier))):
+                continue
+            operands = (len(results) - 1, *operands[1:])
+        add(name, operands)
     return Example(_without_dead_steps(Expression(len(point), tuple(steps))), point)
 
 

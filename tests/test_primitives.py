@@ -18,7 +18,7 @@ from typing import Any
 import mpmath
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, find, given
 from hypothesis import strategies as st
 
 from autodiff import formula, functions, primitives
@@ -26,6 +26,7 @@ from autodiff.compiler import writer
 from autodiff.formula import FORMULA, Formula, as_formula
 from autodiff.mathematics import ARRAY, FLOAT, mathematics_of
 from autodiff.primitives import PRIMITIVES, Primitive
+from autodiff.testing import Example, expressions_at_points
 
 ULP = 2.0**-52
 
@@ -296,6 +297,72 @@ def test_finite_operands_never_give_a_silent_infinity(
 ) -> None:
     with pytest.raises(error):
         PRIMITIVES[name].evaluate(operands)
+
+
+@pytest.mark.parametrize(
+    ("operands", "inside", "is_corner"),
+    [
+        ((2.0, 0.5), True, False),
+        ((2.0, -1.0), True, False),
+        ((0.0, 0.0), True, True),
+        ((0.0, 0.5), True, True),
+        ((0.0, -1.0), False, True),
+        ((0.0, -0.5), False, True),
+        ((-2.0, 3.0), True, True),
+        ((-2.0, -3.0), True, True),
+        ((-2.0, 0.5), False, True),
+    ],
+)
+def test_where_powers_and_their_derivatives_are_defined(
+    operands: tuple[float, ...], inside: bool, is_corner: bool
+) -> None:
+    """What the entry says of a point is what it answers there."""
+    power = primitives.power
+    assert power.domain.contains(*operands) is inside
+    assert power.is_corner(*operands) is is_corner
+    if inside:
+        slopes = power.linearize(operands, [True, True])[1]
+        assert all(map(math.isfinite, slopes)) is not is_corner
+    else:
+        with pytest.raises((ValueError, ZeroDivisionError)):
+            power.evaluate(operands)
+
+
+def test_derivatives_of_where_are_compared_on_both_sides() -> None:
+    """Else its rule for a false condition could be anything."""
+    assert not primitives.where.is_corner(0.0, 2.0, 3.0)
+    false = find(points(primitives.where), lambda point: point[0] == 0)
+    assert false == (0.0, 0.0, 0.0)
+
+
+@given(expressions_at_points(max_steps=6, operations=("multiply", "where")))
+def test_conditions_of_random_expressions_are_comparisons(example: Example) -> None:
+    expression = example.expression
+    made_by = dict(enumerate((name for name, _ in expression.steps), start=expression.inputs))
+    for name, operands in expression.steps:
+        assert name != "where" or made_by[operands[0]] in (
+            "less",
+            "less_equal",
+            "greater",
+            "greater_equal",
+        )
+
+
+@pytest.mark.parametrize("result", [0.0, 1.0])
+def test_random_expressions_take_both_branches(result: float) -> None:
+    """The conditions of some are true, of others false."""
+
+    def is_met(example: Example) -> bool:
+        met: list[float] = []
+
+        def where(c: float, a: float, b: float) -> float:
+            met.append(c)
+            return a if c else b
+
+        example.expression(example.point, {**PRIMITIVES, "where": where})
+        return result in met
+
+    assert find(expressions_at_points(operations=("multiply", "where")), is_met)
 
 
 def test_exact_carriers_stay_exact() -> None:

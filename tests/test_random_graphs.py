@@ -9,11 +9,13 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from autodiff import Graph, Value
-from autodiff.testing import Example, expressions_at_points
+from autodiff.testing import KINKED, SMOOTH, Example, expressions_at_points
 from conftest import MANY_EXAMPLES, MOST_STEPS
 from test_primitives import ORACLES
 
 DIGITS = 60
+
+expressions = expressions_at_points(max_steps=MOST_STEPS, operations=(*SMOOTH, *KINKED, "where"))
 
 
 def numerical_gradient(example: Example) -> list[Any]:
@@ -39,7 +41,7 @@ def size_of_gradient(graph: Graph, leaf: Value) -> Any:
 
 
 @MANY_EXAMPLES
-@given(expressions_at_points(max_steps=MOST_STEPS))
+@given(expressions)
 def test_gradients_at_high_precision(example: Example) -> None:
     """With mpmath's numbers in the graph, nothing is left but the error of the difference."""
     with mpmath.workdps(DIGITS):
@@ -53,7 +55,7 @@ def test_gradients_at_high_precision(example: Example) -> None:
 
 
 @MANY_EXAMPLES
-@given(expressions_at_points(max_steps=MOST_STEPS))
+@given(expressions)
 def test_gradients_in_floats(example: Example) -> None:
     leaves = [Value(leaf) for leaf in example.point]
     root = example.expression(leaves)
@@ -69,7 +71,7 @@ def test_gradients_in_floats(example: Example) -> None:
 
 
 @MANY_EXAMPLES
-@given(expressions_at_points(max_steps=MOST_STEPS))
+@given(expressions)
 def test_a_graph_finds_what_backward_finds(example: Example) -> None:
     leaves = [Value(leaf) for leaf in example.point]
     root = example.expression(leaves)
@@ -80,7 +82,7 @@ def test_a_graph_finds_what_backward_finds(example: Example) -> None:
 
 
 @MANY_EXAMPLES
-@given(expressions_at_points(max_steps=MOST_STEPS), st.data())
+@given(expressions, st.data())
 def test_replay_is_building_anew(example: Example, data: st.DataObject) -> None:
     leaves = [Value(leaf) for leaf in example.point]
     graph = Graph(example.expression(leaves))
