@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import functools
 import io
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from decimal import Decimal
+from fractions import Fraction
 
+import numpy as np
 import pytest
 
 import viz
-from autodiff import Graph, Value, log
+from autodiff import Graph, Value, log, no_grad, scope
 from viz import plots
 
 widgets = pytest.importorskip("ipywidgets", reason="sliders are made by ipywidgets")
@@ -113,7 +117,183 @@ def test_sliders_refuses(call, error, said) -> None:  # type: ignore[no-untyped-
         call(x, f)
 
 
+def test_one_leaf_may_be_given_as_it_is() -> None:
+    x, _, _, f = product_of_sum()
+    assert list(viz.sliders(f, x).controls) == ["n0"]
+
+
+@pytest.mark.parametrize(
+    "span",
+    [
+        (0, float("inf")),
+        (float("nan"), 1),
+        (1, 2, 0),
+        (1, 2, -1),
+        (1, 2, 3, 4),
+        (30, 20),
+        (3,),
+        3,
+        "ab",
+    ],
+)
+def test_a_range_goes_from_a_finite_number_to_a_larger_one(span) -> None:  # type: ignore[no-untyped-def]
+    x, _, _, f = product_of_sum()
+    with pytest.raises(ValueError, match=r"x: expected a range \(low, high\)"):
+        viz.sliders(f, {x: span})
+
+
+@pytest.mark.parametrize("number", [Decimal(2), Fraction(1, 2)])
+def test_a_slider_moves_floats_alone(number) -> None:  # type: ignore[no-untyped-def]
+    x = Value(number, "x")
+    with pytest.raises(TypeError, match=f"x is a {type(number).__name__}"):
+        viz.sliders(x * x)
+
+
+def test_a_slider_needs_a_finite_leaf() -> None:
+    x = Value(float("inf"), "x")
+    with pytest.raises(ValueError, match="x: a slider needs a finite number, got inf"):
+        viz.sliders(x + 1.0)
+
+
 # ------------------------------------------------------------------------------------- live
+
+
+@pytest.mark.parametrize(
+    ("show", "given"),
+    [
+        (lambda a=1.0: repr(a), 2.0),
+        (lambda a=True: repr(a), False),
+        (lambda a="t": repr(a), "u"),
+        (lambda a=1: repr(a), 50),
+    ],
+)
+def test_a_value_that_is_given_takes_the_place_of_the_default(show, given) -> None:  # type: ignore[no-untyped-def]
+    assert viz.live(show, a=given).shown == repr(given)
+
+
+@pytest.mark.parametrize("as_dict", [False, True])
+def test_arrays_may_be_chosen_and_be_defaults(as_dict: bool) -> None:
+    arrays = [np.zeros(2), np.ones(2), np.ones(2)]
+
+    def show(a=arrays[1]):  # type: ignore[no-untyped-def]
+        return str([array is a for array in arrays].index(True))
+
+    live = viz.live(show, a=dict(zip("abc", arrays, strict=True)) if as_dict else arrays)
+    assert live.shown == "1"
+    live.controls["a"].index = 2
+    assert live.shown == "2"
+    assert viz.live(lambda a: str(a), a=arrays).shown == "[0. 0.]"
+
+
+def test_widgets_are_made_once_for_each_format_and_place() -> None:
+    instances = sys.modules["ipywidgets.widgets.widget"]._instances
+    picture = viz.draw(product_of_sum()[-1])
+    live = viz.live(lambda n=0: ["text", picture, "text"] if n % 2 else picture, n=(0, 100))
+
+    def turn() -> int:
+        for n in (1, 2, 3, 4):
+            live.controls["n"].value = n
+        live.controls["n"].value = 0
+        return len(instances)
+
+    assert turn() == turn()
+
+
+class Shown:
+    """Something that a notebook shows by the methods that it is given."""
+
+    def __init__(self, **methods: object) -> None:
+        for name, content in methods.items():
+            setattr(self, f"_repr_{name}_", lambda content=content: content)
+
+    def __repr__(self) -> str:
+        return "<Shown>"
+
+
+DOT = b"\x89PNG dot"
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [
+        (Shown(mimebundle=None), "&lt;Shown&gt;"),
+        (Shown(mimebundle={"text/markdown": "*a*"}), "&lt;Shown&gt;"),
+        (Shown(mimebundle=None, html="<b>a</b>"), "<b>a</b>"),
+        (Shown(html=None), "&lt;Shown&gt;"),
+        (Shown(svg="<svg>"), b"<svg>"),
+        (Shown(svg=("<svg>", {"a": 1})), b"<svg>"),
+        (Shown(png=DOT), DOT),
+        (Shown(png=base64.b64encode(DOT).decode()), DOT),
+        (Shown(mimebundle={"image/png": DOT}), DOT),
+        (Shown, "class"),
+    ],
+)
+def test_what_notebooks_can_show_is_shown(part, value) -> None:  # type: ignore[no-untyped-def]
+    (made,) = screen(viz.live(lambda: [part]))
+    content = bytes(made.value) if isinstance(value, bytes) else made.value
+    assert value == content if isinstance(value, bytes) else value in content
+
+
+def test_a_widget_is_shown_as_it_is() -> None:
+    inner = widgets.IntProgress(value=3)
+    live = viz.live(lambda: ["progress", inner])
+    assert screen(live)[1] is inner
+
+
+class Positional:
+    def __call__(self, x: float = 1.0, /) -> str:
+        return str(x)
+
+
+async def coroutine() -> str:
+    return "never"
+
+
+async def async_generator() -> AsyncIterator[str]:
+    yield "never"
+
+
+@pytest.mark.parametrize(
+    ("show", "said"),
+    [
+        (Positional(), "by its name"),
+        (lambda *numbers: "", r"by its name, which \*numbers"),
+        (lambda **numbers: "", r"by its name, which \*\*numbers"),
+        (lambda frames=1: "", "argument frames"),
+        (dict, "does not say what its arguments are"),
+        (coroutine, "async"),
+        (async_generator, "async"),
+    ],
+)
+def test_functions_whose_arguments_or_results_are_of_no_use_are_refused(show, said) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(TypeError, match=said):
+        viz.live(show)
+
+
+@pytest.mark.parametrize("frames", [True, 0, -1, 1.0, "2"])
+def test_frames_is_a_number_of_frames(frames) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(ValueError, match="frames must be a whole number"):
+        viz.live(counted, frames=frames)
+
+
+def test_frames_may_be_a_numpy_integer() -> None:
+    assert viz.live(counted, frames=np.int64(2)).shown == "frame 1"
+
+
+class UnreadableError(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no message")
+
+
+def test_an_exception_without_a_message_is_said_too() -> None:
+    def show(x=1.0):  # type: ignore[no-untyped-def]
+        if x > 1.0:
+            raise UnreadableError
+        return "fine"
+
+    live = viz.live(show, x=(0.0, 2.0))
+    live.controls["x"].value = 2.0
+    assert live.shown == "UnreadableError, whose message cannot be read"
 
 
 def test_controls_are_made_from_ranges_defaults_and_choices() -> None:
@@ -340,3 +520,121 @@ def test_a_generator_that_fails_stops_and_says_why() -> None:
     button(live, "Step").click()
     assert live.shown == "OverflowError: the loss is too large"
     assert not live._play.value
+
+
+def test_no_grad_and_scope_in_a_film_end_with_it() -> None:
+    x = Value(3.0, "x")
+
+    def film(n: int = 3) -> Iterator[str]:
+        with no_grad(), scope("film"):
+            for _ in range(n):
+                yield str(len((x * x).parents))
+
+    live = viz.live(film, frames=2, n=(1, 5))
+    assert live.shown == "0", "nothing is recorded in the film"
+
+    assert len((x * x).parents) == 2, "and everything outside"
+
+    async def play() -> None:
+        live._play.value = True
+        while live._play.value:
+            await asyncio.sleep(0)
+
+    asyncio.run(play())
+    assert live.shown == "0"
+    button(live, "Start again").click()
+    live.controls["n"].value = 5
+    assert live.shown == "0"
+    assert len((x * x).parents) == 2
+
+
+def test_a_film_that_is_left_is_ended_where_it_began() -> None:
+    ended = []
+
+    def film(n: int = 0) -> Iterator[str]:
+        try:
+            with no_grad():
+                yield "one"
+                yield "two"
+        except ValueError as error:
+            ended.append(error)
+        finally:
+            ended.append(n)
+
+    live = viz.live(film, n=(0, 5))
+    live.controls["n"].value = 1
+    assert ended == [0]
+    live.widget.close()
+    assert ended == [0, 1]
+
+
+def generator_of(count: int) -> Iterator[str]:
+    return (f"frame {number}" for number in range(count))
+
+
+@functools.wraps(counted)
+def decorated(*args, **options):  # type: ignore[no-untyped-def]
+    return counted(*args, **options)
+
+
+class Film:
+    def __call__(self, start: int = 0) -> Iterator[str]:
+        yield from counted(start)
+
+
+@pytest.mark.parametrize(
+    "show",
+    [decorated, Film(), lambda: generator_of(3), functools.partial(counted, 0)],
+    ids=["decorated", "object", "expression", "partial"],
+)
+def test_a_film_is_what_returns_a_generator(show: Callable[..., object]) -> None:
+    live = viz.live(show)
+    assert live.shown == "frame 0"
+    button(live, "Step").click()
+    assert live.shown == "frame 1"
+
+
+def test_a_film_without_frames_says_that_there_is_nothing_to_show() -> None:
+    def film(n: int = 1) -> Iterator[str]:
+        yield from map(str, range(n))
+
+    live = viz.live(film, n=(0, 3))
+    assert live.shown == "0"
+    live.controls["n"].value = 0
+    assert "nothing to show" in live.shown
+
+
+def endless() -> Iterator[str]:
+    while True:
+        yield "frame"
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda live: live.widget.close(),
+        lambda live: viz.live(counted),
+        lambda live: setattr(viz.live(counted)._play, "value", True),
+    ],
+    ids=["closed", "made again", "another plays"],
+)
+def test_a_film_stops_playing_when_it_is(end: Callable[[viz.Live], object]) -> None:
+    live = viz.live(endless)
+
+    async def play() -> None:
+        live._play.value = True
+        task = live._playing
+        await asyncio.sleep(0)
+        end(live)
+        assert task is not None
+        await asyncio.wait_for(task, timeout=10)
+
+    asyncio.run(play())
+    assert not live._play.value
+
+
+def test_play_without_an_event_loop_says_what_to_do() -> None:
+    live = viz.live(counted)
+    live._play.value = True
+    assert "press Step" in live.shown
+    assert (live._play.value, live._play.description) == (False, "Play")

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import base64
+import contextvars
 import copy
-import html
 import inspect
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from typing import Any
+import operator
+import weakref
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping
+from typing import Any, ClassVar
 
 from autodiff.graph import Value
+from viz.controls import controls_for, in_columns, ipywidgets, slider
 from viz.draw import draw, graph_of
-from viz.mime import PLAIN, page_width, sizes
+from viz.mime import PLAIN, sizes, wanted
+from viz.screen import Screen
 
 _PAUSE = 0.02
 """Seconds between frames, in which the notebook hears of buttons and sliders."""
 _MOST_SLIDERS = 20
-_MOST_IN_A_COLUMN = 4
-_STEPS = 100
-"""Into which a slider's range is divided."""
-_PAGE = "text/html"
-_FORMATS = {"image/svg+xml": "svg+xml", "image/png": "png"}
+_NOTHING = "There is nothing to show: the generator yielded nothing."
 
 
 def live(show: Callable[..., Any], /, *, frames: int = 1, **controls: Any) -> Live:
@@ -37,11 +36,13 @@ def live(show: Callable[..., Any], /, *, frames: int = 1, **controls: Any) -> Li
         controls: for each argument of ``show`` what ipywidgets makes a control of: a number,
             ``(low, high)`` or ``(low, high, step)`` for a slider, True or False for a box to tick,
             a list or a dict to choose from, a text, or a widget. An argument's default is its first
-            value, and enough for a number, a text, True or False.
+            value, and enough for a number, a text, True or False; a value that is given takes its
+            place.
 
     Raises:
         ImportError: if ipywidgets is missing, from the ``notebooks`` extra.
-        TypeError: if ``show`` is no function, or has no argument of a control's name.
+        TypeError: if ``show`` is no function, or an async one, if it has no argument of a control's
+            name, or one that cannot be passed by its name.
         ValueError: if an argument has neither a control nor a default.
 
     >>> def square(x=3.0):
@@ -55,14 +56,13 @@ def live(show: Callable[..., Any], /, *, frames: int = 1, **controls: Any) -> Li
             f"live() expected a function that returns a picture, got {type(show).__name__}; "
             "sliders for the leaves of a graph: viz.sliders(value)"
         )
-    if not isinstance(frames, int) or frames < 1:
-        raise ValueError(f"frames must be a whole number, at least 1, got {frames!r}")
-    return Live(show, _controls(show, controls), getattr(show, "__name__", "function"), frames)
+    made = controls_for(show, controls, reserved="frames")
+    return Live(show, made, getattr(show, "__name__", "function"), _count(frames))
 
 
 def sliders(
     value: Any,
-    leaves: Mapping[Value, tuple[float, ...]] | Iterable[Value] | None = None,
+    leaves: Mapping[Value, tuple[float, ...]] | Iterable[Value] | Value | None = None,
     *,
     low: float = -5.0,
     high: float = 5.0,
@@ -74,15 +74,17 @@ def sliders(
 
     Args:
         value: a Value, several Values or a Graph.
-        leaves: which leaves get a slider, all without it; or a dict from them to ``(low, high)`` or
-            ``(low, high, step)``. At most 20.
+        leaves: which leaf or leaves get a slider, all without it; or a dict from them to
+            ``(low, high)`` or ``(low, high, step)``. At most 20.
         low, high: the range of a slider that is given none; wider, if the leaf is outside.
         options: as for :func:`viz.draw`.
 
     Raises:
         ImportError: if ipywidgets is missing, from the ``notebooks`` extra.
         KeyError: if a value is not a leaf of the graph.
-        ValueError: if there are too many leaves, or a range is none.
+        TypeError: if a leaf that is to be moved is no float, but a Fraction for instance.
+        ValueError: if there are too many leaves, or a leaf or a range is not finite, or a range
+            does not go from a number to a larger one.
 
     >>> x, y = Value(-2.0, "x"), Value(5.0, "y")
     >>> sliders(x * y, {x: (-3, 3)}, view="backward")
@@ -90,6 +92,7 @@ def sliders(
     """
     graph = copy.copy(graph_of(value))
     ranges = leaves if isinstance(leaves, Mapping) else {}
+    leaves = [leaves] if isinstance(leaves, Value) else leaves
     moved = list(graph.leaves if leaves is None else leaves)
     if len(moved) > _MOST_SLIDERS:
         raise ValueError(
@@ -101,9 +104,7 @@ def sliders(
             raise KeyError(f"{leaf!r} is not a leaf of this graph, and cannot be moved")
     names = {graph.id(leaf): leaf for leaf in moved}
     controls = {
-        name: _slider(
-            leaf.name or name, float(graph.value(leaf).real), ranges.get(leaf, (low, high))
-        )
+        name: slider(leaf.name or name, graph.value(leaf), ranges.get(leaf, (low, high)))
         for name, leaf in names.items()
     }
 
@@ -115,8 +116,21 @@ def sliders(
     return Live(show, controls, output.name or graph.id(output))
 
 
+def _count(frames: Any) -> int:
+    try:
+        count = 0 if isinstance(frames, bool) else operator.index(frames)
+    except TypeError:
+        count = 0
+    if count < 1:
+        raise ValueError(f"frames must be a whole number, at least 1, got {frames!r}")
+    return count
+
+
 class Live:
     """A picture with its controls, alive in a notebook; elsewhere the picture alone.
+
+    One plays at a time: another that begins to play, or is made, pauses it. So one whose cell runs
+    again does not go on unseen.
 
     Attributes:
         controls: the widgets by the names of the arguments.
@@ -124,23 +138,24 @@ class Live:
         shown: what is on display: the function's result, or the generator's last frame.
     """
 
+    _player: ClassVar[Live | None] = None
+
     def __init__(
         self, show: Callable[..., Any], controls: Mapping[str, Any], name: str, frames: int = 1
     ) -> None:
         self._show, self._name, self._frames = show, name, frames
-        self._is_film = inspect.isgeneratorfunction(show)
-        self._film: Iterator[Any] = iter(())
+        self._film = _Film(_no_frames())
         self._playing: asyncio.Task[None] | None = None
-        self._screen = _Screen()
+        self._screen = Screen()
         self.controls = dict(controls)
         self.shown: Any = None
-        widgets = _ipywidgets()
+        widgets = ipywidgets()
         self._play = widgets.ToggleButton(description="Play", icon="play", tooltip="play or pause")
         self._step = widgets.Button(description="Step", icon="step-forward")
         self._again = widgets.Button(description="Start again", icon="refresh")
-        buttons = [widgets.HBox([self._play, self._step, self._again])] if self._is_film else []
-        panel = _columns(list(self.controls.values()))
-        self.widget = widgets.VBox([panel, *buttons, self._screen.box])
+        self._buttons = widgets.HBox([self._play, self._step, self._again])
+        self._panel = in_columns(list(self.controls.values()))
+        self.widget = widgets.VBox([])
         self._start()
         self._listen()
 
@@ -150,53 +165,79 @@ class Live:
         self._play.observe(lambda change: self._set_playing(change["new"]), names="value")
         self._step.on_click(lambda _: self._guarded(self._advance))
         self._again.on_click(lambda _: self._guarded(self._start))
+        self.widget.observe(lambda _: self._end(), names="comm")  # it has none once it is closed
 
     def _start(self) -> None:
         """Show what belongs to the present values of the controls."""
+        self._film.close()
         result = self._show(**{name: control.value for name, control in self.controls.items()})
-        if self._is_film:
-            self._film = iter(result)
-            self._play.disabled = self._step.disabled = False
-            self._advance(self._frames)
-        else:
+        _refuse_async(result)
+        is_film = inspect.isgenerator(result)
+        buttons = [self._buttons] if is_film else []
+        self.widget.children = [self._panel, *buttons, self._screen.box]
+        if not is_film:
+            self._play.value = False
             self._put(result)
+            return
+        self._pause_others()
+        self._film = _Film(result)
+        self._play.disabled = self._step.disabled = False
+        if not self._advance(self._frames):
+            self._put(_NOTHING)
 
-    def _advance(self, count: int = 1) -> None:
-        """Take some frames, and show the last."""
+    def _advance(self, count: int = 1) -> bool:
+        """Take some frames, and show the last; whether there was one."""
         frame = None
         for _ in range(count):
-            following = next(self._film, _END)
+            following = self._film.step()
             if following is _END:
                 self._play.value, self._play.disabled, self._step.disabled = False, True, True
                 break
             frame = following
         if frame is not None:
             self._put(frame)
+        return frame is not None
 
     def _put(self, result: Any) -> None:
         self.shown = result = result() if callable(result) else result
         self._screen.show(result)
 
-    def _guarded(self, act: Callable[[], None]) -> None:
+    def _guarded(self, act: Callable[[], Any]) -> None:
         """A function that fails at some value of a slider says so in the picture's place."""
         try:
             act()
         except Exception as error:  # a traceback from a callback would be seen by nobody
-            notes = getattr(error, "__notes__", ())
             self._play.value = False
-            self._put("\n".join([f"{type(error).__name__}: {error}", *notes]))
+            self._put(_said(error))
 
     def _set_playing(self, playing: bool) -> None:
         self._play.description, self._play.icon = (
             ("Pause", "pause") if playing else ("Play", "play")
         )
         if playing and (self._playing is None or self._playing.done()):
-            self._playing = asyncio.get_running_loop().create_task(self._run())
+            self._guarded(self._begin)
+
+    def _begin(self) -> None:
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            raise RuntimeError("Play needs the event loop of a notebook; press Step") from None
+        self._pause_others()
+        self._playing = loop.create_task(self._run())
 
     async def _run(self) -> None:
         while self._play.value:
             self._guarded(self._advance)
             await asyncio.sleep(_PAUSE)
+
+    def _pause_others(self) -> None:
+        if Live._player not in (None, self):
+            Live._player._play.value = False
+        Live._player = self
+
+    def _end(self) -> None:
+        self._play.value = False
+        self._guarded(self._film.close)
 
     def _repr_mimebundle_(
         self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
@@ -207,11 +248,7 @@ class Live:
             **self._screen.picture,
             PLAIN: self._screen.text or repr(self),
         }
-        shown = {
-            kind: content
-            for kind, content in bundle.items()
-            if kind in (include or bundle) and kind not in (exclude or ())
-        }
+        shown = {kind: bundle[kind] for kind in wanted(bundle, include, exclude)}
         return shown, sizes(shown)
 
     def __repr__(self) -> str:
@@ -222,131 +259,35 @@ class Live:
 _END = object()
 
 
-class _Screen:
-    """Widgets that show pictures and texts, the same ones again and again, so nothing flickers.
+class _Film:
+    """A generator in a context of its own: no_grad() around its yields ends where it ends."""
 
-    Attributes:
-        box: the widget around them.
-        picture: the first picture, as a notebook stores it: its format and its content.
-        text: all the texts.
-    """
+    def __init__(self, frames: Generator[Any]) -> None:
+        self._frames = frames
+        self._context = contextvars.copy_context()
+        self.close = weakref.finalize(self, self._context.run, frames.close)
 
-    def __init__(self) -> None:
-        self.box = _ipywidgets().VBox([])
-        self._kinds: list[str] = []
-        self.picture: dict[str, str] = {}
-        self.text = ""
-
-    def show(self, result: Any) -> None:
-        parts = result if isinstance(result, list | tuple) else [result]
-        bundles = [_bundle(part) for part in parts if part is not None]
-        best = [_best(bundle) for bundle in bundles]
-        kinds = [kind for kind, _ in best]
-        if kinds != self._kinds:
-            self.box.children = [_widget(kind) for kind in kinds]
-            self._kinds = kinds
-        for widget, (kind, content) in zip(self.box.children, best, strict=True):
-            widget.value = _as_value(kind, content)
-            if kind == "image/png":
-                pixels = page_width(bytes(widget.value))
-                widget.layout.width = f"{pixels}px" if pixels else None
-        pictures = [(kind, b[kind]) for b in bundles for kind in _FORMATS if kind in b]
-        self.picture = dict(pictures[:1])
-        self.text = "\n".join(content for kind, content in best if kind == PLAIN)
+    def step(self) -> Any:
+        return self._context.run(next, self._frames, _END)
 
 
-def _bundle(part: Any) -> dict[str, str]:
-    """Something in all the formats in which it can be shown."""
-    if hasattr(part, "_repr_mimebundle_"):
-        shown = part._repr_mimebundle_()
-        return dict(shown[0] if isinstance(shown, tuple) else shown)
-    return {PLAIN: part if isinstance(part, str) else repr(part)}
+def _no_frames() -> Generator[Any]:
+    yield from ()
 
 
-def _best(bundle: Mapping[str, str]) -> tuple[str, str]:
-    """The best of the formats, with its content: a page, a picture, or else a text."""
-    kind = next((kind for kind in (_PAGE, *_FORMATS) if kind in bundle), PLAIN)
-    return kind, bundle[kind]
-
-
-def _widget(kind: str) -> Any:
-    widgets = _ipywidgets()
-    if kind not in _FORMATS:
-        return widgets.HTML()
-    layout = widgets.Layout(max_width="100%", align_self="flex-start")
-    return widgets.Image(format=_FORMATS[kind], layout=layout)
-
-
-def _as_value(kind: str, content: str) -> str | bytes:
-    """The content as the widget for its format wants it."""
-    if kind == PLAIN:
-        return f'<pre style="white-space: pre-wrap">{html.escape(content)}</pre>'
-    if kind == _PAGE:
-        return content
-    return content.encode() if kind == "image/svg+xml" else base64.b64decode(content)
-
-
-def _columns(controls: list[Any]) -> Any:
-    """The controls in one column; many in two, so that the picture stays in sight."""
-    widgets = _ipywidgets()
-    half = -(-len(controls) // 2)
-    columns = (
-        [controls[:half], controls[half:]] if len(controls) > _MOST_IN_A_COLUMN else [controls]
-    )
-    return widgets.HBox([widgets.VBox(column) for column in columns])
-
-
-def _controls(show: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """A widget for each argument of a function, by its name."""
-    parameters = inspect.signature(show).parameters
-    unknown = [name for name in given if name not in parameters]
-    if unknown:
-        has = ", ".join(parameters) or "none"
-        raise TypeError(f"the function has no argument {unknown[0]}; its arguments: {has}")
-    return {
-        name: _control(name, given.get(name, parameter.default), parameter.default)
-        for name, parameter in parameters.items()
-    }
-
-
-def _control(name: str, wanted: Any, default: Any) -> Any:
-    widgets = _ipywidgets()
-    if wanted is inspect.Parameter.empty:
-        raise ValueError(f"argument {name} needs a control, as {name}=(0.0, 1.0), or a default")
-    control = widgets.interactive.widget_from_abbrev(wanted, default)
-    if control is None:
-        raise ValueError(
-            f"argument {name}: expected a number, (low, high), a list of choices, True or False, a "
-            f"text or a widget, got {wanted!r:.60}"
+def _refuse_async(result: Any) -> None:
+    if inspect.isasyncgen(result) or inspect.isawaitable(result):
+        if inspect.iscoroutine(result):
+            result.close()  # or Python warns that nobody awaited it
+        raise TypeError(
+            "live() expected a function that returns or yields what is to be seen, got an async "
+            "one; write it with def instead of async def"
         )
-    is_chosen = wanted is default or default is inspect.Parameter.empty
-    if not is_chosen and not isinstance(wanted, widgets.Widget) and control.value != default:
-        raise ValueError(f"argument {name}: the default {default!r} is not within {wanted!r:.60}")
-    control.description = control.description or name.replace("_", " ")
-    control.style.description_width = "initial"
-    return control
 
 
-def _slider(description: str, number: float, span: tuple[float, ...]) -> Any:
-    low, high, *step = span
-    low, high = min(low, number), max(high, number)
-    if not low < high:
-        raise ValueError(f"{description}: expected a range (low, high), got {span}")
-    return _ipywidgets().FloatSlider(
-        value=number,
-        min=low,
-        max=high,
-        step=step[0] if step else (high - low) / _STEPS,
-        description=description,
-    )
-
-
-def _ipywidgets() -> Any:
+def _said(error: Exception) -> str:
     try:
-        import ipywidgets
-    except ImportError:
-        raise ImportError(
-            "sliders and buttons need ipywidgets: pip install ipywidgets (in a checkout: "
-            'pip install ".[notebooks]")'
-        ) from None
-    return ipywidgets
+        lines = [f"{type(error).__name__}: {error}", *getattr(error, "__notes__", ())]
+        return "\n".join(lines)
+    except Exception:  # of its own __str__
+        return f"{type(error).__name__}, whose message cannot be read"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 PLAIN = "text/plain"
 _PNG = "image/png"
@@ -27,15 +27,18 @@ def mime_bundle(
         formats: what makes the content, by its MIME type.
         include, exclude: the types that are wanted, and those that are not, as IPython gives them.
     """
-    wanted = set(include or (PLAIN, *formats)) - set(exclude or ())
-    bundle = {PLAIN: plain} if PLAIN in wanted else {}
-    for kind in formats:
-        if kind in wanted:
-            try:
-                bundle[kind] = formats[kind]()
-            except Exception as error:  # a notebook would print all of its traceback
-                return {PLAIN: f"{plain} cannot be drawn: {error}"}
-    return bundle
+    makers = {PLAIN: lambda: plain, **formats}
+    try:
+        return {kind: makers[kind]() for kind in wanted(makers, include, exclude)}
+    except Exception as error:  # a notebook would print all of its traceback
+        return {PLAIN: f"{plain} cannot be drawn: {error}"}
+
+
+def wanted(
+    kinds: Iterable[str], include: Collection[str] | None, exclude: Collection[str] | None
+) -> list[str]:
+    """Those of some types that are wanted: all without ``include``."""
+    return [k for k in kinds if (not include or k in include) and k not in (exclude or ())]
 
 
 def fitting(svg: str) -> str:
