@@ -100,7 +100,7 @@ def _are_same(one: Any, other: Any) -> bool:
 
 def slider(description: str, number: Any, span: Any) -> Any:
     """A slider for a leaf, as wide as its range, or wider if the leaf is outside."""
-    if not isinstance(number, int | float | np.number) or isinstance(number, complex):
+    if not isinstance(number, int | float | np.number):
         raise TypeError(
             f"a slider moves floats, and {description} is a {type(number).__name__}; build the "
             "graph from floats, or give sliders to other leaves"
