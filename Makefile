@@ -76,7 +76,7 @@ gallery: $(VENV)/.with-pictures ## draw docs/gallery/ again, with the pictures o
 	$(BIN)/python -m docs.make_gallery
 
 clean: ## remove what the commands above made
-	rm -rf $(VENV) demo site build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) demo site build dist docs/notebooks *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # One stamp per set of extras: it is made again when pyproject.toml changes.
 $(VENV)/.with-%: pyproject.toml | $(VENV)/.made
