@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -86,6 +87,7 @@ def test_they_are_the_same_bytes_each_time_in_every_theme(theme: str) -> None:
     [
         (lambda: plots.bars({}), "expected at least one"),
         (lambda: plots.bars({"a": [1.0], "b": [1.0, 2.0]}), "got 1, 2 numbers"),
+        (lambda: plots.bars({"a": P}, number="zz"), "number must be a format specification"),
         (lambda: plots.bars({"a": [np.nan]}), "a: expected finite numbers"),
         (lambda: plots.bars({"a": P}, marked=3), "marked: expected a class from 0 to 2"),
         (lambda: plots.bars({"a": P}, limits=(1, 0)), "limits: expected a scale around 0"),
@@ -100,3 +102,9 @@ def test_bad_input_is_one_sentence(call: Callable[[], object], words: str) -> No
     with pytest.raises(ValueError, match=words) as failure:
         call()
     assert "\n" not in str(failure.value)
+
+
+@pytest.mark.parametrize("series", [{1: [1, 2], "1": [3, 4]}, [1, 2]])
+def test_series_have_names_that_are_not_confused(series: Any) -> None:
+    with pytest.raises(TypeError, match=r"^series: expected [^\n]*$"):
+        plots.bars(series)

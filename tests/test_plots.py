@@ -263,6 +263,16 @@ BAD_INPUT: list[tuple[Callable[[], object], type[Exception], str]] = [
     ),  # type: ignore[dict-item]
     (lambda: plots.function_curves({"f": ([1, 2], [1])}), ValueError, "curve f: .* got 1 and 2"),
     (lambda: plots.function_curves({"f": ([], [])}), ValueError, "curve f, x: expected numbers"),
+    (lambda: plots.function_curves({1: ([1], [1])}), TypeError, "names that are strings, got 1"),  # type: ignore[dict-item]
+    (lambda: plots.function_curves(CURVES, points=[(1, 2)]), TypeError, "points: expected a dict"),  # type: ignore[arg-type]
+    (
+        lambda: plots.function_curves(CURVES, limits=(1, 1)),
+        ValueError,
+        "lower one first, got 1 and",
+    ),
+    (lambda: plots.function_curves(CURVES, limits=(0, 1), log="y"), ValueError, "numbers above 0"),
+    (lambda: plots.function_curves(CURVES, limits=(math.nan, 0)), ValueError, "limits: .*finite"),
+    (lambda: plots.function_curves(CURVES, limits=(1, 2, 3)), ValueError, "limits: .*shape"),  # type: ignore[arg-type]
     (lambda: plots.function_curves(CURVES, log="z"), ValueError, "log must be one of x, y, xy"),
     (lambda: plots.training_curves(HISTORY).render("gif"), ValueError, "png, svg or pdf"),
     (lambda: plots.training_curves(HISTORY).save("a.gif"), ValueError, "ends in .png, .svg"),

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from numpy.typing import ArrayLike
 
-from viz.plots.inputs import Floats, class_names, numbers, square_side
+from viz.draw import check_number_format
+from viz.plots.inputs import Floats, check_names, class_names, numbers, square_side
 from viz.plots.page import blend, new_figure, ramp, settings
 from viz.plots.plot import Plot
 from viz.theme import Theme, theme_of
@@ -53,7 +54,9 @@ def bars(
     <Plot: 2 series of 2 numbers: p, p - onehot>
     """
     theme = theme_of(theme)
-    rows = {str(title): numbers(str(title), row, "count") for title, row in series.items()}
+    check_names("series", series, least=0)
+    check_number_format(number)
+    rows = {title: numbers(title, row, "count") for title, row in series.items()}
     count = _common_length(rows)
     names = class_names(classes, count)
     if marked is not None and not 0 <= marked < count:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from viz.draw import check_choice
-from viz.plots.inputs import numbers
+from viz.plots.inputs import check_names, limits_of, numbers
 from viz.plots.page import class_colors, new_figure, settings
 from viz.plots.plot import Plot
 from viz.theme import Theme, theme_of
@@ -54,8 +55,9 @@ def function_curves(
     """
     theme = theme_of(theme)
     check_choice("log", log, ("", "x", "y", "xy"))
-    if not isinstance(curves, Mapping) or not curves:
-        raise TypeError(f"curves: expected a dict from names to (x, y), got {curves!r:.60}")
+    check_names("curves", curves)
+    check_names("points", points or {}, least=0)
+    ends = None if limits is None else limits_of("limits", limits, 0 if "y" in log else -math.inf)
     drawn = {name: _pair(name, curve) for name, curve in curves.items()}
     with settings(theme):
         figure = new_figure(7.6, 3.2)
@@ -76,8 +78,8 @@ def function_curves(
             _mark(axes, name, place, theme)
         for axis in log:
             _make_logarithmic(axes, axis)
-        if limits is not None:
-            axes.set_ylim(*limits)
+        if ends is not None:
+            axes.set_ylim(*ends)
         if "x" not in log and all((along % 1 == 0).all() for along, _ in drawn.values()):
             axes.locator_params(axis="x", integer=True)
         axes.margins(x=0.03)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -100,6 +100,30 @@ def positive(name: str, number: int) -> int:
     if isinstance(number, bool) or not isinstance(number, int | np.integer) or number < 1:
         raise ValueError(f"{name} must be a whole number of at least 1, got {number!r}")
     return int(number)
+
+
+def check_names(name: str, given: object, least: int = 1) -> None:
+    """Raise TypeError or ValueError unless it is a dict whose keys can stand in a legend."""
+    if not isinstance(given, Mapping) or len(given) < least:
+        raise TypeError(f"{name}: expected a dict from names to numbers, got {given!r:.60}")
+    for key in given:
+        if not isinstance(key, str):
+            raise TypeError(f"{name}: expected names that are strings, got {key!r:.60}")
+
+
+def limits_of(name: str, given: ArrayLike, above: float = -math.inf) -> tuple[float, float]:
+    """The two ends of a scale, the lower one first.
+
+    >>> limits_of("limits", (0, 1))
+    (0.0, 1.0)
+    """
+    low, high = numbers(name, given, 2).tolist()
+    if not above < low < high:
+        beyond = "" if above == -math.inf else f" above {above:g}"
+        raise ValueError(
+            f"{name}: expected two numbers{beyond}, the lower one first, got {low:g} and {high:g}"
+        )
+    return low, high
 
 
 def class_names(classes: Sequence[str] | None, least: int) -> list[str]:
