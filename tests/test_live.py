@@ -8,9 +8,11 @@ import functools
 import io
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,6 +33,12 @@ def product_of_sum() -> tuple[Value, Value, Value, Value]:
     f = (x + y) * z
     f.name = "f"
     return x, y, z, f
+
+
+def run(actions: Coroutine[Any, Any, None]) -> None:
+    """In a thread of its own: a browser of other tests may have left a loop in this one."""
+    with ThreadPoolExecutor(1) as threads:
+        threads.submit(asyncio.run, actions).result()
 
 
 def screen(live: viz.Live) -> list[widgets.Widget]:
@@ -153,6 +161,35 @@ def test_a_slider_needs_a_finite_leaf() -> None:
     x = Value(float("inf"), "x")
     with pytest.raises(ValueError, match="x: a slider needs a finite number, got inf"):
         viz.sliders(x + 1.0)
+
+
+@pytest.mark.parametrize(
+    ("number", "low", "high"),
+    [
+        (0.8, -3, 3),
+        (0.1, 0.01, 1),
+        (-2, -5, 5),
+        (1 / 3, 0, 1),
+        (0.0, 0, 1),
+        (1e-9, 0, 1),
+        (7, 0, 5),
+    ],
+)
+def test_a_slider_starts_on_one_of_its_steps_or_a_browser_would_move_it(
+    number: float, low: float, high: float
+) -> None:
+    x = Value(number, "x")
+    in_range = [viz.live(lambda a=number: str(a), a=(low, high + 0.0))] if number <= high else []
+    for live in [
+        viz.sliders(x * x, {x: (low, high)}),
+        viz.live(lambda a=number + 0.0: str(a)),
+        *in_range,
+    ]:
+        (slider,) = live.controls.values()
+        assert slider.value == number
+        steps = (number - slider.min) / slider.step if isinstance(number, float) else 0
+        assert steps == pytest.approx(round(steps), abs=1e-6)
+        assert slider.step <= slider.max - slider.min
 
 
 # ------------------------------------------------------------------------------------- live
@@ -486,10 +523,10 @@ def test_it_plays_to_the_end_and_can_be_paused() -> None:
             if live.shown == frame:
                 live._play.value = False
 
-    asyncio.run(press_play_and_pause_at("frame 2"))
+    run(press_play_and_pause_at("frame 2"))
     assert live.shown == "frame 2"
     assert live._play.description == "Play"
-    asyncio.run(press_play_and_pause_at(None))
+    run(press_play_and_pause_at(None))
     assert live.shown == "frame 4"
     assert live._play.disabled
 
@@ -508,7 +545,7 @@ def test_pause_and_play_at_once_do_not_play_twice() -> None:
         await asyncio.sleep(0.05)
         assert live.shown == "frame 1"
 
-    asyncio.run(press())
+    run(press())
 
 
 def test_a_generator_that_fails_stops_and_says_why() -> None:
@@ -540,7 +577,7 @@ def test_no_grad_and_scope_in_a_film_end_with_it() -> None:
         while live._play.value:
             await asyncio.sleep(0)
 
-    asyncio.run(play())
+    run(play())
     assert live.shown == "0"
     button(live, "Start again").click()
     live.controls["n"].value = 5
@@ -629,12 +666,13 @@ def test_a_film_stops_playing_when_it_is(end: Callable[[viz.Live], object]) -> N
         assert task is not None
         await asyncio.wait_for(task, timeout=10)
 
-    asyncio.run(play())
+    run(play())
     assert not live._play.value
 
 
 def test_play_without_an_event_loop_says_what_to_do() -> None:
     live = viz.live(counted)
-    live._play.value = True
+    with ThreadPoolExecutor(1) as threads:
+        threads.submit(setattr, live._play, "value", True).result()
     assert "press Step" in live.shown
     assert (live._play.value, live._play.description) == (False, "Play")
