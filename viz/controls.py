@@ -65,6 +65,9 @@ def _control(name: str, wanted: Any, default: Any) -> Any:
     is_value = isinstance(wanted, Real | str | ipywidgets().Widget)
     if not is_chosen and not is_value and not _are_same(control.value, default):
         raise ValueError(f"argument {name}: the default {default!r} is not within {wanted!r:.60}")
+    has_step = isinstance(wanted, ipywidgets().Widget) or np.size(wanted) == 3
+    if isinstance(control, ipywidgets().FloatSlider) and not has_step:
+        control.step = _step(control.min, control.max, control.value)
     control.description = control.description or name.replace("_", " ")
     control.style.description_width = "initial"
     return control
@@ -113,9 +116,23 @@ def slider(description: str, number: Any, span: Any) -> Any:
         value=float(number),
         min=low,
         max=high,
-        step=step[0] if step else (high - low) / _STEPS,
+        step=step[0] if step else _step(low, high, float(number)),
         description=description,
     )
+
+
+def _step(low: float, high: float, number: float) -> float:
+    """About a hundredth of a range, and such that a step ends at the number.
+
+    Otherwise a browser moves the slider to the nearest step, and what is shown changes at once.
+    """
+    rough = (high - low) / _STEPS
+    power = 10.0 ** math.floor(math.log10(rough))
+    nice = min((factor * power for factor in (1, 2, 5, 10)), key=lambda step: abs(step - rough))
+    steps = round((number - low) / nice)
+    if math.isclose(low + steps * nice, number, rel_tol=0.0, abs_tol=1e-9 * nice):
+        return nice
+    return (number - low) / max(steps, 1)
 
 
 def _range(description: str, span: Any) -> list[float]:
