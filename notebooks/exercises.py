@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable
 from fractions import Fraction
 from functools import partial, wraps
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -96,14 +97,20 @@ def exercise(praise: str) -> Callable[[Callable[[Any], None]], Callable[[Any], V
                 check(_ask(answer))
             except _NoAnswerError:
                 return Verdict(None, "there are three dots left, or a function without a result")
-            except Exception as error:  # the reader's function may raise anything
-                said = str(error) if isinstance(error, Wrong | AssertionError) else repr(error)
-                return Verdict(False, said)
+            except (Exception, SystemExit) as error:  # the reader's function may raise anything
+                return Verdict(False, _said(error))
             return Verdict(True, praise)
 
         return checked
 
     return decorate
+
+
+def _said(error: BaseException) -> str:
+    try:
+        return str(error) if isinstance(error, Wrong | AssertionError) else repr(error)
+    except Exception:  # an exception may be unable to show itself
+        return type(error).__name__
 
 
 class _NoAnswerError(Exception):
@@ -133,10 +140,15 @@ def _function(answer: Any) -> Callable[..., Any]:
 
 def _number(answer: Any) -> float:
     if isinstance(answer, Value):
-        return float(answer.data)
-    if not isinstance(answer, int | float):
+        answer = answer.data
+    if isinstance(answer, np.ndarray) and answer.size == 1:
+        answer = answer.item()
+    if not isinstance(answer, Real):
         raise Wrong(f"expected a number, got {answer!r:.40}")
-    return float(answer)
+    number = float(answer)
+    if not math.isfinite(number):
+        raise Wrong(f"expected a number, got {number}")
+    return number
 
 
 def _numbers(answer: Any, count: int) -> list[float]:
@@ -189,7 +201,7 @@ def a_gradient_of_ten(function: Any) -> None:
     result = _function(function)(x)
     if not isinstance(result, Value):
         raise Wrong(f"the function gives {result!r:.40}, which was not computed from x")
-    graph = Graph(result)
+    graph = Graph(result).open()
     if any(is_constant(node) for node in graph.nodes) or len(graph.leaves) > 1:
         raise Wrong("there is a number in your graph that is not x")
     gates = [node.op.name for node in graph.nodes if node.op is not None]
@@ -237,7 +249,7 @@ def stable_softplus(function: Any) -> None:
             raise Wrong(f"at {point:g}: {error}; which of e^s and e^-s is small there?") from None
         if not isinstance(y, Value):
             raise Wrong(f"the function gives {y!r:.40}, which was not computed from s")
-        graph = Graph(y)
+        graph = Graph(y).open()
         if any(node.op is not None and node.op.name == "softplus" for node in graph.nodes):
             raise Wrong("that is the library's own softplus; do it with exp and log1p")
         expected = softplus(point)
@@ -316,7 +328,9 @@ def _small_graphs() -> list[Graph]:
     square.name = "x²"
     product = square * y
     product.name = "x² y"
-    return [Graph(x * y), Graph(square), Graph(product - y), Graph(product * (square + y) / y)]
+    quotient = product * (square + y) / y
+    middle = x * x - (y * y) * Value(Fraction(2), "z")  # the longest path starts at the second leaf
+    return [Graph(node) for node in (x * y, square, product - y, x - y * y, quotient, middle)]
 
 
 @exercise("one more than the longest of its operands: the same loop, with max for the sum.")
@@ -368,10 +382,7 @@ def slope_of_cross_entropy(answer: Any) -> None:
     """The gradient of the cross-entropy on the logits, from logits and a label."""
     slope = _function(answer)
     for logits, label in (([0.5, -1.0, 2.0], 0), ([3.0, 3.0], 1), ([-0.3, 0.1, 0.2, 0.9], 3)):
-        given = slope(list(logits), label)
-        if isinstance(given, np.ndarray):
-            given = given.tolist()
-        found = _numbers(given, len(logits))
+        found = _numbers(slope(list(logits), label), len(logits))
         if math.isclose(sum(found), 1, abs_tol=1e-6):
             raise Wrong("those add up to 1, as probabilities do; a gradient on logits adds up to 0")
         loss = partial(nn.cross_entropy, label=label)
@@ -443,7 +454,7 @@ def line_through_two_points(answer: Any) -> None:
         raise Wrong(f"expected ([w1, w2], b), got {answer!r:.40}")
     (w1, w2), b = _numbers(answer[0], 2), _numbers([answer[1]], 1)[0]
     for name, score in (("(1, 0)", w1 + b), ("(0, 1)", w2 + b)):
-        if abs(score) > 1e-9:
+        if abs(score) > 1e-9 * max(abs(w1), abs(w2)):
             raise Wrong(f"{name} is not on the line: w · x + b is {score:g} there")
     if b == 0:
         raise Wrong("with w = (0, 0) and b = 0 every point is on it")
@@ -479,9 +490,22 @@ def separates_xor(network: Any) -> None:
         if (answer > 0.5) != (x1 != x2):
             side = "above" if x1 != x2 else "below"
             raise Wrong(f"at ({x1}, {x2}) it gives {answer:.3f}, which should be {side} 0.5")
-    steps = [network(0.5 + 0.001 * i, 0.5) for i in (-1, 0, 1)]
-    if max(map(_number, steps)) - min(map(_number, steps)) > 0.3:
+    edges = (lambda t: (t, 0), lambda t: (0, t), lambda t: (t, 1), lambda t: (1, t))
+    if any(_jumps(lambda t, edge=edge: _number(network(*edge(t)))) for edge in edges):
         raise Wrong("right at the corners, but it jumps between them: build it of sigmoids")
+
+
+def _jumps(curve: Callable[[float], float]) -> bool:
+    """Whether a curve, on different sides of 0.5 at 0 and at 1, gets there by a jump."""
+    start, end = 0.0, 1.0
+    starts_above = curve(start) > 0.5
+    for _ in range(40):
+        middle = (start + end) / 2
+        if (curve(middle) > 0.5) == starts_above:
+            start = middle
+        else:
+            end = middle
+    return abs(curve(end) - curve(start)) > 0.1
 
 
 # -------------------------------------------------------------------------------- 7 autoencoder
@@ -519,10 +543,7 @@ def slope_of_absolute_error(answer: Any) -> None:
     """The gradient of the mean absolute error on the outputs."""
     slope = _function(answer)
     outputs, targets = [0.5, -1.0, 2.0, 0.25], [0.0, 1.0, 2.5, -3.0]
-    given = slope(list(outputs), list(targets))
-    if isinstance(given, np.ndarray):
-        given = given.tolist()
-    found = _numbers(given, len(outputs))
+    found = _numbers(slope(list(outputs), list(targets)), len(outputs))
     if np.allclose(found, 2 * (np.array(outputs) - targets) / len(outputs)):
         raise Wrong("that is the gradient of the squared error")
     if np.allclose(found, np.sign(np.array(outputs) - targets)):

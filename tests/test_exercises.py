@@ -4,13 +4,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import pytest
 
 import autodiff
-from autodiff import Graph, Value, exp, log, log1p, logsumexp, maximum, sigmoid, softplus, tanh
+from autodiff import (
+    Graph,
+    Value,
+    exp,
+    gate,
+    log,
+    log1p,
+    logsumexp,
+    maximum,
+    sigmoid,
+    softplus,
+    tanh,
+)
 from notebooks import exercises
 
 RIGHT: list[tuple[str, Any]] = []
@@ -29,10 +42,13 @@ def sum_of_products(x: Any) -> Any:
 RIGHT += [
     ("gradients_by_hand", (3, 7, 0)),
     ("gradients_by_hand", [3.0, 7.0, 0.0]),
+    ("gradients_by_hand", (np.int64(3), np.int64(7), np.int64(0))),
+    ("gradients_by_hand", np.array([3, 7, 0])),
     ("slope_of_a_cube", lambda a: 3 * a * a),
     ("slope_of_a_bell", lambda x: -2 * x * exp(-x * x)),
     ("slope_of_a_bell", lambda x: -2 * x * np.exp(-x * x)),
     ("a_gradient_of_ten", sum_of_products),
+    ("a_gradient_of_ten", gate("f")(sum_of_products)),
 ]
 WRONG += [
     ("gradients_by_hand", (4, 7, 0), "what does the multiply gate send"),
@@ -50,6 +66,8 @@ WRONG += [
     ("a_gradient_of_ten", lambda x: x * x * x - x - x, "neither + nor ·: subtract"),
     ("a_gradient_of_ten", lambda x: (x + x) * x + x + x, "with 4 gates"),
     ("a_gradient_of_ten", lambda x: 20, "not computed from x"),
+    ("a_gradient_of_ten", gate("f")(lambda x: x + x + x + x + x + x + x + x + x + x), "9 gates"),
+    ("a_gradient_of_ten", gate("f")(lambda x: (x * 5.0).relu() + x * 5.0), "a number in your"),
 ]
 
 # --------------------------------------------------------------------------- 2 the sigmoid neuron
@@ -72,6 +90,7 @@ WRONG += [
     ("stable_softplus", lambda s: log(1 + exp(-s)), "at 0.5: expected 0.97"),
     ("stable_softplus", lambda s: maximum(s, 0) + log1p(exp(-abs(s.data))), "expected a slope of"),
     ("stable_softplus", lambda s: softplus(s), "that is the library's own"),
+    ("stable_softplus", gate("s")(lambda s: softplus(s) + 0.0), "that is the library's own"),
     ("stable_softplus", lambda s: 3.0, "not computed from s"),
 ]
 
@@ -95,8 +114,21 @@ def longest(graph: Graph) -> int:
     return depth[graph.outputs[0]]
 
 
+def first_operands(graph: Graph) -> int:
+    node, length = graph.outputs[0], 0
+    while node.parents:
+        node, length = node.parents[0], length + 1
+    return length
+
+
+def longest_from(leaf: int, graph: Graph) -> int:
+    paths = graph.paths(graph.leaves[leaf], graph.outputs[0])
+    return max(len(path.edges) for path in paths)
+
+
 RIGHT += [
     ("number_of_edges", lambda d, w: d * (w * w + w) + w),
+    ("number_of_edges", lambda d, w: np.int64(d * (w * w + w) + w)),
     ("forward_mode", forwards),
     ("longest_path", longest),
 ]
@@ -113,6 +145,9 @@ WRONG += [
     ("longest_path", lambda graph: longest(graph) + 1, "it has one edge less"),
     ("longest_path", lambda graph: len(graph.edges), "the number of all edges"),
     ("longest_path", lambda graph: 1, "in the graph of "),
+    ("longest_path", first_operands, "in the graph of "),
+    ("longest_path", lambda graph: longest_from(0, graph), "in the graph of "),
+    ("longest_path", lambda graph: longest_from(-1, graph), "in the graph of "),
 ]
 
 # --------------------------------------------------------------------------- 4 gradient descent
@@ -132,6 +167,9 @@ RIGHT += [
     ("gradient_of_a_neuron", lambda a, b: np.array(slope_of_a_neuron(a, b))),
     ("largest_rate", 0.25),
     ("largest_rate", 2 / 8),
+    ("largest_rate", np.float32(0.25)),
+    ("largest_rate", Fraction(1, 4)),
+    ("largest_rate", np.array([0.25])),
     ("momentum", momentum_step),
 ]
 WRONG += [
@@ -149,6 +187,7 @@ WRONG += [
     ("momentum", lambda x, v, g, η, μ: (x - η * g, μ * v + g), "x moves from -0.5"),
     ("momentum", lambda x, v, g, η, μ: (x - η * g, g), "the velocity is 2.5"),
     ("momentum", lambda x, v, g, η, μ: x, "expected 2 numbers"),
+    ("momentum", lambda *a: (math.nan, math.nan), "expected a number, got nan"),
 ]
 UNANSWERED += [("gradient_of_a_neuron", lambda a, b: (..., ...))]
 
@@ -170,18 +209,28 @@ def two_lines(x1: float, x2: float) -> float:
     return sigmoid(20 * either - 20 * both - 10)
 
 
+def steep(x1: float, x2: float) -> Any:
+    either, both = sigmoid(1e4 * (x1 + x2 - 0.5)), sigmoid(1e4 * (x1 + x2 - 1.5))
+    return sigmoid(1e4 * (either - both - 0.5))
+
+
 RIGHT += [
     ("line_through_two_points", ([1, 1], -1)),
     ("line_through_two_points", ([2.5, 2.5], -2.5)),
+    ("line_through_two_points", ([1e-12, 1e-12], -1e-12)),
     ("logistic_gradient", logistic),
     ("logistic_gradient", lambda w, x, t: logistic(w, x, t).tolist()),
     ("separates_xor", two_lines),
+    ("separates_xor", steep),
+    ("separates_xor", lambda x1, x2: abs(x1 - x2)),
     ("separates_xor", lambda x1, x2: Value(two_lines(x1, x2))),
 ]
 WRONG += [
     ("line_through_two_points", ([-1, -1], 1), "turn w round"),
     ("line_through_two_points", ([1, 0], -1), "(0, 1) is not on the line"),
     ("line_through_two_points", ([0, 0], 0), "every point is on it"),
+    ("line_through_two_points", ([0, 0], -1e-10), "(1, 0) is not on the line"),
+    ("line_through_two_points", ([math.nan, math.nan], math.nan), "expected a number, got nan"),
     ("line_through_two_points", [1, 1, -1], "expected ([w1, w2], b)"),
     ("line_through_two_points", ([1, 1, 1], -1), "expected 2 numbers"),
     ("line_through_two_points", ("ab", -1), "expected 2 numbers"),
@@ -192,6 +241,8 @@ WRONG += [
     ("separates_xor", lambda x1, x2: sigmoid(x1 + x2 - 0.5), "at (1, 1) it gives"),
     ("separates_xor", lambda x1, x2: 0.1, "should be above 0.5"),
     ("separates_xor", lambda x1, x2: float(x1 != x2), "it jumps between them"),
+    ("separates_xor", lambda a, b: float((a > 0.3) != (b > 0.3)), "it jumps between them"),
+    ("separates_xor", lambda a, b: math.nan if 0.4 < a < 0.6 else abs(a - b), "got nan"),
     ("separates_xor", lambda x1, x2: [x1, x2], "expected a number"),
     ("separates_xor", lambda x1, x2: sigmoid(x1 * ...), "TypeError"),
 ]
@@ -236,6 +287,8 @@ RIGHT += [
     ("loss_of_knowing_nothing", np.log(10)),
     ("loss_of_knowing_nothing", 2.303),
     ("parameters_of_784_100_10", 79_510),
+    ("parameters_of_784_100_10", np.int64(79_510)),
+    ("parameters_of_784_100_10", np.array(79_510)),
     ("slope_of_cross_entropy", lambda z, label: softmax(z) - np.eye(len(z))[label]),
     ("slope_of_cross_entropy", lambda z, label: (softmax(z) - np.eye(len(z))[label]).tolist()),
     ("leaky_relu", LeakyReLU),
@@ -245,6 +298,9 @@ WRONG += [
     ("loss_of_knowing_nothing", 1.0, "takes the natural one"),
     ("loss_of_knowing_nothing", 0.1, "here p = 1/10"),
     ("loss_of_knowing_nothing", "log 10", "expected a number"),
+    ("loss_of_knowing_nothing", math.nan, "expected a number, got nan"),
+    ("loss_of_knowing_nothing", np.array([math.inf]), "expected a number, got inf"),
+    ("loss_of_knowing_nothing", 1 + 2j, "expected a number"),
     ("parameters_of_784_100_10", 79_400, "each unit has a bias as well"),
     ("parameters_of_784_100_10", 894, "one weight for each of its inputs"),
     ("slope_of_cross_entropy", lambda z, label: softmax(z), "those add up to 1"),
@@ -383,6 +439,33 @@ def test_anything_else_is_refused_without_a_traceback(name: str, answer: Any) ->
     assert verdict.is_right is not True
     assert 0 < len(verdict.text) < 400
     assert "Traceback" not in verdict.text
+
+
+class UnspeakableError(Exception):
+    def __str__(self) -> str:
+        raise ValueError
+
+    __repr__ = __str__
+
+
+def raises(error: BaseException) -> Callable[..., Any]:
+    def function(*arguments: Any) -> Any:
+        raise error
+
+    return function
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("error", [UnspeakableError(), SystemExit(0)], ids=type)
+def test_whatever_a_function_raises_the_answer_is_wrong(name: str, error: BaseException) -> None:
+    verdict = getattr(exercises, name)(raises(error))
+    assert verdict.is_right is False
+    assert type(error).__name__ in verdict.text
+
+
+def test_an_exercise_can_be_interrupted() -> None:
+    with pytest.raises(KeyboardInterrupt):
+        exercises.slope_of_tanh(raises(KeyboardInterrupt()))
 
 
 def test_every_exercise_has_right_answers_and_wrong_ones_here() -> None:
