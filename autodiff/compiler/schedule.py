@@ -116,7 +116,7 @@ def interpret_vectors(program: VectorProgram, inputs: Sequence[Any]) -> Any:
             operands = [read(view) for view in instruction.views]
             if instruction.primitive.arity is None:
                 operands = list(operands[0])
-            result = instruction.primitive.value(ARRAY, *operands)
+            result = 1.0 * instruction.primitive.value(ARRAY, *operands)  # comparisons: 0 or 1
         elif isinstance(instruction, Contraction):
             left, right = read(instruction.left), read(instruction.right)
             result = (left[:, :, None] * right[:, None]).sum(3)
