@@ -7,14 +7,17 @@ is kept; the widget, or the page around it, is left to those who run the noteboo
 from __future__ import annotations
 
 import argparse
+import asyncio
 import base64
 import io
 import os
 import re
+import signal
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,6 +27,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
 from PIL import Image
+from traitlets.config import Config
 
 from autodiff.files import write_whole
 
@@ -56,30 +60,77 @@ def execute(path: Path) -> Executed:
     """Run a notebook in its folder.
 
     Raises:
-        NotebookError: if a cell fails, warns or takes too long, or what it shows is too large or
-            names a place on this machine.
+        NotebookError: if the file holds no notebook, if a cell fails, warns or takes too long, or
+            if what it shows is no picture, is too large or names a place on this machine.
+        KeyboardInterrupt: after Ctrl-C, when the notebook's kernel has ended.
     """
-    notebook = nbformat.read(path, as_version=4)
-    client = NotebookClient(
-        notebook,
-        timeout=SECONDS_PER_CELL,
-        kernel_name="python3",
-        resources={"metadata": {"path": str(path.parent)}},
-        store_widget_state=False,
-        coalesce_streams=True,  # else lines are cut where they happened to arrive
-    )
+    notebook = _read(path)
+    interrupt = _Interrupt()
     started = time.perf_counter()
-    try:
-        client.execute(env={**os.environ, "OPENBLAS_NUM_THREADS": "1"})
-    except (CellExecutionError, CellTimeoutError, DeadKernelError, RuntimeError) as error:
-        raise NotebookError(f"{path.name}: {error}") from None
+    with tempfile.TemporaryDirectory() as folder:
+        client = NotebookClient(
+            notebook,
+            timeout=SECONDS_PER_CELL,
+            kernel_name="python3",
+            resources={"metadata": {"path": str(path.parent)}},
+            coalesce_streams=True,  # else lines are cut where they happened to arrive
+            shutdown_kernel="immediate",
+            on_notebook_start=interrupt.watch,
+            config=_talking_in(folder),
+        )
+        try:
+            client.execute(env={**os.environ, "OPENBLAS_NUM_THREADS": "1"})
+        except (CellExecutionError, CellTimeoutError, DeadKernelError, RuntimeError) as error:
+            if interrupt.came:
+                raise KeyboardInterrupt from None
+            raise NotebookError(f"{path.name}: {error}") from None
     seconds = time.perf_counter() - started
-    readable = as_readable(notebook)
+    try:
+        readable = as_readable(notebook)
+    except (OSError, ValueError) as error:
+        raise NotebookError(f"{path.name}: an output is no PNG: {error}") from None
     text = nbformat.writes(readable) + "\n"
     faults = list(_faults(readable, seconds, text))
     if faults:
         raise NotebookError("\n".join(f"{path.name}: {fault}" for fault in faults))
     return Executed(readable, seconds, text)
+
+
+def _read(path: Path) -> NotebookNode:
+    try:
+        notebook = nbformat.read(path, as_version=4)
+        nbformat.validate(notebook)
+    except (AttributeError, KeyError, TypeError, ValueError, nbformat.ValidationError) as error:
+        reason = str(error).splitlines()[0]
+        raise NotebookError(f"{path.name} is not a notebook: {reason}") from None
+    return notebook
+
+
+def _talking_in(folder: str) -> Config:
+    """Kernels that talk through files in a folder, where the system has such sockets.
+
+    A kernel's port is chosen before the kernel takes it, and of two that start at once the second
+    may find it taken.
+    """
+    transport = "tcp" if os.name == "nt" else "ipc"
+    place = os.path.join(folder, "kernel.json")
+    return Config({"KernelManager": {"transport": transport, "connection_file": place}})
+
+
+class _Interrupt:
+    """Ctrl-C: it cancels the run, where nbclient would end the kernel and go on waiting for it."""
+
+    came = False
+
+    def watch(self, **_: object) -> None:
+        """Wait for it; called from the run."""
+        task = asyncio.current_task()
+        with suppress(RuntimeError):  # Windows, or not in the main thread
+            asyncio.get_running_loop().add_signal_handler(signal.SIGINT, self._cancel, task)
+
+    def _cancel(self, task: asyncio.Task[object]) -> None:
+        self.came = True
+        task.cancel()
 
 
 def _faults(notebook: NotebookNode, seconds: float, text: str) -> Iterator[str]:
@@ -96,7 +147,11 @@ def _faults(notebook: NotebookNode, seconds: float, text: str) -> Iterator[str]:
 
 
 def as_readable(notebook: NotebookNode) -> NotebookNode:
-    """The notebook as it is seen without running it, with nothing that differs by machine."""
+    """The notebook as it is seen without running it, with nothing that differs by machine.
+
+    Raises:
+        OSError or ValueError: if a picture cannot be read.
+    """
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number}"
         cell.metadata.pop("execution", None)
@@ -111,7 +166,7 @@ def as_readable(notebook: NotebookNode) -> NotebookNode:
 
 def _readable(output: NotebookNode) -> Iterator[NotebookNode]:
     """An output as those see it who do not run the notebook: its picture, and its text."""
-    if output.output_type == "stream":
+    if output.output_type in ("stream", "error"):
         yield output
         return
     data = output.data
@@ -122,11 +177,12 @@ def _readable(output: NotebookNode) -> Iterator[NotebookNode]:
         return
     if picture == _PNG:
         data[_PNG] = with_few_colors(data[_PNG])
-    is_text = not data[_PLAIN].startswith("<")
-    shown = {picture: data[picture]} if is_text else {_PLAIN: data[_PLAIN], picture: data[picture]}
+    said = {_PLAIN: data[_PLAIN]} if _PLAIN in data else {}
+    is_text = not data.get(_PLAIN, "<").startswith("<")
+    shown = {picture: data[picture]} if is_text else said | {picture: data[picture]}
     yield new_output("display_data", data=shown, metadata=output.metadata)
     if is_text:
-        yield new_output("display_data", data={_PLAIN: data[_PLAIN]})
+        yield new_output("display_data", data=said)
 
 
 def with_few_colors(png: str) -> str:
@@ -148,24 +204,29 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("numbers", nargs="*", metavar="NUMBER", help="which ones, as 1 4; else all")
     parser.add_argument("--check", action="store_true", help="run them, but write nothing")
     options = parser.parse_args(arguments)
-    paths = [
-        path
-        for path in sorted(FOLDER.glob("*.ipynb"))
-        if not options.numbers or path.name.split("-")[0] in options.numbers
-    ]
-    if not paths:
-        parser.error(f"there is no notebook {' or '.join(options.numbers)} in {FOLDER.name}/")
-    for path in paths:
-        print(f"{path.stem} ... ", end="", flush=True)
-        try:
-            executed = execute(path)
-        except NotebookError as error:
-            print(f"\n{error}", file=sys.stderr)
-            return 1
-        if not options.check:
-            write_whole(executed.text.encode(), path)
-        print(f"{executed.seconds:.0f} s, {len(executed.text.encode()) / 1e6:.2f} MB")
+    paths = {path.name.split("-")[0]: path for path in sorted(FOLDER.glob("*.ipynb"))}
+    if unknown := [number for number in options.numbers if number not in paths]:
+        there = ", ".join(paths) or "none"
+        parser.error(f"there is no notebook {' or '.join(unknown)} in {FOLDER.name}/ ({there})")
+    try:
+        for number, path in paths.items():
+            if number in (options.numbers or paths):
+                _run(path, options.check)
+    except NotebookError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"\nstopped; {path.name} is as it was", file=sys.stderr)
+        return 130
     return 0
+
+
+def _run(path: Path, only_check: bool) -> None:
+    print(f"{path.stem} ... ", end="", flush=True)
+    executed = execute(path)
+    if not only_check:
+        write_whole(executed.text.encode(), path)
+    print(f"{executed.seconds:.0f} s, {len(executed.text.encode()) / 1e6:.2f} MB")
 
 
 if __name__ == "__main__":

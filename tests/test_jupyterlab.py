@@ -10,6 +10,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from collections import deque
 from collections.abc import Iterator
@@ -47,15 +48,20 @@ def jupyterlab(browser: Browser, tmp_path: Path) -> Iterator[str]:
         "ServerApp.allow_root": True,
         "ServerApp.root_dir": str(folder),
         "LabApp.news_url": None,
+        # a port chosen for a kernel may be taken before the kernel is there; a file is not
+        "KernelManager.transport": "tcp" if os.name == "nt" else "ipc",
     }
-    places = {f"JUPYTER_{kind}_DIR": str(tmp_path / kind) for kind in ("CONFIG", "DATA", "RUNTIME")}
+    places = {f"JUPYTER_{kind}_DIR": str(tmp_path / kind) for kind in ("CONFIG", "DATA")}
     arguments = [f"--{name}={value}" for name, value in settings.items()]
-    with subprocess.Popen(
-        [sys.executable, "-m", "jupyterlab", *arguments],
-        env={**os.environ, **places},
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as server:
+    with (
+        tempfile.TemporaryDirectory() as runtime,  # the path of a socket may have 100 characters
+        subprocess.Popen(
+            [sys.executable, "-m", "jupyterlab", *arguments],
+            env={**os.environ, **places, "JUPYTER_RUNTIME_DIR": runtime},
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as server,
+    ):
         reader = wait_until_running(server)
         yield f"http://127.0.0.1:{port}"
         server.terminate()

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +79,8 @@ def notebook_of(folder: Path, *sources: str) -> Path:
         ("import warnings; warnings.warn('look out')", "look out"),
         ("import pathlib; pathlib.Path.home()", "names a place on this machine"),
         ("'long ' * 500_000", "bytes"),
+        ("from IPython.display import Image; Image(b'GIF89', format='png')", "is no PNG"),
+        ("import os; os._exit(3)", "died"),
     ],
 )
 def test_a_notebook_with_a_fault_is_refused(source: str, said: str, tmp_path: Path) -> None:
@@ -102,6 +107,53 @@ def test_of_a_slider_and_of_a_page_the_picture_is_kept(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize("text", ["not JSON", "[1]", "3", "{}", '{"nbformat": 4}', '{"cells": 1}'])
+def test_a_file_that_is_no_notebook_is_refused(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "1-made-here.ipynb"
+    path.write_text(text)
+    with pytest.raises(NotebookError, match=r"1-made-here\.ipynb is not a notebook: "):
+        execute(path)
+
+
+def test_outputs_without_text_and_errors_that_are_meant_are_kept(tmp_path: Path) -> None:
+    path = notebook_of(
+        tmp_path,
+        "from IPython.display import display, SVG\ndisplay({'image/svg+xml': '<svg/>'}, raw=True)",
+        "import ipywidgets\nwith ipywidgets.Output() as output: print(2)\noutput",
+        "raise ValueError('this is meant')",
+    )
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells[-1].metadata.tags = ["raises-exception"]
+    nbformat.write(notebook, path)
+    svg, _, failed = execute(path).notebook.cells
+    assert [dict(output.data) for output in svg.outputs] == [{"image/svg+xml": "<svg/>"}]
+    assert [output.ename for output in failed.outputs] == ["ValueError"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT to send")
+def test_ctrl_c_ends_the_run_in_one_line_and_writes_nothing(tmp_path: Path) -> None:
+    path = notebook_of(tmp_path, "import os, signal, time", INTERRUPT)
+    unrun = path.read_text()
+    program = (
+        "import pathlib, sys, notebooks.__main__ as command\n"
+        "command.FOLDER = pathlib.Path(sys.argv[1])\n"
+        "sys.exit(command.main([]))"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)],
+        cwd=FOLDER.parent,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 130
+    assert ended.stderr.strip() == "stopped; 1-made-here.ipynb is as it was"
+    assert path.read_text() == unrun
+
+
+INTERRUPT = "os.kill(os.getppid(), signal.SIGINT)\ntime.sleep(60)"
+
+
 def test_what_is_kept_does_not_depend_on_when_and_where_it_was_run(tmp_path: Path) -> None:
     path = notebook_of(tmp_path, "2 + 2")
     first, second = execute(path), execute(path)
@@ -117,6 +169,10 @@ def test_the_command_names_the_notebooks_that_there_are(
     with pytest.raises(SystemExit):
         main(["9"])
     assert "there is no notebook 9" in capsys.readouterr().err
+    notebook_of(tmp_path, "2 + 2")
+    with pytest.raises(SystemExit):
+        main(["1", "9", "x"])
+    assert "there is no notebook 9 or x in" in capsys.readouterr().err
 
     path = notebook_of(tmp_path, "2 + 2")
     unrun = path.read_text()
