@@ -273,6 +273,19 @@ BAD_INPUT: list[tuple[Callable[[], object], type[Exception], str]] = [
     (lambda: plots.function_curves(CURVES, limits=(0, 1), log="y"), ValueError, "numbers above 0"),
     (lambda: plots.function_curves(CURVES, limits=(math.nan, 0)), ValueError, "limits: .*finite"),
     (lambda: plots.function_curves(CURVES, limits=(1, 2, 3)), ValueError, "limits: .*shape"),  # type: ignore[arg-type]
+    (lambda: plots.function_curves(CURVES, title=None), TypeError, "title must be a string"),  # type: ignore[arg-type]
+    (lambda: plots.function_curves({"f": ([0], [1e308])}), ValueError, r"up to 1e\+300 in size"),
+    (
+        lambda: plots.function_curves({"f": ([0], [0])}, log="y"),
+        ValueError,
+        "f: .* above 0 along y",
+    ),
+    (lambda: plots.function_curves(CURVES, points={"p": (1,)}), ValueError, "point p: .*shape"),  # type: ignore[dict-item]
+    (lambda: plots.bars({"p": [1, 2]}, marked=0.5), ValueError, "marked: expected a class"),  # type: ignore[arg-type]
+    (lambda: plots.image_grid([[0]], title=None), TypeError, "title must be a string"),  # type: ignore[arg-type]
+    (lambda: plots.image_grid([[0]] * 3, "abc"), ValueError, "captions: expected 3, .* got 'abc'"),
+    (lambda: boundary(right_half, SIDES, losses=[1, 2]), TypeError, "losses: expected a dict"),
+    (lambda: boundary(right_half, SIDES, lines=3), TypeError, "lines: expected a list of pairs"),
     (lambda: plots.function_curves(CURVES, log="z"), ValueError, "log must be one of x, y, xy"),
     (lambda: plots.training_curves(HISTORY).render("gif"), ValueError, "png, svg or pdf"),
     (lambda: plots.training_curves(HISTORY).save("a.gif"), ValueError, "ends in .png, .svg"),
@@ -565,10 +578,11 @@ def test_losses_are_drawn_beside_the_plane() -> None:
     losses = {"training": [0.9, 0.5, 0.25], "validation": [1.0, math.nan, 0.5]}
     plot = plots.decision_boundary(right_half, POINTS, SIDES, resolution=5, losses=losses)
     beside = plot.figure.axes[1]
-    for line, (name, curve) in zip(beside.lines, losses.items(), strict=True):
+    for line, curve in zip(beside.lines, losses.values(), strict=True):
         assert line.get_xdata().tolist() == [1, 2, 3]
         np.testing.assert_array_equal(line.get_ydata(), curve)
-        assert line.get_label() == f"{name} {curve[-1]:.3f}"
+    named = [text.get_text() for text in beside.get_legend().get_texts()]
+    assert named == ["training 0.250", "validation 0.500"]
     assert legend(plot) == ["class 0", "class 1"]
     assert plot.render("png")
 
@@ -741,6 +755,26 @@ def test_a_legend_of_long_names_stays_on_the_page() -> None:
     plot.render()
     box = plot.figure.legends[0].get_window_extent()
     assert 0 <= box.x0 < box.x1 <= plot.figure.bbox.width
+
+
+def test_many_curves_have_a_legend_below_them_and_differ_from_each_other() -> None:
+    plot = plots.function_curves({f"_{i}": ([0, 1], [0, i]) for i in range(50)})
+    plot.render()
+    axes, box = plot.figure.axes[0], plot.figure.legends[0].get_window_extent()
+    assert legend(plot) == [f"_{i}" for i in range(50)]
+    assert 0 <= box.y0 < box.y1 < axes.bbox.y0 < axes.bbox.y1 - 100
+    # the fifth style, of dots and dashes, is another "--" to matplotlib
+    assert len({(line.get_color(), line.get_linestyle()) for line in axes.lines}) == 40
+    assert plot.description == "_0, _1, _2, 47 more"
+
+
+def test_a_bar_beyond_the_limits_ends_there_and_says_so() -> None:
+    plot = plots.bars({"p": [1.0, 25.0, -7.0]}, limits=(0, 2))
+    axes = plot.figure.axes[0]
+    assert [bar.get_height() for bar in axes.patches] == [1, 2, 0]
+    assert texts(plot) == ["1.00", "↑ 25.00", "↓ -7.00"]
+    low, high = axes.get_ylim()
+    assert low < 0 < 2 < high
 
 
 def test_a_film_of_images_shows_each_of_them(tmp_path: Path) -> None:

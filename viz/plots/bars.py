@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from numbers import Integral
 from typing import TYPE_CHECKING
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from viz.draw import check_number_format
-from viz.plots.inputs import Floats, check_names, class_names, numbers, square_side
+from viz.plots.inputs import (
+    Floats,
+    check_names,
+    class_names,
+    limits_of,
+    numbers,
+    square_side,
+)
 from viz.plots.page import blend, new_figure, ramp, settings
 from viz.plots.plot import Plot
 from viz.theme import Theme, theme_of
@@ -41,8 +50,9 @@ def bars(
         classes: their names; default the numbers from 0.
         image: square, shape (pixels,), from 0 to 1: what the numbers are about, shown beside them.
         marked: a class, the right one say, whose bars are strong and whose name is bold.
-        limits: of the scale; by default those of the numbers. Pictures that follow each other
-            are compared more easily on one scale.
+        limits: of the scale, which holds 0; by default those of the numbers. Pictures that follow
+            each other are compared more easily on one scale. A bar that is longer ends there, and
+            an arrow at its number says so.
         number: a format specification for the number at each bar.
         theme: a name in :data:`viz.theme.THEMES`, or a Theme.
 
@@ -59,10 +69,11 @@ def bars(
     rows = {title: numbers(title, row, "count") for title, row in series.items()}
     count = _common_length(rows)
     names = class_names(classes, count)
-    if marked is not None and not 0 <= marked < count:
+    if marked is not None and (not isinstance(marked, Integral) or not 0 <= marked < count):
         raise ValueError(f"marked: expected a class from 0 to {count - 1}, got {marked!r}")
     pixels = None if image is None else numbers("image", image, "pixels")
-    low, high = _scale(rows, limits)
+    ends = _ends(rows, limits)
+    scale = _with_room(ends, np.concatenate(list(rows.values())))
     with settings(theme):
         panel = max(_PANEL, 0.3 * count)
         widths = [*([1.9] if pixels is not None else []), *[panel] * len(rows)]
@@ -71,8 +82,8 @@ def bars(
         if pixels is not None:
             _draw_image(panels.pop(0), pixels, theme)
         for axes, (title, row) in zip(panels, rows.items(), strict=True):
-            axes.set(title=title, ylim=(low, high), xlim=(-0.7, count - 0.3))
-            _draw(axes, row, marked, number, theme)
+            axes.set(title=title, ylim=scale, xlim=(-0.7, count - 0.3))
+            _draw(axes, row, ends, marked, number, theme)
             axes.set_xticks(range(count), names, fontsize=9)
             if marked is not None:
                 axes.get_xticklabels()[marked].set_fontweight("bold")
@@ -89,19 +100,22 @@ def _common_length(rows: Mapping[str, Floats]) -> int:
     return lengths.pop()
 
 
-def _scale(rows: Mapping[str, Floats], limits: tuple[float, float] | None) -> tuple[float, float]:
-    """The ends of the scale, with room for the numbers at the bars."""
-    if limits is not None:
-        low, high = numbers("limits", limits, 2)
-        if not low <= 0 <= high or low == high:
-            raise ValueError(
-                f"limits: expected a scale around 0, the lower end first, got {limits}"
-            )
-    else:
-        low = min(0.0, *[row.min() for row in rows.values()])
-        high = max(0.0, *[row.max() for row in rows.values()])
+def _ends(rows: Mapping[str, Floats], limits: tuple[float, float] | None) -> tuple[float, float]:
+    """How far bars go down and up."""
+    if limits is None:
+        every = np.concatenate(list(rows.values()))
+        return min(0.0, float(every.min())), max(0.0, float(every.max()))
+    low, high = limits_of("limits", limits)
+    if not low <= 0 <= high:
+        raise ValueError(f"limits: expected a scale that holds 0, got {low:g} to {high:g}")
+    return low, high
+
+
+def _with_room(ends: tuple[float, float], every: Floats) -> tuple[float, float]:
+    """The scale: beyond the ends there is room for the numbers at the bars."""
+    low, high = ends
     room = _ROOM * ((high - low) or 1.0)
-    return float(low - room * (low < 0)), float(high + room * (high > 0 or low == 0))
+    return low - room * bool((every < 0).any()), high + room * bool((every >= 0).any())
 
 
 def _draw_image(axes: Axes, pixels: Floats, theme: Theme) -> None:
@@ -113,26 +127,35 @@ def _draw_image(axes: Axes, pixels: Floats, theme: Theme) -> None:
         spine.set(visible=True, color=blend(theme.background, theme.wire, 0.5))
 
 
-def _draw(axes: Axes, row: Floats, marked: int | None, number: str, theme: Theme) -> None:
+def _draw(
+    axes: Axes,
+    row: Floats,
+    ends: tuple[float, float],
+    marked: int | None,
+    number: str,
+    theme: Theme,
+) -> None:
     colors = [theme.value if height >= 0 else theme.gradient for height in row]
     pale = [blend(theme.background, color, 0.45) for color in colors]
     is_strong = [marked is None or i == marked for i in range(len(row))]
     shown = [color if is_strong[i] else pale[i] for i, color in enumerate(colors)]
-    axes.bar(range(len(row)), row, width=0.72, color=shown)
+    heights = row.clip(*ends)
+    axes.bar(range(len(row)), heights, width=0.72, color=shown)
     axes.axhline(0, color=theme.wire, linewidth=0.8)
     axes.spines[["left", "bottom"]].set_visible(False)
     axes.tick_params(length=0)
     axes.set_yticks([])
     low, high = axes.get_ylim()
     gap = 0.02 * (high - low)
-    for i, height in enumerate(row.tolist()):
+    for i, (given, height) in enumerate(zip(row.tolist(), heights.tolist(), strict=True)):
+        beyond = "" if given == height else "↑ " if given > height else "↓ "
         axes.text(
             i,
-            height + (gap if height >= 0 else -gap),
-            format(height, number),
+            height + (gap if given >= 0 else -gap),
+            beyond + format(given, number),
             color=theme.ink if is_strong[i] else theme.quiet,
             ha="center",
-            va="bottom" if height >= 0 else "top",
+            va="bottom" if given >= 0 else "top",
             fontsize=7.5,
             clip_on=True,
         )

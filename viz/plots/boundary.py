@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from viz.plots.inputs import Floats, Labels, array_of, numbers, positive, whole_numbers
+from viz.plots.inputs import Floats, Labels, array_of, check_names, numbers, positive, whole_numbers
 from viz.plots.page import (
     arrange,
     class_colors,
@@ -68,11 +68,14 @@ def decision_boundary(
     """
     theme = theme_of(theme)
     field = _Field(points, labels, threshold, resolution)
+    if losses is not None:
+        check_names("losses", losses)
+    neurons = _lines(lines)
     scored = field.score(predict)
     title = f"{scored.right} of {len(field.points)} points in the region of their class"
     canvas = _Canvas(field, scored, theme, losses)
     canvas.draw(scored, title)
-    canvas.draw_lines(lines)
+    canvas.draw_lines(neurons)
     classes = len(scored.margins)
     return Plot(canvas.figure, f"decision boundary of {classes} classes: {title}", theme)
 
@@ -324,15 +327,14 @@ class _Canvas:
                 if margin.min() < 0 < margin.max():
                     self._outline(margin)
 
-    def draw_lines(self, lines: Iterable[tuple[ArrayLike, float]]) -> None:
+    def draw_lines(self, lines: Sequence[tuple[Floats, float]]) -> None:
         """The line of each neuron, with its normal."""
-        given = [_line(i, line) for i, line in enumerate(lines)]
-        if not given:
+        if not lines:
             return
         with settings(self._theme):
             self._axes.set_aspect("equal")  # else a normal would not look like one
             self._axes.autoscale(False)
-            for w, b in given:
+            for w, b in lines:
                 self._draw_line(w, b)
 
     def _draw_line(self, w: Floats, b: float) -> None:
@@ -377,6 +379,12 @@ class _Canvas:
         return image.quantize(256, dither=Image.Dither.NONE)
 
 
+def _lines(given: Iterable[tuple[ArrayLike, float]]) -> list[tuple[Floats, float]]:
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise TypeError(f"lines: expected a list of pairs (w, b), got {given!r:.60}")
+    return [_line(i, line) for i, line in enumerate(given)]
+
+
 def _line(i: int, given: tuple[ArrayLike, float]) -> tuple[Floats, float]:
     """The normal of a line and its offset."""
     if not isinstance(given, list | tuple) or len(given) != 2:
@@ -389,13 +397,14 @@ def _draw_losses(axes: Axes, losses: Mapping[str, ArrayLike], theme: Theme) -> N
     """Curves by epoch; ticks have a fixed width, so that nothing moves while a model learns."""
     colors = [theme.value, theme.gradient, *class_colors(theme, 10)[2:]]
     styles: Sequence[str] = ("-", "--", "-.", ":")
+    labels: list[str] = []
     for i, (name, given) in enumerate(losses.items()):
         curve = numbers(f"losses {name!r}", given, "epochs", finite=False)
         epochs, mark = range(1, len(curve) + 1), "o" if len(curve) == 1 else ""
-        label = f"{name} {curve[-1]:.3f}"
-        axes.plot(epochs, curve, styles[i % 4], color=colors[i % 10], marker=mark, label=label)
+        labels.append(f"{name} {curve[-1]:.3f}")
+        axes.plot(epochs, curve, styles[i % 4], color=colors[i % 10], marker=mark)
     axes.set(xlabel="epoch", title="loss", ylim=(0, None))
     axes.yaxis.set_major_formatter("{x:.2f}")
     axes.locator_params(axis="x", integer=True)
     axes.grid()
-    axes.legend(loc="upper right")
+    axes.legend(axes.lines, labels, loc="upper right")

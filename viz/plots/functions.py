@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from viz.draw import check_choice
-from viz.plots.inputs import check_names, limits_of, numbers
+from viz.plots.inputs import check_names, check_texts, limits_of, numbers
 from viz.plots.page import class_colors, new_figure, settings
 from viz.plots.plot import Plot
 from viz.theme import Theme, theme_of
@@ -21,6 +21,8 @@ _FEW = 25
 """Points of a curve up to which each is marked."""
 _LETTERS = 70
 """Of names that fit beside each other in the legend."""
+_ROW = 0.22
+"""Inches of a row of the legend; the first two are in the height of every plot."""
 
 
 def function_curves(
@@ -54,28 +56,34 @@ def function_curves(
     <Plot: x², against x>
     """
     theme = theme_of(theme)
+    check_texts(x=x, y=y, title=title)
     check_choice("log", log, ("", "x", "y", "xy"))
     check_names("curves", curves)
     check_names("points", points or {}, least=0)
     ends = None if limits is None else limits_of("limits", limits, 0 if "y" in log else -math.inf)
     drawn = {name: _pair(name, curve) for name, curve in curves.items()}
+    places = {name: numbers(f"point {name}", place, 2) for name, place in (points or {}).items()}
+    for axis in log:
+        _check_logarithmic(axis, drawn)
+    columns = max(1, min(4, _LETTERS // max(map(len, drawn))))
+    rows = math.ceil(len(drawn) / columns)
     with settings(theme):
-        figure = new_figure(7.6, 3.2)
+        figure = new_figure(7.6, 3.2 + _ROW * max(0, rows - 2))
         axes = figure.add_subplot(xlabel=x, ylabel=y, title=title)
         colors = [theme.value, theme.gradient, *class_colors(theme, 10)[2:]]
-        for i, (name, (along, up)) in enumerate(drawn.items()):
+        for i, (along, up) in enumerate(drawn.values()):
             axes.plot(
                 along,
                 up,
-                label=name,
                 color=colors[i % len(colors)],
-                linestyle=_STYLES[i % len(_STYLES)],
+                linestyle=_STYLES[(i + i // len(colors)) % len(_STYLES)],
                 linewidth=1.8,
                 marker="o" if len(along) <= _FEW else None,
                 markersize=4,
             )
-        for name, place in (points or {}).items():
-            _mark(axes, name, place, theme)
+        lines = list(axes.lines)
+        for name, (right, up) in places.items():
+            _mark(axes, name, (right, up), theme)
         for axis in log:
             _make_logarithmic(axes, axis)
         if ends is not None:
@@ -85,9 +93,9 @@ def function_curves(
         axes.margins(x=0.03)
         axes.grid()
         if len(drawn) > 1:
-            longest = max(map(len, drawn))
-            figure.legend(loc="outside lower center", ncols=max(1, min(4, _LETTERS // longest)))
-    return Plot(figure, ", ".join(drawn) + (f", against {x}" if x else ""), theme)
+            figure.legend(lines, list(drawn), loc="outside lower center", ncols=columns)
+    named = list(drawn) if len(drawn) <= 4 else [*list(drawn)[:3], f"{len(drawn) - 3} more"]
+    return Plot(figure, ", ".join(named) + (f", against {x}" if x else ""), theme)
 
 
 def _pair(name: str, curve: Any) -> tuple[Any, Any]:
@@ -102,6 +110,14 @@ def _pair(name: str, curve: Any) -> tuple[Any, Any]:
             f"{len(along)}"
         )
     return along, np.where(np.isfinite(up), up, np.nan)
+
+
+def _check_logarithmic(axis: str, curves: Mapping[str, tuple[Any, Any]]) -> None:
+    for name, curve in curves.items():
+        if not (curve["xy".index(axis)] > 0).any():
+            raise ValueError(
+                f"curve {name}: expected a number above 0 along {axis}, which is logarithmic"
+            )
 
 
 def _make_logarithmic(axes: Any, axis: str) -> None:

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from viz.plots.inputs import Floats, class_labels, numbers, positive, square_side
+from viz.plots.inputs import (
+    Floats,
+    check_texts,
+    class_labels,
+    numbers,
+    positive,
+    square_side,
+)
 from viz.plots.page import blend, new_figure, ramp, settings, signed_ramp
 from viz.plots.plot import Plot
 from viz.theme import Theme, theme_of
@@ -51,8 +58,10 @@ def image_grid(
     count, width = len(pixels), square_side("images", pixels.shape[1])
     if not 0.1 <= side <= 20:
         raise ValueError(f"side must be a number of inches from 0.1 to 20, got {side!r}")
-    if captions is not None and len(captions) != count:
-        raise ValueError(f"captions: expected {count}, one for each image, got {len(captions)}")
+    check_texts(title=title)
+    if captions is not None and (isinstance(captions, str) or len(captions) != count):
+        got = repr(captions) if isinstance(captions, str) else len(captions)
+        raise ValueError(f"captions: expected {count}, one for each image, got {got}")
     with settings(theme):
         below = 0.1 / side if captions is None else 0.06 + 0.23 / side
         grid = _Grid(count, positive("columns", columns), inches=side, below=below)

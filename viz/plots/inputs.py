@@ -13,6 +13,8 @@ Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
 
 MOST_CLASSES = 200
+_LARGEST = 1e300
+"""So that the length of a scale, and what stands beyond its ends, are numbers too."""
 
 
 def numbers(name: str, given: ArrayLike, *shape: str | int, finite: bool = True) -> Floats:
@@ -49,6 +51,11 @@ def numbers(name: str, given: ArrayLike, *shape: str | int, finite: bool = True)
         raise ValueError(
             f"{name}: expected finite numbers, got {array[tuple(odd[0])]} at [{where}]{more}; "
             "leave such entries out"
+        )
+    sizes = np.abs(array[np.isfinite(array)])
+    if sizes.size and sizes.max() > _LARGEST:
+        raise ValueError(
+            f"{name}: expected numbers up to {_LARGEST:g} in size, got {sizes.max():g}"
         )
     return array
 
@@ -100,6 +107,13 @@ def positive(name: str, number: int) -> int:
     if isinstance(number, bool) or not isinstance(number, int | np.integer) or number < 1:
         raise ValueError(f"{name} must be a whole number of at least 1, got {number!r}")
     return int(number)
+
+
+def check_texts(**given: object) -> None:
+    """Raise TypeError unless all of them are strings."""
+    for name, text in given.items():
+        if not isinstance(text, str):
+            raise TypeError(f"{name} must be a string, got {text!r:.60}")
 
 
 def check_names(name: str, given: object, least: int = 1) -> None:
