@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal that cannot show × gets a ?
             stream.reconfigure(errors="replace")
-    parser = _parser()
+    parser = argument_parser()
     options = parser.parse_args(_protect_leading_minus(given))
     try:
         options.run(options)
@@ -220,7 +220,8 @@ def _named_numbers(pairs: Sequence[str]) -> list[tuple[str, float]]:
 # -------------------------------------------------------------------------------------- options
 
 
-def _parser() -> argparse.ArgumentParser:
+def argument_parser() -> argparse.ArgumentParser:
+    """What the command line understands."""
     parser = argparse.ArgumentParser(
         prog="autodiff",
         description="Scalar automatic differentiation whose every computation is a graph.",

@@ -7,6 +7,7 @@ never disturbs another, and one graph can be looked at in many points.
 from __future__ import annotations
 
 import copy
+import inspect
 import re
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import cached_property
@@ -60,10 +61,7 @@ class Graph:
             raise TypeError("Graph() expected at least one Value, got none")
         for output in outputs:
             if not isinstance(output, Value):
-                raise TypeError(
-                    f"Graph() expected a Value, got {type(output).__name__} {output!r:.60}; "
-                    "compute it from at least one Value(...)"
-                )
+                raise TypeError(f"Graph() expected a Value, got {_described(output)}")
         self.outputs = outputs
         self._all = _leaves_and_operations(outputs)
         self._replicas: dict[Value, Replica] = {}
@@ -379,6 +377,15 @@ class Graph:
 def _outermost_call(node: Value) -> GateCall | None:
     calls = gate_calls(node.scope)
     return calls[0] if calls else None
+
+
+def _described(given: object) -> str:
+    """What is no Value, and how to get one."""
+    if inspect.isroutine(given):
+        name = given.__name__
+        return f"the function {name}; give it what {name} returns for at least one Value(...)"
+    kind = type(given).__name__
+    return f"{kind} {given!r:.60}; compute it from at least one Value(...)"
 
 
 def _leaves_and_operations(outputs: Sequence[Value]) -> tuple[Value, ...]:

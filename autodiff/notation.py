@@ -52,12 +52,12 @@ def value(primitive: Primitive, operands: Sequence[str]) -> str:
         return f"{primitive.symbol} of {len(operands)} operands"
     letters = _letters(primitive, len(operands))
     names = [
-        operand or _subscripted(letter) for operand, letter in zip(operands, letters, strict=True)
+        operand or subscripted(letter) for operand, letter in zip(operands, letters, strict=True)
     ]
     text = str(as_formula(primitive.value(FORMULA, *map(Formula, letters))))
     if " if " in text or primitive.name in _CALLED_BY_SYMBOL:  # a choice says little in one line
         return call(primitive.symbol, names)
-    return _typeset(text, dict(zip(letters, names, strict=True)))
+    return typeset(text, dict(zip(letters, names, strict=True)))
 
 
 def call(symbol: str, operands: Sequence[str]) -> str:
@@ -83,11 +83,11 @@ def derivative(
         m, Formula("y"), list(map(Formula, letters)), [i == slot for i in range(len(operands))]
     )[slot]
     names = {
-        letter: operand.name or _subscripted(letter)
+        letter: operand.name or subscripted(letter)
         for letter, operand in zip(letters, operands, strict=True)
     }
     names["y"] = result.name or _result_of(primitive, names)
-    return _typeset(str(as_formula(partial)), names)
+    return typeset(str(as_formula(partial)), names)
 
 
 class _AtPoint(FormulaMathematics):
@@ -132,11 +132,12 @@ def _letters(primitive: Primitive, count: int) -> list[str]:
     return list("abc"[:count]) if primitive.arity else [f"a{i}" for i in range(count)]
 
 
-def _subscripted(letter: str) -> str:
+def subscripted(letter: str) -> str:
+    """A letter with its number as it is printed: a₁ for a1."""
     return letter.translate(_SUBSCRIPTS)
 
 
-def _typeset(text: str, names: Mapping[str, str]) -> str:
+def typeset(text: str, names: Mapping[str, str]) -> str:
     """Python's text of a formula with names and signs as they are printed."""
 
     def word(found: re.Match[str]) -> str:

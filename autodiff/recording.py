@@ -229,5 +229,6 @@ def refuse_while_tracing(complaint: str) -> NoReturn:
         path, line = frame.f_code.co_filename, frame.f_lineno
         is_cell = "ipykernel_" in path or path.startswith("<ipython-input")
         text = linecache.getline(path, line).strip()
-        where = f"line {line} of {'the cell' if is_cell else path}, " + f"`{text}`, " * bool(text)
+        code = f", `{text}`," if text else ""
+        where = f"line {line} of {'the cell' if is_cell else path}{code} "
     raise TypeError(f"{where or 'a compiled function '}{complaint}")

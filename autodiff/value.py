@@ -355,7 +355,8 @@ class Value:
     def _refuse(self, kind: str) -> NoReturn:
         if is_tracing():
             refuse_while_tracing(
-                f"turns a traced value into {kind}, but its number is not known yet"
+                f"turns a traced value into {kind}, but its number is not known yet; "
+                "use autodiff's functions in place of math's"
             )
         raise TypeError(
             f"a Value is not turned into {kind} silently, because its gradient would be lost; "

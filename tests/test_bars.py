@@ -51,6 +51,14 @@ def test_bars_of_any_sign_have_room_for_their_numbers(row: list[float]) -> None:
     assert all(low <= text.get_position()[1] <= high for text in axes.texts)
 
 
+def test_a_bar_beyond_the_limits_ends_there_and_says_so() -> None:
+    axes = plots.bars({"p": [1.0, 25.0, -7.0]}, limits=(0, 2)).figure.axes[0]
+    assert [bar.get_height() for bar in axes.patches] == [1, 2, 0]
+    assert [text.get_text() for text in axes.texts] == ["1.00", "↑ 25.00", "↓ -7.00"]
+    low, high = axes.get_ylim()
+    assert low < 0 < 2 < high
+
+
 def test_a_grid_shows_the_images_with_their_captions() -> None:
     plot = plots.image_grid(IMAGES, list("abcde"), title="five", columns=3)
     axes = plot.figure.axes[0]
@@ -90,7 +98,9 @@ def test_they_are_the_same_bytes_each_time_in_every_theme(theme: str) -> None:
         (lambda: plots.bars({"a": P}, number="zz"), "number must be a format specification"),
         (lambda: plots.bars({"a": [np.nan]}), "a: expected finite numbers"),
         (lambda: plots.bars({"a": P}, marked=3), "marked: expected a class from 0 to 2"),
-        (lambda: plots.bars({"a": P}, limits=(1, 0)), "limits: expected a scale around 0"),
+        (lambda: plots.bars({"a": P}, marked=0.5), "marked: expected a class from 0 to 2"),
+        (lambda: plots.bars({"a": P}, limits=(1, 0)), "limits: .* the lower one first"),
+        (lambda: plots.bars({"a": P}, limits=(1, 2)), "limits: expected a scale that holds 0"),
         (lambda: plots.bars({"a": P}, image=[0.0] * 5), "image: expected square images"),
         (lambda: plots.bars({"a": P}, ["x"]), "at least 3 names"),
         (lambda: plots.image_grid(IMAGES, ["a"]), "captions: expected 5, one for each image"),

@@ -394,7 +394,10 @@ def test_float32() -> None:
         (lambda x: max(x, 1.0), "use where"),
         (lambda x: x.data + 1, "asks for the number"),
         (lambda x: x.item() + 1, "asks for the number"),
-        (lambda x: math.exp(x), "turns a traced value into float"),
+        (
+            lambda x: math.exp(x),
+            "turns a traced value into float, .* autodiff's functions in place of",
+        ),
         (lambda x: x * x.detach(), "cuts a traced value off"),
         (lambda x: "no", "got the string"),
     ],
@@ -421,7 +424,7 @@ def test_the_line_that_branches_is_named() -> None:
     [
         ("/somewhere/ipykernel_12/345.py", "line 2 of the cell, `if x > 0:`, decides"),
         ("<ipython-input-3-abc>", "line 2 of the cell, `if x > 0:`, decides"),
-        ("<string>", "line 2 of <string>, decides"),
+        ("<string>", "line 2 of <string> decides"),
     ],
 )
 def test_in_a_notebook_the_line_is_that_of_the_cell(

@@ -344,7 +344,7 @@ def options_of(arguments: list[str]) -> Any:
     given = cli._protect_leading_minus(arguments)
     try:
         with redirect_stderr(io.StringIO()) as complaint, redirect_stdout(io.StringIO()):
-            return cli._parser().parse_args(given)
+            return cli.argument_parser().parse_args(given)
     except SystemExit as ended:
         assert not ended.code, f"autodiff {shlex.join(arguments)}: {complaint.getvalue()}"
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 
 import pytest
@@ -129,6 +130,8 @@ def test_a_deep_graph_replays() -> None:
 def test_a_graph_is_made_of_values(thing: object) -> None:
     with pytest.raises(TypeError, match="expected a Value"):
         Graph(thing)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"got the function cos; give it what cos returns for"):
+        Graph(math.cos)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="at least one Value"):
         Graph()
 

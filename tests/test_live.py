@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -66,6 +67,15 @@ def test_a_slider_for_each_leaf_moves_the_picture_and_leaves_the_leaves_alone() 
     assert b">-24<" in bytes(image.value), "f = (1 + 5) (-4)"
     assert b">6<" in bytes(image.value), "the gradient of z is x + y"
     assert (x.data, f.data, z.grad) == (-2.0, -12.0, 0.0)
+
+
+def test_what_is_on_display_is_saved(tmp_path: Path) -> None:
+    _, _, _, f = product_of_sum()
+    live = viz.sliders(f)
+    path = live.save(tmp_path / "f.svg")
+    assert path.read_text() == live.shown.svg
+    with pytest.raises(TypeError, match="one picture on display, got list"):
+        viz.live(lambda k=1: [viz.draw(f), k]).save(tmp_path / "two.svg")
 
 
 def test_a_graph_that_is_shown_with_sliders_keeps_its_numbers() -> None:

@@ -281,7 +281,6 @@ BAD_INPUT: list[tuple[Callable[[], object], type[Exception], str]] = [
         "f: .* above 0 along y",
     ),
     (lambda: plots.function_curves(CURVES, points={"p": (1,)}), ValueError, "point p: .*shape"),  # type: ignore[dict-item]
-    (lambda: plots.bars({"p": [1, 2]}, marked=0.5), ValueError, "marked: expected a class"),  # type: ignore[arg-type]
     (lambda: plots.image_grid([[0]], title=None), TypeError, "title must be a string"),  # type: ignore[arg-type]
     (lambda: plots.image_grid([[0]] * 3, "abc"), ValueError, "captions: expected 3, .* got 'abc'"),
     (lambda: boundary(right_half, SIDES, losses=[1, 2]), TypeError, "losses: expected a dict"),
@@ -766,15 +765,6 @@ def test_many_curves_have_a_legend_below_them_and_differ_from_each_other() -> No
     # the fifth style, of dots and dashes, is another "--" to matplotlib
     assert len({(line.get_color(), line.get_linestyle()) for line in axes.lines}) == 40
     assert plot.description == "_0, _1, _2, 47 more"
-
-
-def test_a_bar_beyond_the_limits_ends_there_and_says_so() -> None:
-    plot = plots.bars({"p": [1.0, 25.0, -7.0]}, limits=(0, 2))
-    axes = plot.figure.axes[0]
-    assert [bar.get_height() for bar in axes.patches] == [1, 2, 0]
-    assert texts(plot) == ["1.00", "↑ 25.00", "↓ -7.00"]
-    low, high = axes.get_ylim()
-    assert low < 0 < 2 < high
 
 
 def test_a_film_of_images_shows_each_of_them(tmp_path: Path) -> None:

@@ -307,6 +307,12 @@ def test_pictures_on_one_page_cannot_clash() -> None:
     assert not re.search(r"\bid=", viz.draw(sigmoid_neuron()["f"]).svg)
 
 
+def test_an_unnamed_result_is_not_called_by_a_name_that_nobody_gave_it() -> None:
+    x = Value(2.0, "x")
+    assert repr(viz.draw(x)) == "<Picture: Computation graph of x: values and gradients>"
+    assert repr(viz.draw(x * x)) == "<Picture: Computation graph of 2 nodes: values and gradients>"
+
+
 def test_a_picture_has_a_title_and_a_description_for_screen_readers() -> None:
     root = read(viz.draw(product_of_sum()["f"])).root
     assert root.get("role") == "img"

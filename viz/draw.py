@@ -72,7 +72,7 @@ def draw(
 
     >>> x, y = Value(-2.0, "x"), Value(5.0, "y")
     >>> draw(x * y)
-    <Picture: Computation graph of n2: values and gradients>
+    <Picture: Computation graph of 3 nodes: values and gradients>
     """
     check_choice("view", view, (*VIEWS, None))
     check_choice("direction", direction, DIRECTIONS)

@@ -7,8 +7,10 @@ import contextvars
 import copy
 import inspect
 import operator
+import os
 import weakref
 from collections.abc import Callable, Collection, Generator, Iterable, Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
 from autodiff.graph import Value
@@ -238,6 +240,20 @@ class Live:
     def _end(self) -> None:
         self._play.value = False
         self._guarded(self._film.close)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the picture on display to a file, as its own ``save`` does.
+
+        Raises:
+            TypeError: if what is on display is not one picture.
+        """
+        if not hasattr(self.shown, "save"):
+            raise TypeError(
+                f"save: expected one picture on display, got {type(self.shown).__name__}; "
+                "what is there is in .shown"
+            )
+        saved: Path = self.shown.save(path)
+        return saved
 
     def _repr_mimebundle_(
         self, include: Collection[str] | None = None, exclude: Collection[str] | None = None

@@ -464,14 +464,16 @@ class _View:
         return printable(edge.head.name) or printable(self.folded.symbol(edge.head))
 
     def _title(self) -> str:
-        names = [self._called(node) for node in self.graph.outputs[:3]]
+        named = ", ".join(printable(node.name) for node in self.graph.outputs[:3] if node.name)
+        count = len(self.graph.nodes)
         what = {
             "both": "values and gradients",
             "forward": "values",
             "backward": "gradients flowing back",
             "derivatives": "local derivatives",
         }[self.style.view]
-        return f"Computation graph of {', '.join(names)}: {what}"
+        of = named or f"{count:,} node{'s' * (count > 1)}"
+        return f"Computation graph of {of}: {what}"
 
     def _description(self) -> str:
         """For those who cannot see it: the outputs, and the leaves with their numbers."""

@@ -17,7 +17,7 @@ _WIDTH = 88
 
 def texts() -> Iterator[tuple[str, str]]:
     """Each command with its help; the program itself first."""
-    parser = cli._parser()
+    parser = cli.argument_parser()
     yield parser.prog, _help(parser)
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):

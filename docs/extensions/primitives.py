@@ -98,16 +98,16 @@ def derivatives(primitive: Primitive) -> Iterator[tuple[str, str]]:
     formulas = primitive.partial_derivatives(
         CasesMathematics(), Formula("y"), [Formula(name) for name in names], [True] * len(names)
     )
-    printed = {name: notation._subscripted(name) for name in names}
+    printed = {name: notation.subscripted(name) for name in names}
     for name, formula in zip(names, formulas, strict=True):
-        yield printed[name], notation._typeset(str(as_formula(formula)), printed)
+        yield printed[name], notation.typeset(str(as_formula(formula)), printed)
 
 
 def value(primitive: Primitive) -> str:
     """What an operation computes."""
-    printed = {name: notation._subscripted(name) for name in operands(primitive)}
+    printed = {name: notation.subscripted(name) for name in operands(primitive)}
     if text := DEFINITIONS.get(primitive.name):
-        return notation._typeset(text, printed)
+        return notation.typeset(text, printed)
     return notation.value(primitive, list(printed.values()))
 
 
