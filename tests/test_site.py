@@ -190,3 +190,18 @@ def test_a_page_from_the_root_is_adapted() -> None:
         '[guide](guide/graphs.md), <a href="source/autodiff/primitives.py.html">table</a>, '
         "[file](changelog.md)"
     )
+
+
+def test_wide_pictures_are_scrolled_and_not_shrunk_until_they_cannot_be_read() -> None:
+    def shown(name: str) -> str:
+        picture = (
+            f'<picture><img alt="f" src="{name}-light.svg" srcset="{name}-dark.svg"></picture>'
+        )
+        page = Path("docs/gallery/README.md")
+        return adapted(picture, page, page)
+
+    narrow, wide = shown("1-both"), shown("8-both")
+    assert narrow == "![f](1-both-light.svg){.only-light}\n![f](1-both-dark.svg){.only-dark}"
+    least = re.findall(r"\.wide width=(\d+)px", wide)
+    assert len(least) == 2
+    assert all(int(width) > 832 for width in least)

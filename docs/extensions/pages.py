@@ -26,6 +26,11 @@ SHOWN = {".py": "python", ".toml": "toml", ".js": "javascript", ".css": "css", "
 _FENCED = re.compile(r"^( *)(```+|~~~+)[^\n]*\n.*?^\1\2 *$", re.MULTILINE | re.DOTALL)
 _PICTURE = re.compile(r"<picture>.*?</picture>", re.DOTALL)
 _ATTRIBUTE = re.compile(r'(srcset|src|alt)="([^"]*)"', re.DOTALL)
+_WIDTH = re.compile(r'<svg [^>]*?width="([\d.]+)"')
+_COLUMN = 832
+"""The pixels of a page's column, as in site.css."""
+_SMALLEST = 0.75
+"""How far a picture may be shrunk to fit."""
 _LINK = re.compile(r"(?<!!)\[((?:[^\[\]]|\[[^\[\]]*\])*)\]\(([^()\s]+)\)")
 _IMAGE = re.compile(r"!\[([^\]]*)\]\(([^()\s]+)\)")
 
@@ -45,19 +50,32 @@ def adapted(text: str, source: Path, target: Path) -> str:
 
 
 def _adapted(text: str, source: Path, target: Path) -> str:
-    text = _PICTURE.sub(_images, text)
+    text = _PICTURE.sub(lambda found: _images(found[0], source), text)
     text = _IMAGE.sub(lambda found: f"![{found[1]}]({_moved(found[2], source, target)})", text)
     return _LINK.sub(lambda found: _link(found[1], found[2], source, target), text)
 
 
-def _images(picture: re.Match[str]) -> str:
+def _images(picture: str, source: Path) -> str:
     """A picture in two themes as two images, of which the theme of the site shows one."""
-    found = dict(_ATTRIBUTE.findall(picture[0]))
+    found = dict(_ATTRIBUTE.findall(picture))
     alt = html.unescape(" ".join(found["alt"].split())).replace("[", "(").replace("]", ")")
     light, dark = found["src"], found["srcset"]
     if light == dark:
         return f"![{alt}]({light})"
-    return f"![{alt}]({light}){{.only-light}}\n![{alt}]({dark}){{.only-dark}}"
+    return "\n".join(
+        f"![{alt}]({address}){{.only-{theme}{_least_width(address, source)}}}"
+        for theme, address in (("light", light), ("dark", dark))
+    )
+
+
+def _least_width(address: str, source: Path) -> str:
+    """Attributes that keep the text of a wide picture readable: it is scrolled, not shrunk."""
+    path = _path(address, source)
+    if path is None or path.suffix != ".svg" or not (ROOT / path).is_file():
+        return ""
+    width = _WIDTH.search((ROOT / path).read_text())
+    least = round(_SMALLEST * float(width[1])) if width else 0
+    return f" .wide width={least}px" if least > _COLUMN else ""
 
 
 def _link(text: str, address: str, source: Path, target: Path) -> str:
