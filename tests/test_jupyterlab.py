@@ -47,7 +47,6 @@ def jupyterlab(browser: Browser, tmp_path: Path) -> Iterator[str]:
         "ServerApp.open_browser": False,
         "ServerApp.allow_root": True,
         "ServerApp.root_dir": str(folder),
-        "LabApp.news_url": None,
         # a port chosen for a kernel may be taken before the kernel is there; a file is not
         "KernelManager.transport": "tcp" if os.name == "nt" else "ipc",
     }
