@@ -13,6 +13,9 @@ USAGE = (
 
 
 def main(arguments: list[str]) -> int:
+    if arguments in (["-h"], ["--help"]):
+        print(f"{USAGE}\n\nWithout a word it runs eager. What each measures: docs/benchmarks.md")
+        return 0
     one_thread()
     if arguments in ([], ["eager"]):
         from benchmarks import eager
