@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,6 +43,12 @@ _WIDGET = "application/vnd.jupyter.widget-view+json"
 _LOCAL = re.compile(
     "|".join(map(re.escape, (str(FOLDER.parent), str(Path.home()), tempfile.gettempdir())))
 )
+
+
+_UNREADABLE = (
+    AttributeError, KeyError, OSError, TypeError, ValueError, nbformat.ValidationError,
+)  # fmt: skip
+"""What nbformat raises for a file that holds something else."""
 
 
 class NotebookError(Exception):
@@ -73,13 +80,14 @@ def execute(path: Path) -> Executed:
             timeout=SECONDS_PER_CELL,
             kernel_name="python3",
             resources={"metadata": {"path": str(path.parent)}},
-            coalesce_streams=True,  # else lines are cut where they happened to arrive
             shutdown_kernel="immediate",
             on_notebook_start=interrupt.watch,
             config=_talking_in(folder),
         )
         try:
             client.execute(env={**os.environ, "OPENBLAS_NUM_THREADS": "1"})
+        except (asyncio.CancelledError, AssertionError):  # Ctrl-C while the kernel starts or ends
+            raise KeyboardInterrupt from None
         except (CellExecutionError, CellTimeoutError, DeadKernelError, RuntimeError) as error:
             if interrupt.came:
                 raise KeyboardInterrupt from None
@@ -100,7 +108,7 @@ def _read(path: Path) -> NotebookNode:
     try:
         notebook = nbformat.read(path, as_version=4)
         nbformat.validate(notebook)
-    except (AttributeError, KeyError, TypeError, ValueError, nbformat.ValidationError) as error:
+    except _UNREADABLE as error:
         reason = str(error).splitlines()[0]
         raise NotebookError(f"{path.name} is not a notebook: {reason}") from None
     return notebook
@@ -156,12 +164,23 @@ def as_readable(notebook: NotebookNode) -> NotebookNode:
         cell.id = f"cell-{number}"
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code":
-            cell.outputs = [part for output in cell.outputs for part in _readable(output)]
+            cell.outputs = [part for output in _joined(cell.outputs) for part in _readable(output)]
     notebook.metadata = {
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
         "language_info": {"file_extension": ".py", "mimetype": "text/x-python", "name": "python"},
     }
     return notebook
+
+
+def _joined(outputs: list[NotebookNode]) -> Iterator[NotebookNode]:
+    """Outputs with what was printed in one piece; else it is cut where it happened to arrive."""
+    for is_stream, group in groupby(outputs, lambda output: output.get("name")):
+        first, *others = group
+        if is_stream:
+            first.text += "".join(other.text for other in others)
+            yield first
+        else:
+            yield from (first, *others)
 
 
 def _readable(output: NotebookNode) -> Iterator[NotebookNode]:
@@ -177,8 +196,8 @@ def _readable(output: NotebookNode) -> Iterator[NotebookNode]:
         return
     if picture == _PNG:
         data[_PNG] = with_few_colors(data[_PNG])
-    said = {_PLAIN: data[_PLAIN]} if _PLAIN in data else {}
-    is_text = not data.get(_PLAIN, "<").startswith("<")
+    said = {_PLAIN: data[_PLAIN]} if isinstance(data.get(_PLAIN), str) else {}
+    is_text = not said.get(_PLAIN, "<").startswith("<")
     shown = {picture: data[picture]} if is_text else said | {picture: data[picture]}
     yield new_output("display_data", data=shown, metadata=output.metadata)
     if is_text:
@@ -205,6 +224,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="run them, but write nothing")
     options = parser.parse_args(arguments)
     paths = {path.name.split("-")[0]: path for path in sorted(FOLDER.glob("*.ipynb"))}
+    if twice := set(FOLDER.glob("*.ipynb")) - set(paths.values()):
+        names = ", ".join(sorted(path.name for path in twice))
+        parser.error(f"each notebook needs a number of its own, and that of {names} is taken")
     if unknown := [number for number in options.numbers if number not in paths]:
         there = ", ".join(paths) or "none"
         parser.error(f"there is no notebook {' or '.join(unknown)} in {FOLDER.name}/ ({there})")

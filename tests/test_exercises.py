@@ -328,6 +328,7 @@ RIGHT += [
 ]
 WRONG += [
     ("between", lambda a, b, t: t * a + (1 - t) * b, "goes from b to a"),
+    ("between", lambda a, b, t: a, "between [ 1. -2.] and [3. 4.] at t = 1"),
     ("between", lambda a, b, t: a + t * b, "at t = 1: expected [3. 4.], got [4. 2.]"),
     ("between", 0.5, "expected a function"),
     ("parameters_of_784_2_784", 3136, "each unit has a bias, too"),

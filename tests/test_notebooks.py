@@ -107,12 +107,29 @@ def test_of_a_slider_and_of_a_page_the_picture_is_kept(tmp_path: Path) -> None:
     }
 
 
+def test_a_long_line_is_too_large_and_not_endless(tmp_path: Path) -> None:
+    path = notebook_of(tmp_path, "print('x' * 2_000_000, end='')\nprint('y', flush=True)")
+    with pytest.raises(NotebookError, match="bytes, and may have"):
+        execute(path)
+
+
+def test_what_is_printed_is_one_piece(tmp_path: Path) -> None:
+    source = "import time\nfor i in range(3):\n    print(i, flush=True)\n    time.sleep(0.2)\ni"
+    (cell,) = execute(notebook_of(tmp_path, source)).notebook.cells
+    assert [output.get("text") for output in cell.outputs] == ["0\n1\n2\n", None]
+
+
 @pytest.mark.parametrize("text", ["not JSON", "[1]", "3", "{}", '{"nbformat": 4}', '{"cells": 1}'])
 def test_a_file_that_is_no_notebook_is_refused(text: str, tmp_path: Path) -> None:
     path = tmp_path / "1-made-here.ipynb"
     path.write_text(text)
     with pytest.raises(NotebookError, match=r"1-made-here\.ipynb is not a notebook: "):
         execute(path)
+
+
+def test_a_folder_is_no_notebook(tmp_path: Path) -> None:
+    with pytest.raises(NotebookError, match="is not a notebook"):
+        execute(tmp_path)
 
 
 def test_outputs_without_text_and_errors_that_are_meant_are_kept(tmp_path: Path) -> None:
@@ -180,6 +197,13 @@ def test_the_command_names_the_notebooks_that_there_are(
     assert path.read_text() == unrun
     assert main([]) == 0
     assert '"execution_count": 1' in path.read_text()
+
+    twice = path.with_name("1-again.ipynb")
+    twice.write_text(unrun)
+    with pytest.raises(SystemExit):
+        main([])
+    assert "number of its own, and that of 1-again.ipynb is taken" in capsys.readouterr().err
+    twice.unlink()
 
     path = notebook_of(tmp_path, "1 / 0")
     unrun = path.read_text()

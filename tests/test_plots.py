@@ -278,11 +278,38 @@ BAD_INPUT: list[tuple[Callable[[], object], type[Exception], str]] = [
     (
         lambda: plots.function_curves({"f": ([0], [0])}, log="y"),
         ValueError,
-        "f: .* above 0 along y",
+        "curve f: .* above 0",
     ),
+    (
+        lambda: plots.function_curves({"f": ([-1, 1], [1, -1])}, log="xy"),
+        ValueError,
+        "curve f: expected numbers above 0",
+    ),
+    (
+        lambda: plots.function_curves({"f": ([1, 2], [1, 1e300])}, log="y"),
+        ValueError,
+        r"from 1e-200 to 1e\+200 along y, which is logarithmic, got 1 to 1e\+300",
+    ),
+    (
+        lambda: plots.function_curves({"f": ([1], [1])}, points={"p": (1, -1)}, log="y"),
+        ValueError,
+        "point p: expected numbers above 0",
+    ),
+    (
+        lambda: plots.function_curves({"f": ([0, 1], np.ma.masked_array([1, 99], [0, 1]))}),
+        TypeError,
+        r"curve f, y: expected a plain array, got a masked one; pass .filled",
+    ),
+    (lambda: boundary(right_half, SIDES, threshold="0"), ValueError, "threshold must be a finite"),
+    (lambda: plots.image_grid([[0]], side=None), ValueError, "side must be a number of inches"),  # type: ignore[arg-type]
+    (lambda: plots.image_grid([[0]], {"a"}), ValueError, "captions: expected a list of 1"),  # type: ignore[arg-type]
     (lambda: plots.function_curves(CURVES, points={"p": (1,)}), ValueError, "point p: .*shape"),  # type: ignore[dict-item]
     (lambda: plots.image_grid([[0]], title=None), TypeError, "title must be a string"),  # type: ignore[arg-type]
-    (lambda: plots.image_grid([[0]] * 3, "abc"), ValueError, "captions: expected 3, .* got 'abc'"),
+    (
+        lambda: plots.image_grid([[0]] * 3, "abc"),
+        ValueError,
+        "captions: expected a list of 3, .* got 'abc'",
+    ),
     (lambda: boundary(right_half, SIDES, losses=[1, 2]), TypeError, "losses: expected a dict"),
     (lambda: boundary(right_half, SIDES, lines=3), TypeError, "lines: expected a list of pairs"),
     (lambda: plots.function_curves(CURVES, log="z"), ValueError, "log must be one of x, y, xy"),

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 _MOST_IN_A_COLUMN = 4
+_NARROWEST, _WIDEST = 1e-300, 1e300
 _STEPS = 100
 """Into which a slider's range is divided."""
 _BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
@@ -55,6 +56,8 @@ def _arguments(show: Callable[..., Any], reserved: str) -> Mapping[str, inspect.
 def _control(name: str, wanted: Any, default: Any) -> Any:
     if wanted is inspect.Parameter.empty:
         raise ValueError(f"argument {name} needs a control, as {name}=(0.0, 1.0), or a default")
+    if isinstance(wanted, tuple) and all(isinstance(end, Real) for end in wanted):
+        _range(f"argument {name}", wanted)
     control = _widget(wanted, default)
     if control is None:
         raise ValueError(
@@ -141,7 +144,7 @@ def _range(description: str, span: Any) -> list[float]:
     are_finite = all(isinstance(n, Real) and math.isfinite(n) for n in numbers)
     if len(numbers) in (2, 3) and are_finite:
         low, high, step = map(float, [*numbers, 1.0][:3])
-        if low < high and step > 0:
+        if low < high and step > 0 and _NARROWEST < high - low < _WIDEST:
             return [float(n) for n in numbers]
     raise ValueError(
         f"{description}: expected a range (low, high) or (low, high, step) of finite numbers, "

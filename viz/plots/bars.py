@@ -69,6 +69,8 @@ def bars(
     rows = {title: numbers(title, row, "count") for title, row in series.items()}
     count = _common_length(rows)
     names = class_names(classes, count)
+    if len(names) != count:
+        raise ValueError(f"classes: expected {count} names, one for each number, got {len(names)}")
     if marked is not None and (not isinstance(marked, Integral) or not 0 <= marked < count):
         raise ValueError(f"marked: expected a class from 0 to {count - 1}, got {marked!r}")
     pixels = None if image is None else numbers("image", image, "pixels")

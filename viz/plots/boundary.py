@@ -193,7 +193,7 @@ class _Field:
     ) -> None:
         self.points = numbers("points", points, "count", 2)
         self.labels = whole_numbers("labels", labels, len(self.points))
-        if not np.isfinite(threshold):
+        if not isinstance(threshold, int | float | np.number) or not np.isfinite(threshold):
             raise ValueError(f"threshold must be a finite number, got {threshold!r}")
         self.threshold = float(threshold)
         resolution = max(2, positive("resolution", resolution))

@@ -21,6 +21,8 @@ _FEW = 25
 """Points of a curve up to which each is marked."""
 _LETTERS = 70
 """Of names that fit beside each other in the legend."""
+_LOGARITHMIC = 1e200
+"""The largest number on a logarithmic axis, and one over the smallest."""
 _ROW = 0.22
 """Inches of a row of the legend; the first two are in the height of every plot."""
 
@@ -63,8 +65,10 @@ def function_curves(
     ends = None if limits is None else limits_of("limits", limits, 0 if "y" in log else -math.inf)
     drawn = {name: _pair(name, curve) for name, curve in curves.items()}
     places = {name: numbers(f"point {name}", place, 2) for name, place in (points or {}).items()}
-    for axis in log:
-        _check_logarithmic(axis, drawn)
+    for name, (along, up) in drawn.items():
+        _check_logarithmic(log, f"curve {name}", along, up)
+    for name, (right, up) in places.items():
+        _check_logarithmic(log, f"point {name}", right, up)
     columns = max(1, min(4, _LETTERS // max(map(len, drawn))))
     rows = math.ceil(len(drawn) / columns)
     with settings(theme):
@@ -112,11 +116,18 @@ def _pair(name: str, curve: Any) -> tuple[Any, Any]:
     return along, np.where(np.isfinite(up), up, np.nan)
 
 
-def _check_logarithmic(axis: str, curves: Mapping[str, tuple[Any, Any]]) -> None:
-    for name, curve in curves.items():
-        if not (curve["xy".index(axis)] > 0).any():
+def _check_logarithmic(log: str, name: str, x: Any, y: Any) -> None:
+    """Raise ValueError if nothing is to be seen, or more than an axis can hold."""
+    numbers_of = {"x": x, "y": y}
+    shown = np.isfinite(y) & np.all([numbers_of[axis] > 0 for axis in log], axis=0)
+    if log and not shown.any():
+        raise ValueError(f"{name}: expected numbers above 0, since log is {log!r}, got none")
+    for axis in log:
+        least, most = numbers_of[axis][shown].min(), numbers_of[axis][shown].max()
+        if least < 1 / _LOGARITHMIC or most > _LOGARITHMIC:
             raise ValueError(
-                f"curve {name}: expected a number above 0 along {axis}, which is logarithmic"
+                f"{name}: expected numbers from {1 / _LOGARITHMIC:g} to {_LOGARITHMIC:g} along "
+                f"{axis}, which is logarithmic, got {least:g} to {most:g}"
             )
 
 

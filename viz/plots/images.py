@@ -56,12 +56,17 @@ def image_grid(
     theme = theme_of(theme)
     pixels = numbers("images", images, "count", "pixels")
     count, width = len(pixels), square_side("images", pixels.shape[1])
-    if not 0.1 <= side <= 20:
+    if not isinstance(side, int | float | np.number) or not 0.1 <= side <= 20:
         raise ValueError(f"side must be a number of inches from 0.1 to 20, got {side!r}")
     check_texts(title=title)
-    if captions is not None and (isinstance(captions, str) or len(captions) != count):
-        got = repr(captions) if isinstance(captions, str) else len(captions)
-        raise ValueError(f"captions: expected {count}, one for each image, got {got}")
+    if captions is not None and (
+        not isinstance(captions, Sequence | np.ndarray)
+        or isinstance(captions, str)
+        or len(captions) != count
+    ):
+        raise ValueError(
+            f"captions: expected a list of {count}, one for each image, got {captions!r:.60}"
+        )
     with settings(theme):
         below = 0.1 / side if captions is None else 0.06 + 0.23 / side
         grid = _Grid(count, positive("columns", columns), inches=side, below=below)

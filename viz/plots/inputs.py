@@ -153,7 +153,9 @@ def class_names(classes: Sequence[str] | None, least: int) -> list[str]:
 
 
 def array_of(name: str, given: ArrayLike) -> NDArray[Any]:
-    """An array of anything, if it is not ragged."""
+    """An array of anything, if it is not ragged and nothing of it is hidden."""
+    if isinstance(given, np.ma.MaskedArray):
+        raise TypeError(f"{name}: expected a plain array, got a masked one; pass .filled(np.nan)")
     try:
         return np.asarray(given)
     except ValueError:  # lists of unequal lengths
