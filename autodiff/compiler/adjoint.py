@@ -215,7 +215,7 @@ class Adjoint(Forward):
             text = f"{atom[1]}{atom[2]}.sum(-1)" if atom else f"({text}).sum(-1)"
         gradient = self.gradients.get(view.block)
         if gradient is None:
-            gradient = _Gradient(self._unique(f"d_{self.names[view.block]}"), block)
+            gradient = _Gradient(self._fresh(f"d_{self.names[view.block]}"), block)
             self.gradients[view.block] = gradient
         if _is_whole(view, block):
             if view.indices.ndim > 1:

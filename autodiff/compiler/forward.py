@@ -182,7 +182,7 @@ class Forward(Writer):
             return text
         if text not in self.matrices:
             scope = self.program.blocks[instruction.block].scope
-            self.matrices[text] = self._unique(identifier("weights", scope))
+            self.matrices[text] = self._fresh(identifier("weights", scope))
             self._line(f"{self.matrices[text]} = {text}")
         return self.matrices[text]
 

@@ -29,6 +29,8 @@ def strided(indices: Indices) -> Strided | None:
     """
     origin = (0,) * indices.ndim
     start = int(indices[origin])
+    if indices.size == 1:
+        return Strided(start, indices.shape, (0,) * indices.ndim)
     strides = []
     expected = np.full(indices.shape, start)
     for axis, size in enumerate(indices.shape):

@@ -65,6 +65,13 @@ class Program:
             kinds.append(max([kinds[operand] for operand in operands]))
         return kinds
 
+    def depths(self) -> list[int]:
+        """For every scalar the length of the longest chain of instructions that leads to it."""
+        depths = [0] * self.first
+        for operands in self.operands:
+            depths.append(1 + max([depths[operand] for operand in operands]))
+        return depths
+
     def append(
         self, operation: Primitive, operands: tuple[int, ...], scope: str = "", name: str = ""
     ) -> int:

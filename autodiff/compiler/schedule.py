@@ -167,16 +167,10 @@ class _Scheduler:
         return self.result
 
     def _levels(self) -> Iterable[list[int]]:
-        first = self.program.first
-        depth = np.zeros(len(self.block_of), np.int64)
         levels: dict[int, list[int]] = defaultdict(list)
-        for i, operands in enumerate(self.program.operands, start=first):
-            depth[i] = (
-                1 + max([depth[o] for o in operands])
-                if len(operands) < 16
-                else (1 + depth[list(operands)].max())
-            )
-            levels[int(depth[i])].append(i)
+        for i, depth in enumerate(self.program.depths()):
+            levels[depth].append(i)
+        levels[0] = []  # inputs and constants
         return (levels[level] for level in sorted(levels))
 
     def _schedule_level(self, level: list[int]) -> None:
@@ -262,17 +256,21 @@ class _Scheduler:
 
     def _schedule_elementwise(self, members: list[int]) -> None:
         operation, _ = self._instruction(members[0])
-        rows = np.array([self._instruction(i)[1] for i in members])
-        # By the operand that is different for most of them, so that it is read in order.
-        columns = sorted(rows.T, key=lambda column: -len(np.unique(column)))
-        order = self._by_storage(*columns)
-        rows, results = rows[order], np.array(members)[order]
+        rows, results = np.array([self._instruction(i)[1] for i in members]), np.array(members)
+        if len(members) > 1:
+            rows, results = self._in_reading_order(rows, results)
         if operation.arity is None:
             views: tuple[View, ...] = (self._view(rows.T),)
         else:
             views = tuple(self._view(column) for column in rows.T)
         block = self._place_results(results, operation.name)
         self.result.instructions.append(Elementwise(operation, views, block))
+
+    def _in_reading_order(self, rows: Indices, results: Indices) -> tuple[Indices, Indices]:
+        # By the operand that is different for most of them, so that it is read in order.
+        columns = sorted(rows.T, key=lambda column: -len(np.unique(column)))
+        order = self._by_storage(*columns)
+        return rows[order], results[order]
 
     def _schedule_sums(self, members: list[int]) -> None:
         rows = np.array([self._instruction(i)[1] for i in members])

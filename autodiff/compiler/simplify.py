@@ -168,15 +168,17 @@ class _Terms:
     own level, so that a layer's dot product is not torn apart by what the next layer adds to it.
     """
 
-    __slots__ = ("groups", "level", "name", "scope")
+    __slots__ = ("groups", "level", "name", "scope", "sign")
 
     def __init__(self, scope: str, name: str) -> None:
         self.groups: dict[_Key, tuple[list[int], list[int]]] = {}
+        self.sign = 1  # of all terms together
         self.level = 0
         self.scope = scope
         self.name = name
 
     def add(self, key: _Key, left: int, right: int) -> None:
+        key = key._replace(sign=self.sign * key.sign)
         group = self.groups.get(key)
         if group is None:
             group = self.groups[key] = ([], [])
@@ -186,21 +188,27 @@ class _Terms:
         self.level = max(self.level, key.depth + 1)
 
     def take(self, other: _Terms, sign: int) -> None:
-        """Move another sum's terms into this one; the larger of the two keeps its lists."""
-        groups = other.groups
-        if sign < 0:
-            groups = {key._replace(sign=-key.sign): group for key, group in groups.items()}
-        if len(self.groups) == 0:
-            self.groups = groups
-        else:
-            for key, (lefts, rights) in groups.items():
-                mine = self.groups.setdefault(key, ([], []))
-                if len(mine[0]) < len(lefts):
-                    mine, (lefts, rights) = (lefts, rights), mine
-                    self.groups[key] = mine
-                mine[0].extend(lefts)
-                mine[1].extend(rights)
+        """Move another sum's terms into this one, in the time of moving the smaller of the two."""
+        groups, sign = other.groups, sign * other.sign
+        if len(self.groups) < len(groups):
+            self.groups, groups = groups, self.groups
+            self.sign, sign = sign, self.sign
+        for key, (lefts, rights) in groups.items():
+            key = key._replace(sign=self.sign * sign * key.sign)
+            mine = self.groups.setdefault(key, ([], []))
+            if len(mine[0]) < len(lefts):
+                mine, (lefts, rights) = (lefts, rights), mine
+                self.groups[key] = mine
+            mine[0].extend(lefts)
+            mine[1].extend(rights)
         self.level = max(self.level, other.level)
+
+    def signed(self) -> list[tuple[_Key, list[int], list[int]]]:
+        """The groups of terms with their signs, in an order that depends on them alone."""
+        signed = [
+            (key._replace(sign=self.sign * key.sign), *group) for key, group in self.groups.items()
+        ]
+        return sorted(signed, key=lambda item: item[0])
 
 
 def gather_sums(program: Program) -> Program:
@@ -336,7 +344,7 @@ class _Gatherer:
     def _emit_sum(self, terms: _Terms) -> int:
         """One dot product or sum for each group, and what adds them up."""
         parts: list[tuple[int, int]] = []
-        for key, (lefts, rights) in sorted(terms.groups.items(), key=lambda item: item[0]):
+        for key, lefts, rights in terms.signed():
             if key.is_product:
                 parts += self._emit_products(terms, key, lefts, rights)
             elif len(lefts) > SMALLEST_DOT:

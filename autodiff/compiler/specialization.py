@@ -64,12 +64,12 @@ class Specialization:
             program = reordered(program, last, order)
             self.captured = [self.captured[i] for i in order]
         self.inputs = program.inputs
-        self.vectors = schedule(program)
-        self.is_python = _choose(mode, program, self.vectors)
-        self.program = program if self.is_python else None
         self.instructions = len(program.operations)
-        self.chunk = self._chunk()
-        """How many examples are computed at a time."""
+        self.program: Program | None = program
+        self.is_python = _is_narrow(mode, program) or _choose(mode, program, self.vectors)
+        if not self.is_python:
+            self.vectors  # noqa: B018 (made now, so that the scalars can be freed)
+            self.program = None
         self.sources: dict[tuple[int, ...] | None, writer.Source] = {}
         self._functions: dict[Any, Callable[..., Any]] = {}
 
@@ -93,7 +93,15 @@ class Specialization:
             self._functions[key] = space["run"]
         return self._functions[key]
 
-    def _chunk(self) -> int:
+    @functools.cached_property
+    def vectors(self) -> VectorProgram:
+        """The program in instructions on vectors."""
+        assert self.program is not None
+        return schedule(self.program)
+
+    @functools.cached_property
+    def chunk(self) -> int:
+        """How many examples are computed at a time."""
         made = self.vectors.blocks[self.vectors.inputs :]
         largest = max([block.size for block in made if block.kind == BATCHED], default=1)
         return max(FEWEST_EXAMPLES, LARGEST_ARRAY // largest)
@@ -120,6 +128,20 @@ class Specialization:
 
 def _bytecode(text: str) -> Any:
     return builtins.compile(text, "<compiled>", "exec")
+
+
+def _is_narrow(mode: str, program: Program) -> bool:
+    """Whether vectors would be hardly shorter, as can be seen without making them.
+
+    Only instructions of one depth and one operation can be a vector instruction together.
+    """
+    if mode != "auto" or any(block.kind == BATCHED for block in program.inputs):
+        return False
+    together = set(zip(program.depths()[program.first :], program.operations, strict=True))
+    statements = sum(map(len, program.operands))
+    return SECONDS_PER_STATEMENT * statements < SECONDS_PER_CALL * len(
+        together
+    ) and statements <= max(MOST_STATEMENTS, 4 * len(together))
 
 
 def _choose(mode: str, program: Program, vectors: VectorProgram) -> bool:

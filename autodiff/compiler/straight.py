@@ -6,14 +6,13 @@ table, applied to names.
 
 from __future__ import annotations
 
-import keyword
 import math
 from collections.abc import Sequence
 from typing import Any
 
 from autodiff import primitives
 from autodiff.compiler.program import Program
-from autodiff.compiler.writer import Source, functions, identifier
+from autodiff.compiler.writer import Names, Source, functions, identifier
 from autodiff.formula import FORMULA, Formula, as_formula
 from autodiff.mathematics import FLOAT
 
@@ -32,7 +31,7 @@ def emit_straight(program: Program, wanted: Sequence[int] | None = None) -> Sour
 def namespace() -> dict[str, Any]:
     """The globals of a generated function."""
     constants = {"nan": math.nan, "inf": math.inf}
-    return {**functions(FLOAT), "abs": abs, "pow": math.pow, **constants}
+    return {**functions(FLOAT), "abs": abs, "float": float, "pow": math.pow, **constants}
 
 
 class _Straight:
@@ -42,26 +41,12 @@ class _Straight:
         self.lines: list[str] = []
         self.inputs: list[list[str]] = []
         self.names: list[str] = []
-        self.taken = set(namespace()) | {"run"}
-        for i, block in enumerate(program.inputs):
-            base = self._unique(identifier(block.name, ""))
-            self.inputs.append([f"{base}{k}" for k in range(block.size)])
-            self.names += self.inputs[i]
-            self.taken.update(self.inputs[i])
+        self._fresh = Names({"run", *namespace()}).fresh
+        for block in program.inputs:
+            base = identifier(block.name, "")
+            self.inputs.append([self._fresh(f"{base}{k}") for k in range(block.size)])
+            self.names += self.inputs[-1]
         self.names += [str(as_formula(constant)) for constant in program.constants]
-
-    def _unique(self, name: str) -> str:
-        while any(other.startswith(name) for other in self.taken):
-            name += "_"
-        self.taken.add(name)
-        return name
-
-    def _fresh(self, name: str) -> str:
-        """A name that nothing has yet."""
-        while name in self.taken or keyword.iskeyword(name):
-            name += "_"
-        self.taken.add(name)
-        return name
 
     def run(self) -> Source:
         """The source, instruction by instruction."""

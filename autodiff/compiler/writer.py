@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -49,6 +50,25 @@ def namespace(source: Source, dtype: Any) -> dict[str, Any]:
     return {**functions(ARRAY), **numpys, "dtype": dtype, "pi": pi, **arrays}
 
 
+class Names:
+    """Python names of which none is given twice, nor one that is taken already."""
+
+    def __init__(self, taken: Iterable[str]) -> None:
+        self._reserved = frozenset(taken)
+        self._taken = set(self._reserved)
+        self._counts: dict[str, int] = {}
+
+    def fresh(self, name: str) -> str:
+        """This name, or this name with a number, in constant time."""
+        candidate = name
+        while candidate in self._taken or keyword.iskeyword(candidate):
+            count = self._counts.get(name, 1 if name in self._reserved else 2)
+            self._counts[name] = count + 1
+            candidate = f"{name}_{count}"
+        self._taken.add(candidate)
+        return candidate
+
+
 class Writer:
     """What the forward and the adjoint program are written with."""
 
@@ -57,23 +77,12 @@ class Writer:
         self.source = Source("")
         self.lines: list[str] = []
         self.names: dict[int, str] = {}
-        self.functions = {*functions(ARRAY), *_NUMPY}
-        self.taken: set[str] = {"n", "dtype", "run", *self.functions}
-        self.counts: dict[str, int] = {}
+        self._fresh = Names({"n", "dtype", "run", *functions(ARRAY), *_NUMPY}).fresh
         self.array_names: dict[tuple[str, tuple[int, ...], bytes], str] = {}
         self.read_before: dict[tuple[int, bytes, tuple[int, ...]], str] = {}
         self.scope = ""
         for i, block in enumerate(program.blocks):
-            self.names[i] = self._unique(identifier(block.name, block.scope))
-
-    def _unique(self, name: str) -> str:
-        candidate = name
-        while candidate in self.taken or keyword.iskeyword(candidate):
-            count = self.counts.get(name, 1 if name in self.functions else 2)
-            self.counts[name] = count + 1
-            candidate = f"{name}_{count}"
-        self.taken.add(candidate)
-        return candidate
+            self.names[i] = self._fresh(identifier(block.name, block.scope))
 
     def _line(self, text: str) -> None:
         self.lines.append(text)
@@ -93,7 +102,7 @@ class Writer:
     def _array(self, name: str, array: NDArray[Any]) -> str:
         key = (array.dtype.char, array.shape, array.tobytes())
         if key not in self.array_names:
-            self.array_names[key] = self._unique(name)
+            self.array_names[key] = self._fresh(name)
             self.source.arrays[self.array_names[key]] = array
         return self.array_names[key]
 
@@ -111,8 +120,8 @@ class Writer:
 
     def _is_single(self, view: View) -> bool:
         """Whether one unbatched number stands for all elements."""
-        same = (view.indices == view.indices.flat[0]).all()
-        return bool(same) and self._is_unbatched(view) and view.indices.size > 1
+        is_repeated = view.indices.size > 1 and _are_same(view.indices)
+        return is_repeated and self._is_unbatched(view)
 
     def _read_constants(self, indices: Indices, batched: bool) -> str:
         numbers = self.program.constants[indices]
@@ -125,7 +134,7 @@ class Writer:
 
     def _read_block(self, view: View, block: Block) -> str:
         name, indices = self.names[view.block], view.indices
-        if (indices == indices.flat[0]).all() and indices.size > 1:
+        if indices.size > 1 and _are_same(indices):
             at = int(indices.flat[0])
             if block.kind != BATCHED:
                 return f"{name}[{at}]"
@@ -139,7 +148,7 @@ class Writer:
         if key not in self.read_before:
             self.source.gathers += 1
             at_name = self._array("i", indices)
-            gathered = self._unique(f"{name}_at_{at_name}")
+            gathered = self._fresh(f"{name}_at_{at_name}")
             self._line(f"{gathered} = {name}.take({at_name}, 0)")
             self.read_before[key] = gathered
         return self.read_before[key]
@@ -162,7 +171,7 @@ class Writer:
         """A view whose shape matters, even where all its elements are the same."""
         if view.block == CONSTANTS:
             return self._array("c", self.program.constants[view.indices])
-        if view.indices.size > 1 and (view.indices == view.indices.flat[0]).all():
+        if view.indices.size > 1 and _are_same(view.indices):
             self.source.gathers += 1
             return f"{self.names[view.block]}.take({self._array('i', view.indices)}, 0)"
         return self._read(view, batched=False)
@@ -171,7 +180,7 @@ class Writer:
         """Whether all elements are one and the same."""
         if view.block == CONSTANTS:
             return _are_equal(self.program.constants[view.indices])
-        return bool((view.indices == view.indices.flat[0]).all())
+        return _are_same(view.indices)
 
     def _is_even(self, view: View) -> bool:
         """Whether it is read without a gather."""
@@ -189,8 +198,15 @@ class Writer:
         return self._array("i", place)
 
 
+def _are_same(indices: Indices) -> bool:
+    """Whether it is one element, once or several times."""
+    return indices.size == 1 or bool((indices == indices.flat[0]).all())
+
+
 def _are_equal(numbers: NDArray[Any]) -> bool:
     """Whether all numbers are the same, NaN like NaN, and 0 unlike -0."""
+    if numbers.size == 1:
+        return True
     first = numbers.flat[0]
     same = (numbers == first) & (np.signbit(numbers) == np.signbit(first))
     return bool(same.all() or np.isnan(numbers).all())
