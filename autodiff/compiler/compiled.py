@@ -23,6 +23,7 @@ from autodiff.compiler.arguments import (
 )
 from autodiff.compiler.outline import Row, outline
 from autodiff.compiler.program import BATCHED
+from autodiff.compiler.schedule import goes_wrong
 from autodiff.compiler.specialization import MODES, Specialization
 from autodiff.compiler.trace import Parameter
 from autodiff.structure import flatten
@@ -128,10 +129,8 @@ class Compiled:
                 where a result is not finite; the note names the operation that went wrong.
         """
         call = self._prepare(arguments, named)
-        out, _ = self._run(call, None)
-        if not _are_finite(out):
-            return self._replay(call, None)
-        return self._results(call, out)
+        found = self._run(call, None)
+        return self._replay(call, None) if found is None else self._results(call, found[0])
 
     def value_and_grad(self, *arguments: Any, argnums: ArgumentNumbers = 0, **named: Any) -> Any:
         """The result, and its gradient by one argument, in the structure of that argument.
@@ -155,9 +154,10 @@ class Compiled:
         else:
             chosen = chosen_arguments(argnums, len(call.arguments))
         wanted = self._blocks_of(call, chosen)
-        out, gradients = self._run(call, wanted)
-        if not _are_finite(out) or not all(map(_are_finite, gradients)):
+        ran = self._run(call, wanted)
+        if ran is None:
             return self._replay(call, argnums)
+        out, gradients = ran
         found = iter(gradients)
         structures = [self._gradient(call, i, found) for i in chosen]
         return (
@@ -185,7 +185,9 @@ class Compiled:
             result, added up over examples. They are not checked to be finite.
         """
         call = self._prepare(arguments, {}, numbers)
-        out, gradients = self._run(call, (len(call.special.inputs) - 1,))
+        wanted = (len(call.special.inputs) - 1,)
+        with np.errstate(all="ignore"):
+            out, gradients = self._run_all(call, wanted)
         return out, gradients[0]
 
     # ----------------------------------------------------------------------------- inspection
@@ -321,18 +323,51 @@ class Compiled:
 
     # -------------------------------------------------------------------------------- running
 
-    def _run(self, call: _Call, wanted: tuple[int, ...] | None) -> tuple[Array, list[Array]]:
-        """Outputs of shape (count,) or (count, examples), and the gradients of the inputs."""
+    def _run(self, call: _Call, wanted: tuple[int, ...] | None) -> tuple[Array, list[Array]] | None:
+        """Outputs of shape (count,) or (count, examples), and the gradients of the inputs.
+
+        None if a number has no value or is too large, be it inside: then Values say what is so.
+        """
+        if call.examples == 0:  # there is nothing that could go wrong
+            with np.errstate(all="ignore"):
+                return self._run_all(call, wanted)
+        try:
+            with np.errstate(divide="raise", invalid="raise", over="raise", under="ignore"):
+                out, gradients = self._run_all(call, wanted)
+                return (out, gradients) if _are_finite(out, *gradients) else None
+        except (ArithmeticError, ValueError):
+            if call.special.is_python:
+                return None
+        return self._run_again(call, wanted)
+
+    def _run_again(
+        self, call: _Call, wanted: tuple[int, ...] | None
+    ) -> tuple[Array, list[Array]] | None:
+        """The same where something was noticed, which may be in a branch that is not taken."""
+        try:
+            with np.errstate(all="ignore"):
+                out, gradients = self._run_all(call, wanted)
+                if not _are_finite(out, *gradients):
+                    return None
+                for blocks in _chunks(call):
+                    columns = [block.T for block in blocks]  # one for each example
+                    if goes_wrong(call.special.vectors, columns, self.dtype):
+                        return None
+                return out, gradients
+        except (ArithmeticError, ValueError):
+            return None
+
+    def _run_all(self, call: _Call, wanted: tuple[int, ...] | None) -> tuple[Array, list[Array]]:
+        """As :meth:`_run`, whatever the numbers are."""
         special = call.special
         self._latest = special, wanted
         run = special.function(wanted, self.dtype)
         if special.is_python:
             return self._run_python(run, call, wanted)
-        with np.errstate(all="ignore"):
-            if call.examples is None or 0 < call.examples <= special.chunk:
-                out, gradients = _split(run(*call.blocks), wanted)
-            else:
-                out, gradients = self._run_in_chunks(run, call, wanted)
+        if call.examples is None or 0 < call.examples <= special.chunk:
+            out, gradients = _split(run(*call.blocks), wanted)
+        else:
+            out, gradients = self._run_in_chunks(run, call, wanted)
         if call.examples is not None and out.ndim == 1:  # the same for every example
             out = np.repeat(out[:, None], call.examples, axis=1)
         return out, gradients
@@ -340,27 +375,16 @@ class Compiled:
     def _run_python(
         self, run: Callable[..., Any], call: _Call, wanted: tuple[int, ...] | None
     ) -> tuple[Array, list[Array]]:
-        try:
-            out, gradients = _split(run(*[block.tolist() for block in call.blocks]), wanted)
-        except (ArithmeticError, ValueError):
-            return np.full(call.special.output_count, np.nan), []
+        out, gradients = _split(run(*[block.tolist() for block in call.blocks]), wanted)
         return np.array(out, self.dtype), [np.array(g, self.dtype) for g in gradients]
 
     def _run_in_chunks(
         self, run: Callable[..., Any], call: _Call, wanted: tuple[int, ...] | None
     ) -> tuple[Array, list[Array]]:
-        special, examples = call.special, call.examples
-        assert examples is not None
-        kinds = [block.kind for block in special.inputs]
+        kinds = [block.kind for block in call.special.inputs]
         outs: list[Array] = []
         found: list[list[Array]] = []
-        pieces = max(1, math.ceil(examples / special.chunk))
-        ends = np.linspace(0, examples, pieces + 1).astype(int)
-        for start, end in itertools.pairwise(ends.tolist()):
-            blocks = [
-                block[start:end] if kind == BATCHED else block
-                for block, kind in zip(call.blocks, kinds, strict=True)
-            ]
+        for blocks in _chunks(call):
             out, gradients = _split(run(*blocks), wanted)
             outs.append(out)
             found.append(gradients)
@@ -368,7 +392,7 @@ class Compiled:
         gradients = []
         for i, chunks in zip(wanted or (), zip(*found, strict=True), strict=True):
             joined = np.concatenate(chunks) if kinds[i] == BATCHED else np.sum(chunks, axis=0)
-            gradients.append(joined if examples else np.zeros_like(joined))
+            gradients.append(joined if call.examples else np.zeros_like(joined))
         return out, gradients
 
     # -------------------------------------------------------------------------------- results
@@ -415,7 +439,7 @@ class Compiled:
                 f"{self.__name__} gave a number that is not finite, and was unpickled without its "
                 "function, which could say where"
             )
-        log.info("a number in %s is not finite: running it on Values", self.__name__)
+        log.info("a number in %s has no finite value: running it on Values", self.__name__)
         if call.examples is None:
             return self._eager(call.arguments, argnums)
         results = []
@@ -482,7 +506,28 @@ def _split(results: Any, wanted: tuple[int, ...] | None) -> tuple[Any, list[Any]
     return out, gradients
 
 
-def _are_finite(array: Array) -> bool:
+def _chunks(call: _Call) -> Iterator[list[Array]]:
+    """The input blocks for so many examples at a time as the program is made for."""
+    examples, special = call.examples, call.special
+    if examples is None:
+        yield call.blocks
+        return
+    pieces = max(1, math.ceil(examples / special.chunk))
+    ends = np.linspace(0, examples, pieces + 1).astype(int)
+    for start, end in itertools.pairwise(ends.tolist()):
+        yield [
+            block[start:end] if own.kind == BATCHED else block
+            for block, own in zip(call.blocks, special.inputs, strict=True)
+        ]
+
+
+def _are_finite(*arrays: Array) -> bool:
     """Whether all numbers are finite; the sum of squares says so at once, unless it overflows."""
-    flat = array.ravel()
-    return math.isfinite(flat.dot(flat)) or bool(np.isfinite(flat).all())
+    return all(_squares_are_finite(array.ravel()) or np.isfinite(array).all() for array in arrays)
+
+
+def _squares_are_finite(flat: Array) -> bool:
+    try:
+        return math.isfinite(flat.dot(flat))
+    except FloatingPointError:  # as np.errstate says
+        return False

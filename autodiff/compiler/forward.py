@@ -23,11 +23,11 @@ from autodiff.compiler.schedule import (
     VectorProgram,
     View,
 )
-from autodiff.compiler.writer import Writer, identifier
-from autodiff.formula import Formula, FormulaMathematics, Rows, as_formula
+from autodiff.compiler.writer import CodeMathematics, Writer, identifier
+from autodiff.formula import Formula, Rows, as_formula
 
 
-class _SharingMathematics(FormulaMathematics):
+class _SharingMathematics(CodeMathematics):
     """Rules as text, where a function that was computed before is read by its name."""
 
     def __init__(self) -> None:

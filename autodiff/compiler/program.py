@@ -38,6 +38,7 @@ class Program:
         operands: the numbers of its operands, one for each slot.
         scopes, names: where each instruction was recorded, and what its result is called, if it is.
         outputs: the numbers of the results.
+        checked: the numbers of other scalars that are computed because they may have no value.
     """
 
     inputs: list[Input]
@@ -47,6 +48,7 @@ class Program:
     scopes: list[str] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     outputs: list[int] = field(default_factory=list)
+    checked: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.input_size = sum(block.size for block in self.inputs)

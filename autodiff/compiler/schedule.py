@@ -9,8 +9,8 @@ products that pair every one of some rows with every one of some columns are a m
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -96,11 +96,16 @@ def schedule(program: Program) -> VectorProgram:
     return _Scheduler(program).run()
 
 
-def interpret_vectors(program: VectorProgram, inputs: Sequence[Any]) -> Any:
+def interpret_vectors(
+    program: VectorProgram,
+    inputs: Sequence[Any],
+    watch: Callable[[Instruction, list[Any], Any], None] | None = None,
+) -> Any:
     """The outputs, by NumPy's fancy indexing alone: what a vector program means.
 
     Args:
         inputs: for each input block an array of shape (size,), or (size, examples) if batched.
+        watch: is shown every instruction with what it read and its result.
     """
     values = list(inputs)
 
@@ -116,20 +121,51 @@ def interpret_vectors(program: VectorProgram, inputs: Sequence[Any]) -> Any:
             operands = [read(view) for view in instruction.views]
             if instruction.primitive.arity is None:
                 operands = list(operands[0])
-            result = 1.0 * instruction.primitive.value(ARRAY, *operands)  # comparisons: 0 or 1
+            # comparisons: 0 or 1
+            result = 1.0 * instruction.primitive.value(ARRAY, *operands)
         elif isinstance(instruction, Contraction):
-            left, right = read(instruction.left), read(instruction.right)
+            left, right = operands = [read(instruction.left), read(instruction.right)]
             result = (left[:, :, None] * right[:, None]).sum(3)
             result = result.reshape(block.size, result.shape[-1])
         elif isinstance(instruction, Sum):
-            result = read(instruction.view).sum(0)
+            operands = [read(instruction.view)]
+            result = operands[0].sum(0)
         else:
-            pieces = [read(view) for view in instruction.views]
+            operands = pieces = [read(view) for view in instruction.views]
             result = np.empty((block.size, max(piece.shape[-1] for piece in pieces)))
             for place, piece in zip(instruction.places, pieces, strict=True):
                 result[place] = piece
+        if watch:
+            watch(instruction, operands, result)
         values.append(result if block.kind == BATCHED else result[..., 0])
     return read(program.outputs)
+
+
+def goes_wrong(program: VectorProgram, inputs: Sequence[Any], dtype: Any) -> bool:
+    """Whether an instruction gives a number that is not finite where its operands are.
+
+    Of a sum that has no value, it is not asked which of its terms were not finite.
+    """
+    found = False
+
+    def watch(instruction: Instruction, operands: list[Any], result: Any) -> None:
+        nonlocal found
+        is_bad = ~np.isfinite(result)
+        if not is_bad.any() or isinstance(instruction, Pack):
+            return
+        if isinstance(instruction, Elementwise):
+            for operand in operands:
+                is_bad = is_bad & np.isfinite(operand)
+        elif all(np.isfinite(operand).all() for operand in operands):
+            found = True
+        else:
+            is_bad = np.isnan(result)
+        found = found or bool(is_bad.any())
+
+    with np.errstate(all="ignore"):
+        typed = replace(program, constants=program.constants.astype(dtype))
+        interpret_vectors(typed, inputs, watch)
+    return found
 
 
 class _Dot(NamedTuple):

@@ -17,6 +17,8 @@ from autodiff.compiler.program import BATCHED, Program
 
 _ADDITIVE = (primitives.add, primitives.subtract, primitives.dot, primitives.fsum)
 _COMMUTATIVE = (primitives.add, primitives.multiply)
+_SEE_THE_SIGN_OF_ZERO = {"atan2", "copysign"}
+"""Operations that tell 0.0 from -0.0, which is all that adding 0.0 can change."""
 SMALLEST_DOT = 3
 """Fewer products are written out as multiplications and additions."""
 
@@ -36,7 +38,8 @@ def share(program: Program) -> Program:
     """
     result = Program(list(program.inputs), list(program.constants))
     one = _constant_place(result, 1.0)
-    zero = _constant_place(result, 0.0)
+    _constant_place(result, 0.0)
+    vanishing = _vanishing(program.operations, result)
     new = list(range(program.first))
     found: dict[tuple[object, ...], int] = {}
     constants = {program.input_size + i: c for i, c in enumerate(result.constants)}
@@ -44,7 +47,7 @@ def share(program: Program) -> Program:
         program.operations, program.operands, program.scopes, program.names, strict=True
     ):
         operands = tuple([new[operand] for operand in old_operands])
-        same = _trivial(operation, operands, zero, one)
+        same = _trivial(operation, operands, vanishing, one)
         if same is not None:
             new.append(same)
             continue
@@ -63,6 +66,7 @@ def share(program: Program) -> Program:
             place = found[key] = result.append(operation, operands, scope, name)
         new.append(place)
     result.outputs = [new[output] for output in program.outputs]
+    result.checked = [new[scalar] for scalar in program.checked]
     return result
 
 
@@ -100,6 +104,7 @@ def fold(program: Program) -> Program:
             )
         )
     result.outputs = [new[output] for output in program.outputs]
+    result.checked = [new[scalar] for scalar in program.checked]
     return result
 
 
@@ -112,25 +117,49 @@ def _in_order(operands: tuple[int, ...]) -> tuple[int, ...]:
 
 def _constant_place(program: Program, number: float) -> int:
     """The number of a constant, which is added if it is not there; only before instructions."""
-    if number not in program.constants:
+    texts = list(map(repr, program.constants))  # which tell -0.0 from 0.0
+    if repr(number) not in texts:
         program.constants.append(number)
-    return program.input_size + program.constants.index(number)
+        return program.first - 1
+    return program.input_size + texts.index(repr(number))
+
+
+class _Vanishing(NamedTuple):
+    """The constants that change nothing when they are added, and those when subtracted."""
+
+    added: set[int]
+    subtracted: set[int]
+
+
+def _vanishing(operations: Iterable[primitives.Primitive], program: Program) -> _Vanishing:
+    """-0.0 can always be left out of a sum; 0.0 makes 0.0 of -0.0, which few operations see."""
+    zeros: set[int] = set()
+    negative: set[int] = set()
+    for i, constant in enumerate(program.constants, start=program.input_size):
+        if constant == 0:
+            (zeros if math.copysign(1, constant) > 0 else negative).add(i)
+    if any(operation.name in _SEE_THE_SIGN_OF_ZERO for operation in operations):
+        return _Vanishing(negative, zeros)
+    return _Vanishing(zeros | negative, zeros | negative)
 
 
 def _trivial(
-    operation: primitives.Primitive, operands: tuple[int, ...], zero: int, one: int
+    operation: primitives.Primitive, operands: tuple[int, ...], vanishing: _Vanishing, one: int
 ) -> int | None:
     """The operand that the operation gives back unchanged, if it does."""
     if operation is primitives.identity:
         return operands[0]
+    left, right = operands if len(operands) == 2 else (-1, -1)
     if operation is primitives.multiply and one in operands:
-        return operands[1] if operands[0] == one else operands[0]
-    if operation is primitives.add and zero in operands:
-        return operands[1] if operands[0] == zero else operands[0]
-    if operation is primitives.subtract and operands[1] == zero:
-        return operands[0]
-    if operation is primitives.divide and operands[1] == one:
-        return operands[0]
+        return right if left == one else left
+    if operation is primitives.add and right in vanishing.added:
+        return left
+    if operation is primitives.add and left in vanishing.added:
+        return right
+    if operation is primitives.subtract and right in vanishing.subtracted:
+        return left
+    if operation is primitives.divide and right == one:
+        return left
     return None
 
 
@@ -231,14 +260,16 @@ class _Gatherer:
             if operation in _ADDITIVE:
                 for operand in operands:
                     self.is_term[operand] = True
-        for output in program.outputs:
-            self.uses[output] += 2  # its value is needed as such
+        for needed in (*program.outputs, *program.checked):
+            self.uses[needed] += 2  # its value is needed as such
         self.place: list[int] = list(range(program.first))
         self.place += [-1] * len(program.operations)
         self.kind: list[int] = self.new.kinds()
         self.depth: list[int] = [0] * program.first
         self.sums: dict[int, _Terms] = {}
-        self.zero = {program.input_size + i for i, c in enumerate(program.constants) if c == 0}
+        texts = list(map(repr, program.constants))
+        self.zero = program.input_size + texts.index("0.0") if "0.0" in texts else -1
+        self.vanishing = _vanishing(program.operations, program)
 
     def run(self) -> Program:
         for i, operation in enumerate(self.old.operations, start=self.first):
@@ -247,6 +278,7 @@ class _Gatherer:
             elif not self._is_product_in_a_sum(i):
                 self._emit(i)
         self.new.outputs = [self.value(output) for output in self.old.outputs]
+        self.new.checked = [self.value(scalar) for scalar in self.old.checked]
         return _without_dead_code(self.new)
 
     def value(self, i: int) -> int:
@@ -289,7 +321,7 @@ class _Gatherer:
         for sign, left, right in self._signed_terms(i):
             if right >= 0:
                 self._add_product(terms, sign, left, right)
-            elif left in self.zero:
+            elif left in (self.vanishing.added if sign > 0 else self.vanishing.subtracted):
                 continue
             elif self.uses[left] == 1 and left in self.sums:
                 sums.append((sign, left))
@@ -362,7 +394,7 @@ class _Gatherer:
         if len(lefts) >= SMALLEST_DOT or (
             len(lefts) > 1 and key.kinds[0] < key.kinds[1] == BATCHED
         ):
-            operands = (*lefts, *rights, min(self.zero))
+            operands = (*lefts, *rights, self.zero)
             return [(key.sign, self._append(primitives.dot, operands, terms.scope, ""))]
         return [
             (key.sign, self._append(primitives.multiply, (a, b), terms.scope, ""))
@@ -371,7 +403,7 @@ class _Gatherer:
 
     def _add_up(self, terms: _Terms, parts: list[tuple[int, int]]) -> int:
         if not parts:
-            return min(self.zero)
+            return self.zero
         (sign, total), *others = parts
         if sign < 0:
             total = self._append(primitives.negate, (total,), terms.scope, "")
@@ -404,15 +436,16 @@ def reordered(program: Program, which: int, order: list[int]) -> Program:
         new[start + old] = start + place
     operands = [tuple([new[o] for o in row]) for row in program.operands]
     outputs = [new[output] for output in program.outputs]
-    return replace(program, operands=operands, outputs=outputs)
+    checked = [new[scalar] for scalar in program.checked]
+    return replace(program, operands=operands, outputs=outputs, checked=checked)
 
 
 def _without_dead_code(program: Program) -> Program:
-    """Only the instructions that the outputs need."""
+    """Only the instructions that are needed for the outputs and for what is checked."""
     first = program.first
     needed = [False] * (first + len(program.operations))
-    for output in program.outputs:
-        needed[output] = True
+    for scalar in (*program.outputs, *program.checked):
+        needed[scalar] = True
     for i in range(len(needed) - 1, first - 1, -1):
         if needed[i]:
             for operand in program.operands[i - first]:
@@ -426,4 +459,5 @@ def _without_dead_code(program: Program) -> Program:
             scope, name = program.scopes[at], program.names[at]
             place[-1] = result.append(operation, operands, scope, name)
     result.outputs = [place[output] for output in program.outputs]
+    result.checked = [place[scalar] for scalar in program.checked]
     return result

@@ -12,11 +12,17 @@ from typing import Any
 
 from autodiff import primitives
 from autodiff.compiler.program import Program
-from autodiff.compiler.writer import Names, Source, functions, identifier
-from autodiff.formula import FORMULA, Formula, as_formula
+from autodiff.compiler.writer import CodeMathematics, Names, Source, functions, identifier
+from autodiff.formula import Formula, as_formula
 from autodiff.mathematics import FLOAT
 
 TERMS_IN_A_LINE = 50
+_ARITHMETIC = {
+    primitives.add, primitives.subtract, primitives.multiply, primitives.divide,
+    primitives.negate, primitives.dot, primitives.fsum, primitives.hypot,
+}  # fmt: skip
+"""What may overflow silently on Python's floats, and keeps what has overflowed visible."""
+_CODE = CodeMathematics(lambda c, a, b: f"({a} if {c} else {b})")
 
 
 def emit_straight(program: Program, wanted: Sequence[int] | None = None) -> Source:
@@ -30,8 +36,9 @@ def emit_straight(program: Program, wanted: Sequence[int] | None = None) -> Sour
 
 def namespace() -> dict[str, Any]:
     """The globals of a generated function."""
-    constants = {"nan": math.nan, "inf": math.inf}
-    return {**functions(FLOAT), "abs": abs, "float": float, "pow": math.pow, **constants}
+    constants = {"nan": math.nan, "inf": math.inf, "isfinite": math.isfinite}
+    return {**functions(FLOAT), "abs": abs, "float": float, "pow": math.pow, **constants,
+            "OverflowError": OverflowError}  # fmt: skip
 
 
 class _Straight:
@@ -64,6 +71,7 @@ class _Straight:
                 self.lines.append(f"# {' '.join(scope.split())}" if scope else "")
             self.names.append(self._result_name(at))
             self._forward(operation, [self.names[o] for o in operands], self.names[-1])
+        self._notice_overflow()
         results = [f"[{', '.join(self.names[output] for output in program.outputs)}]"]
         if self.wanted is not None:
             results += self._adjoint(self.wanted)
@@ -84,11 +92,31 @@ class _Straight:
             self._sum(name, operands)
         else:
             formulas = [_atom(operand) for operand in operands]
-            value = str(as_formula(operation.value(FORMULA, *formulas)))
+            value = str(as_formula(operation.value(_CODE, *formulas)))
             if operation is primitives.power:  # ** of floats may be complex, pow raises
                 value = f"pow({operands[0]}, {operands[1]})"
             is_comparison = operation.name in ("less", "less_equal", "greater", "greater_equal")
             self.lines.append(f"{name} = {f'float({value})' if is_comparison else value}")
+
+    def _notice_overflow(self) -> None:
+        """Python's arithmetic overflows without a word, and some operations make it finite again.
+
+        A sum of all numbers that it could happen to is not finite if one of them is not.
+        """
+        made = dict(enumerate(self.program.operations, start=self.program.first))
+        hidden = {
+            operand: None
+            for operation, operands in zip(
+                self.program.operations, self.program.operands, strict=True
+            )
+            if operation not in _ARITHMETIC or operation is primitives.divide
+            for operand in operands
+            if made.get(operand) in _ARITHMETIC
+        }
+        names = [self.names[operand] for operand in hidden]
+        for start in range(0, len(names), TERMS_IN_A_LINE):
+            terms = " + ".join(names[start : start + TERMS_IN_A_LINE])
+            self.lines.append(f"if not isfinite({terms}): raise OverflowError")
 
     def _sum(self, name: str, terms: list[str]) -> None:
         terms = [term for term in terms if term not in ("0", "0.0", "-0.0")]
@@ -123,7 +151,7 @@ class _Straight:
         operation, operands = self.program.operations[at], self.program.operands[at]
         flags = [varies[operand] for operand in operands]
         formulas = [_atom(self.names[operand]) for operand in operands]
-        partials = operation.partial_derivatives(FORMULA, _atom(self.names[i]), formulas, flags)
+        partials = operation.partial_derivatives(_CODE, _atom(self.names[i]), formulas, flags)
         if operation is primitives.logsumexp:
             shares = self._fresh("shares")
             self.lines.append(f"{shares} = softmax(({', '.join(map(str, formulas))},))")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from autodiff.compiler.layout import Window, strided, window
 from autodiff.compiler.program import BATCHED, CONSTANT
 from autodiff.compiler.schedule import CONSTANTS, Block, Indices, VectorProgram, View
-from autodiff.formula import as_formula
+from autodiff.formula import FormulaMathematics, as_formula
 from autodiff.mathematics import ARRAY, Mathematics
 
 
@@ -29,8 +29,10 @@ class Source:
 
 _NUMPY = (
     "abs", "add", "ascontiguousarray", "broadcast_to", "einsum", "empty", "inf", "matmul", "nan",
-    "ones", "where", "zeros",
+    "ones", "zeros",
 )  # fmt: skip
+_MAKE_FLOAT64 = ("fsum",)
+"""Functions of the array namespace whose results are float64 whatever they are given."""
 
 
 def functions(m: Mathematics) -> dict[str, Any]:
@@ -46,8 +48,56 @@ def namespace(source: Source, dtype: Any) -> dict[str, Any]:
         for name, array in source.arrays.items()
     }
     numpys = {name: getattr(np, name) for name in _NUMPY}
+    ours = functions(ARRAY)
+    typed = {name: _typed(ours[name], dtype) for name in _MAKE_FLOAT64}
+    typed["where"] = _typed(np.where, dtype)  # of two literals it is float64
+    typed["einsum"] = _watched_einsum
     pi = np.dtype(dtype).type(np.pi)
-    return {**functions(ARRAY), **numpys, "dtype": dtype, "pi": pi, **arrays}
+    return {**ours, **numpys, **typed, "dtype": dtype, "pi": pi, **arrays}
+
+
+def _typed(function: Callable[..., Any], dtype: Any) -> Callable[..., Any]:
+    """The function, with results of one type."""
+
+    def typed(*operands: Any) -> Any:
+        result = function(*operands)
+        return result if result.dtype == dtype else result.astype(dtype)
+
+    return typed
+
+
+def _watched_einsum(subscripts: str, left: Any, right: Any) -> Any:
+    """numpy.einsum, which looks at no floating-point flags, with an eye on its results."""
+    result = np.einsum(subscripts, left, right)
+    flat = result.ravel()
+    if not np.isfinite(flat.dot(flat)):
+        np.sqrt(-1.0)  # an invalid operation, which is treated as np.errstate says
+    return result
+
+
+class CodeMathematics(FormulaMathematics):
+    """The namespace in which a rule's result is code: whole numbers are written as floats.
+
+    An int among floats changes nothing, but a choice between ints, or a function of one, is an int.
+    """
+
+    def where(self, condition: Any, if_true: Callable[[], Any], if_false: Callable[[], Any]) -> Any:
+        """The condition itself for 1 and 0; else both branches as text."""
+        chosen, other = if_true(), if_false()
+        is_condition = (
+            isinstance(chosen, int) and isinstance(other, int) and chosen == other + 1 == 1
+        )
+        if not is_condition:
+            chosen, other = _as_float(chosen), _as_float(other)
+        return super().where(condition, lambda: chosen, lambda: other)
+
+    def __getattr__(self, name: str) -> Any:
+        function = super().__getattr__(name)
+        return lambda *operands: function(*map(_as_float, operands))
+
+
+def _as_float(part: Any) -> Any:
+    return float(part) if isinstance(part, int) else part
 
 
 class Names:
@@ -77,7 +127,7 @@ class Writer:
         self.source = Source("")
         self.lines: list[str] = []
         self.names: dict[int, str] = {}
-        self._fresh = Names({"n", "dtype", "run", *functions(ARRAY), *_NUMPY}).fresh
+        self._fresh = Names({"n", "dtype", "run", "where", *functions(ARRAY), *_NUMPY}).fresh
         self.array_names: dict[tuple[str, tuple[int, ...], bytes], str] = {}
         self.read_before: dict[tuple[int, bytes, tuple[int, ...]], str] = {}
         self.scope = ""
@@ -126,10 +176,7 @@ class Writer:
     def _read_constants(self, indices: Indices, batched: bool) -> str:
         numbers = self.program.constants[indices]
         if _are_equal(numbers):
-            number = float(numbers.flat[0])
-            return str(
-                as_formula(int(number) if number.is_integer() and abs(number) < 1e15 else number)
-            )
+            return str(as_formula(float(numbers.flat[0])))
         return self._array("c", numbers[..., None] if batched else numbers)
 
     def _read_block(self, view: View, block: Block) -> str:
