@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from numbers import Complex, Real
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -274,6 +274,34 @@ class _MultiprecisionMathematics(_NumberMathematics):
         return getattr(self._context, name)
 
 
+class Unknown:
+    """The number of a traced Value: there is none before the program runs.
+
+    It computes with nothing, so that a Value that was kept from a compiled function poisons
+    whatever is made of it.
+    """
+
+    def _refuse(self, *_: object) -> NoReturn:
+        raise TypeError(
+            "expected a Value with a number, got one that was recorded while a function was being "
+            "compiled, and has none outside; return it from that function instead of keeping it"
+        )
+
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _refuse
+    __truediv__ = __rtruediv__ = __pow__ = __rpow__ = __mod__ = __rmod__ = _refuse
+    __lt__ = __le__ = __gt__ = __ge__ = __neg__ = __abs__ = __round__ = _refuse
+    __bool__ = __float__ = __int__ = __index__ = _refuse
+
+    def __repr__(self) -> str:
+        return "unknown"
+
+    def __reduce__(self) -> str:
+        return "UNKNOWN"
+
+
+UNKNOWN = Unknown()
+"""The number of every traced Value."""
+
 FLOAT = _FloatMathematics()
 RATIONAL = _RationalMathematics()
 DECIMAL = _DecimalMathematics()
@@ -282,6 +310,7 @@ ARRAY = _ArrayMathematics()
 _BY_CARRIER: dict[type, Mathematics] = {
     float: FLOAT,
     int: FLOAT,
+    Unknown: FLOAT,
     Fraction: RATIONAL,
     Decimal: DECIMAL,
 }
@@ -297,6 +326,8 @@ def mathematics_of(operands: Iterable[Number]) -> Mathematics:
     kinds = set(map(type, operands))
     if len(kinds) > 1:
         kinds.discard(int)
+    if Unknown in kinds:
+        return FLOAT
     if len(kinds) > 1:
         # Python's own operators decide whether such carriers can be combined at all.
         kinds = {type(functools.reduce(lambda a, b: a + b, (kind(0) for kind in kinds)))}
@@ -305,6 +336,16 @@ def mathematics_of(operands: Iterable[Number]) -> Mathematics:
     if known is None:
         known = _BY_CARRIER[kind] = _MultiprecisionMathematics(kind, kind.context)  # type: ignore[attr-defined]
     return known
+
+
+def carrier_of(number: Number) -> Callable[[Any], Number]:
+    """What makes a number of the same kind; programs compute with floats.
+
+    >>> carrier_of(Fraction(1, 3))(2)
+    Fraction(2, 1)
+    """
+    kind = type(number)
+    return float if kind is Unknown else kind
 
 
 _PLAIN = (int, float, np.bool, np.integer, np.floating)

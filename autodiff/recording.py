@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from functools import wraps
 from types import FrameType
-from typing import Any, NoReturn, ParamSpec, TypeVar
+from typing import Any, NamedTuple, NoReturn, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -183,7 +183,9 @@ def no_grad() -> AbstractContextManager[None]:
     """
     scope, records = recording_now()
     if records is TRACING:
-        raise TypeError("no_grad() has no meaning inside a compiled function; leave it out")
+        refuse_while_tracing(
+            "uses no_grad(), which has no meaning inside a compiled function; leave it out"
+        )
     return _recording(scope, False)
 
 
@@ -208,9 +210,34 @@ differentiated = _differentiated.get
 """The nodes by which transforms are differentiating just now."""
 
 
-def tracing() -> AbstractContextManager[None]:
+class Trace(NamedTuple):
+    """What is to be known of a function that was traced, beside what it returned.
+
+    Attributes:
+        partial: the nodes of operations that are not defined everywhere.
+        refusals: the errors that were raised, whatever the function made of them.
+    """
+
+    partial: list[Any]
+    refusals: list[TypeError]
+
+
+_trace: ContextVar[Trace | None] = ContextVar("trace", default=None)
+
+trace_now = _trace.get
+"""The trace at work, or None."""
+
+
+@contextmanager
+def tracing() -> Iterator[Trace]:
     """Operations inside are recorded but not evaluated; see :mod:`autodiff.compiler`."""
-    return _recording("", TRACING)
+    trace = Trace([], [])
+    token = _trace.set(trace)
+    try:
+        with _recording("", TRACING):
+            yield trace
+    finally:
+        _trace.reset(token)
 
 
 def is_tracing() -> bool:
@@ -231,4 +258,7 @@ def refuse_while_tracing(complaint: str) -> NoReturn:
         text = linecache.getline(path, line).strip()
         code = f", `{text}`," if text else ""
         where = f"line {line} of {'the cell' if is_cell else path}{code} "
-    raise TypeError(f"{where or 'a compiled function '}{complaint}")
+    error = TypeError(f"{where or 'a compiled function '}{complaint}")
+    if trace := trace_now():
+        trace.refusals.append(error)
+    raise error

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TypeGuard
 import numpy as np
 
 from autodiff.adjoint import ONE, gradients, tangents
-from autodiff.mathematics import as_number
+from autodiff.mathematics import as_number, carrier_of
 from autodiff.recording import differentiated, differentiating, is_tracing
 from autodiff.structure import Rebuild, align, flatten
 from autodiff.value import (
@@ -201,7 +201,7 @@ class _Call(NamedTuple):
         return [self.finish(found[node], node) for node in self.inputs]
 
     def one(self, output: Value) -> Any:
-        return ONE if self.as_graph else type(output.data)(1)
+        return ONE if self.as_graph else carrier_of(output.data)(1)
 
     def finish(self, derivative: Any, like: Value) -> Any:
         return self.plain(neutral_as_value(derivative, like))
@@ -285,7 +285,7 @@ def _seeds(numbers: Sequence[Any], likes: Sequence[Value]) -> list[Any]:
     return [
         number
         if isinstance(number, Value)
-        else type(like.data)(number)
+        else carrier_of(like._data)(number)
         if type(number) is int
         else as_number(number)
         for number, like in zip(numbers, likes, strict=True)

@@ -15,22 +15,21 @@ from autodiff import copies, primitives
 from autodiff.adjoint import ONE, ZERO, backpropagate, gradients, topological_order
 from autodiff.linearize import FAILURES, explain, linearize
 from autodiff.mathematics import (
+    UNKNOWN,
     Mathematics,
     Number,
     as_number,
+    carrier_of,
     format_number,
     logistic_density,
     mathematics_of,
 )
 from autodiff.primitives import PRIMITIVES, Primitive
-from autodiff.recording import TRACING, differentiated, is_tracing, refuse_while_tracing
+from autodiff.recording import TRACING, differentiated, is_tracing, refuse_while_tracing, trace_now
 from autodiff.recording import recording_now as _recording_now
 
 _CONSTANT, _ADD, _MULTIPLY = primitives.constant, primitives.add, primitives.multiply
 _ONES, _FLOAT_ONES = (1, 1), (1.0, 1.0)  # exact for exact numbers, fast for floats
-
-UNKNOWN = float("nan")
-"""The number of a traced Value, known by identity."""
 
 _new = object.__new__
 
@@ -103,7 +102,7 @@ class Value:
         and derivatives recorded with it. Compute again, or replay it with a Graph.
         """
         if self._data is UNKNOWN:
-            refuse_while_tracing("asks for the number of a traced value, which is not known yet")
+            _refuse_unknown("asks for the number of a traced value, which is not known yet")
         return self._data
 
     @data.setter
@@ -173,7 +172,7 @@ class Value:
         3.0
         """
         if self._data is UNKNOWN:
-            refuse_while_tracing("cuts a traced value off, which a compiled function cannot do")
+            _refuse_unknown("cuts a traced value off, which a compiled function cannot do")
         return _constant(self._data)
 
     # ------------------------------------------------------------------------------- backward
@@ -203,6 +202,8 @@ class Value:
                 "calls backward(), but a compiled function is differentiated as "
                 "a whole: use grad(...) inside, or value_and_grad outside"
             )
+        if self._data is UNKNOWN:
+            _refuse_unknown("differentiates a traced value")
         if self.op is _CONSTANT:
             raise ValueError(
                 "backward() needs a value computed from at least one Value(...) leaf, "
@@ -241,7 +242,7 @@ class Value:
         if type(operand) is Value:
             return operand
         if isinstance(operand, int | np.integer) and type(self._data) is not float:
-            return _constant(type(self._data)(int(operand)))
+            return _constant(carrier_of(self._data)(int(operand)))
         return _constant(as_number(operand))
 
     # + and × are written out here, because networks are made of them and a call costs a third of
@@ -249,14 +250,17 @@ class Value:
 
     def __add__(self, other: Any) -> Value:
         if type(other) is Value and (self.op is not _CONSTANT or other.op is not _CONSTANT):
-            try:
-                y = self._data + other._data
-                is_finite = y - y == 0
-            except (ArithmeticError, TypeError):  # the general way says what went wrong
-                is_finite = False
-            node = _new(Value)
-            node.scope, records = _recording_now()
-            if records and is_finite:
+            scope, records = _recording_now()
+            is_finite = False
+            if records is True:
+                try:
+                    y = self._data + other._data
+                    is_finite = y - y == 0
+                except (ArithmeticError, TypeError):  # the general way says what went wrong
+                    pass
+            if is_finite:
+                node = _new(Value)
+                node.scope = scope
                 node._data = y
                 node.grad = 0.0
                 node.op = _ADD
@@ -269,14 +273,17 @@ class Value:
     def __mul__(self, other: Any) -> Value:
         if type(other) is Value and (self.op is not _CONSTANT or other.op is not _CONSTANT):
             a, b = self._data, other._data
-            try:
-                y = a * b
-                is_finite = y - y == 0
-            except (ArithmeticError, TypeError):
-                is_finite = False
-            node = _new(Value)
-            node.scope, records = _recording_now()
-            if records and is_finite:
+            scope, records = _recording_now()
+            is_finite = False
+            if records is True:
+                try:
+                    y = a * b
+                    is_finite = y - y == 0
+                except (ArithmeticError, TypeError):
+                    pass
+            if is_finite:
+                node = _new(Value)
+                node.scope = scope
                 node._data = y
                 node.grad = 0.0
                 node.op = _MULTIPLY
@@ -482,7 +489,10 @@ def _record(primitive: Primitive, parents: tuple[Value, ...]) -> Value:
     scope, records = _recording_now()
     only_constants = parents[0].op is _CONSTANT and all(p.op is _CONSTANT for p in parents)
     if records is TRACING and not only_constants:
-        return _node(UNKNOWN, primitive, parents, ())
+        node = _node(UNKNOWN, primitive, parents, ())
+        if primitive.domain.text and (trace := trace_now()):
+            trace.partial.append(node)
+        return node
     if only_constants or not records:
         try:
             return _constant(primitive.evaluate(operands))
@@ -493,9 +503,17 @@ def _record(primitive: Primitive, parents: tuple[Value, ...]) -> Value:
     return _node(y, primitive, parents, local_derivatives)
 
 
+def _refuse_unknown(complaint: str) -> NoReturn:
+    """Raise a TypeError for a traced Value, which has no number, here or anywhere."""
+    if is_tracing():
+        refuse_while_tracing(complaint)
+    float(UNKNOWN)
+    raise AssertionError
+
+
 def _zero_like(number: Number) -> Number:
     """Zero in the carrier of a number, so that a sum that starts with it stays exact."""
-    return 0.0 if type(number) is float else type(number)(0)
+    return 0.0 if type(number) is float else carrier_of(number)(0)
 
 
 # NumPy's names for the operations of the table, where they differ.
@@ -613,7 +631,8 @@ def neutral_as_value(gradient: Any, like: Value) -> Value:
         return gradient
     if gradient is ZERO or gradient is ONE:
         gradient = gradient.number
-    return _constant(type(like._data)(gradient) if type(gradient) is int else as_number(gradient))
+    is_int = type(gradient) is int
+    return _constant(carrier_of(like._data)(gradient) if is_int else as_number(gradient))
 
 
 def _same(a: Number, b: Number) -> bool:

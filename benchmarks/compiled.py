@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import importlib.util
+import inspect
 import json
 import platform
 import resource
@@ -622,7 +623,7 @@ def layered_arguments(width: int) -> tuple[Array, Array]:
 
 
 def growth_part() -> None:
-    """Wide: a perceptron of + and × in plain loops. Deep: a chain, one number at a time."""
+    """Wide: a perceptron of + and × in plain loops. Deep: recurrences, one number at a time."""
     columns = ("trace", "per node", "compile", "per node", "run", "per node")
     print(f"\n{'nodes':<46}" + "".join(f"{column:>10}" for column in columns))
     for width in (10, 33, 105, 333):
@@ -631,14 +632,30 @@ def growth_part() -> None:
     for length in (333, 3_333, 33_333):
         name = f"{3 * length:,}, a chain"
         print_growth(name, 3 * length, lambda x, length=length: chain(x, length), 0.5)
+    for length in (250, 2_500, 25_000):
+        name = f"{4 * length:,}, a chain's sum, deepest first"
+        print_growth(name, 4 * length, lambda x, length=length: chain_sum(x, length), 0.5)
+    for length in (333, 3_333, 33_333):
+        name = f"{3 * length:,}, a chain of examples"
+        print_growth(name, 3 * length, lambda x, length=length: chain(x, length), 0.5, batch=10)
 
 
-def print_growth(name: str, nodes: int, function: Any, *arguments: Any) -> None:
-    """Seconds to trace, for everything after that, and to run; each also per node."""
+def print_growth(
+    name: str, nodes: int, function: Any, *arguments: Any, batch: int | None = None
+) -> None:
+    """Seconds to trace, for everything after that, and to run; each also per node.
+
+    With a batch, every argument is repeated for so many examples.
+    """
     letters = "abc"[: len(arguments)]
     parameters = [Parameter(a, b, False) for a, b in zip(letters, arguments, strict=True)]
     tracing = seconds_of(lambda: trace(function, parameters))
-    call = first_call(compiled(function), *arguments)
+    if batch is None:
+        call = first_call(compiled(function), *arguments)
+    else:
+        examples = [np.array([argument] * batch) for argument in arguments]
+        names = tuple(inspect.signature(function).parameters)[: len(arguments)]
+        call = first_call(compiled(function, batched=names), *examples)
     times = (tracing, call.compiling - tracing, call.running)
     columns = [f"{shown(t):>10}{shown_per_node(t / nodes):>10}" for t in times]
     print(f"{name:<46}{''.join(columns)}")
@@ -653,6 +670,14 @@ def chain(x: Any, length: int) -> Any:
     for _ in range(length):
         y = sin(y) * x + 0.1
     return y
+
+
+def chain_sum(x: Any, length: int) -> Any:
+    """The sum of a chain's numbers, the last one first."""
+    states = [x]
+    for _ in range(length):
+        states.append(sin(states[-1]) * x + 0.1)
+    return sum(reversed(states))
 
 
 def check_growth() -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from autodiff import primitives
 from autodiff.adjoint import topological_order
 from autodiff.compiler.program import BATCHED, SHARED, Input, Program
+from autodiff.mathematics import UNKNOWN
 from autodiff.recording import tracing
 from autodiff.structure import Rebuild, flatten
 from autodiff.value import Value, as_values, traced_leaf
@@ -45,7 +46,7 @@ def trace(function: Callable[..., Any], parameters: Sequence[Parameter]) -> Trac
     Raises:
         TypeError: if the function asks for the number of a traced Value, or decides by one.
     """
-    with tracing():
+    with tracing() as happened:
         inputs: list[Input] = []
         leaves: list[Value] = []
         arguments = []
@@ -57,7 +58,10 @@ def trace(function: Callable[..., Any], parameters: Sequence[Parameter]) -> Trac
                 leaves += values
         results, rebuild = flatten(function(*arguments))
         outputs = as_values(results)
-    program, captured = _flatten_graph(inputs, leaves, outputs)
+    if happened.refusals:  # also if the function went on regardless
+        raise happened.refusals[0]
+    checked = [node for node in happened.partial if _may_have_no_value(node)]
+    program, captured = _flatten_graph(inputs, leaves, outputs, checked)
     return Traced(program, rebuild, captured)
 
 
@@ -97,11 +101,26 @@ def _as_traced(parameter: Parameter) -> tuple[Any, list[tuple[Input, list[Value]
     return rebuild(in_order), blocks
 
 
+def _may_have_no_value(node: Value) -> bool:
+    """Whether a partial operation may leave its domain; not so x / 2 or x ** 3."""
+    assert node.op is not None
+    constants = [p._data if p.op is primitives.constant else None for p in node.parents]
+    return not all(
+        node.op.domain.contains(*[probe if c is None else c for c in constants])
+        for probe in (-2.0, -0.5, 0.0, 0.5, 2.0)
+    )
+
+
 def _flatten_graph(
-    inputs: list[Input], leaves: list[Value], outputs: list[Value]
+    inputs: list[Input], leaves: list[Value], outputs: list[Value], checked: list[Value]
 ) -> tuple[Program, list[Value]]:
-    """Number every scalar: inputs, what was captured, constants, then operations in order."""
-    order = topological_order(outputs)
+    """Number every scalar: inputs, what was captured, constants, then operations in order.
+
+    What is to be checked is part of the program, even if no output needs it.
+    """
+    needed = set(topological_order(outputs))
+    checked = [node for node in checked if node not in needed]
+    order = topological_order([*outputs, *checked])
     number_of: dict[Value, int] = {leaf: i for i, leaf in enumerate(leaves)}
     captured: list[Value] = []
     numbers: list[Value] = []
@@ -110,6 +129,8 @@ def _flatten_graph(
             found = numbers if value.op is primitives.constant else captured
             number_of[value] = len(found)
             found.append(value)
+    if any(value._data is UNKNOWN for value in captured):
+        float(UNKNOWN)  # kept from another function that was compiled; this says what to do
     if captured:
         inputs = [*inputs, Input("captured", SHARED, len(captured))]
     for value in captured:
@@ -126,4 +147,5 @@ def _flatten_graph(
         operands = tuple([number_of[parent] for parent in node.parents])
         program.append(node.op, operands, node.scope, node.name)
     program.outputs = [number_of[output] for output in outputs]
+    program.checked = [number_of[node] for node in checked]
     return program, captured
