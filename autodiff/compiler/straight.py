@@ -12,7 +12,7 @@ from typing import Any
 
 from autodiff import primitives
 from autodiff.compiler.program import Program
-from autodiff.compiler.writer import CodeMathematics, Names, Source, functions, identifier
+from autodiff.compiler.writer import CodeMathematics, Names, Source, comment, functions, identifier
 from autodiff.formula import Formula, as_formula
 from autodiff.mathematics import FLOAT
 
@@ -68,7 +68,7 @@ class _Straight:
         ):
             if program.scopes[at] != scope:
                 scope = program.scopes[at]
-                self.lines.append(f"# {' '.join(scope.split())}" if scope else "")
+                self.lines.append(comment(scope) if scope else "")
             self.names.append(self._result_name(at))
             self._forward(operation, [self.names[o] for o in operands], self.names[-1])
         self._notice_overflow()

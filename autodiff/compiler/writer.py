@@ -141,7 +141,7 @@ class Writer:
         if block.scope != self.scope:
             self.scope = block.scope
             if block.scope:
-                self.lines += ["", f"# {' '.join(block.scope.split())}"]
+                self.lines += ["", comment(block.scope)]
 
     def _kind(self, view: View) -> int:
         return CONSTANT if view.block == CONSTANTS else self.program.blocks[view.block].kind
@@ -257,6 +257,11 @@ def _are_equal(numbers: NDArray[Any]) -> bool:
     first = numbers.flat[0]
     same = (numbers == first) & (np.signbit(numbers) == np.signbit(first))
     return bool(same.all() or np.isnan(numbers).all())
+
+
+def comment(scope: str) -> str:
+    """A scope as a comment; what Python does not read as a part of one line is left out."""
+    return "# " + "".join(c if c.isprintable() else " " for c in scope).strip()
 
 
 def identifier(name: str, scope: str) -> str:
