@@ -593,7 +593,8 @@ def test_arrays_of_no_dimension(mode: str) -> None:
 
 NAMES_OF_PROGRAMS = (
     "d_x0", "v0", "lambda", "x²", "a\nb", "run", "n", "shares", "", "1", "arg0", "exp", "é",
-    "float", "pow", "isfinite", "OverflowError", "nan", "where", "dtype", "a\0b", "\ud800", "\u2028x",
+    "float", "pow", "isfinite", "OverflowError", "nan", "where", "dtype",
+    "a\0b", "\ud800", "\u2028x",
 )  # fmt: skip
 
 
