@@ -66,17 +66,22 @@ def topological_order(roots: Sequence[N], until: Collection[N] = ()) -> list[N]:
     return order
 
 
-def backpropagate(order: Iterable[Node]) -> None:
+def backpropagate(order: Iterable[Node], untouched: Any) -> None:
     """The chain rule: each node hands ``local derivative · its own gradient`` to each operand.
 
-    Reverse accumulation (Griewank and Walther, Evaluating Derivatives, 2nd ed., chapter 3). The
-    nodes come in reverse topological order, so that a node's gradient is complete before it is
-    handed on.
+    Reverse accumulation (Griewank and Walther, Evaluating Derivatives, 2nd ed., chapter 3).
+
+    Args:
+        order: the nodes in reverse topological order, so that a node's gradient is complete before
+            it is handed on.
+        untouched: the very object that all their gradients are at first, a zero. A node that it is
+            left with is only below what is flat, and hands nothing on.
     """
     for node in order:
         gradient = node.grad
-        for parent, local in zip(node.parents, node.local_derivatives):  # noqa: B905 (speed)
-            parent.grad += local * gradient
+        if gradient is not untouched:
+            for parent, local in zip(node.parents, node.local_derivatives):  # noqa: B905 (speed)
+                parent.grad += local * gradient
 
 
 class _Neutral:
@@ -105,6 +110,19 @@ class _Neutral:
 ZERO, ONE = _Neutral(0), _Neutral(1)
 
 
+class _Flat(int):
+    """A local derivative of 0 that hands nothing on, not even NaN for an infinite gradient."""
+
+    def __mul__(self, other: object) -> Any:
+        return ZERO
+
+    __rmul__ = __mul__
+
+
+FLAT = _Flat(0)
+"""The local derivative of what is flat, as a comparison is: it has no edge in the chain rule."""
+
+
 class Adjoint:
     """The shadow of a node: the same links, with local derivatives and a gradient of its own."""
 
@@ -116,23 +134,41 @@ class Adjoint:
         self.grad: Any = ZERO
 
 
+def linked_operands(node: Any) -> Sequence[Any]:
+    """The operands of an operation by which it is not flat."""
+    flat_slots = node.op.flat_slots
+    if not flat_slots:
+        return node.parents  # type: ignore[no-any-return]
+    return [parent for slot, parent in enumerate(node.parents) if slot not in flat_slots]
+
+
 def adjoints(
     inputs: Sequence[N], roots: Sequence[N], derivatives_of: Callable[[N], Sequence[Any]]
 ) -> dict[N, Adjoint]:
     """Shadows of the inputs and of every operation between them and the roots, in that order.
 
-    Local derivatives that are ``ZERO`` are left out.
+    What is flat is no link, and what is only below it has no shadow.
     """
+    depends = set(inputs)
+    order = []
+    for node in topological_order(roots, until=depends):
+        if not depends.isdisjoint(linked_operands(node)):
+            depends.add(node)
+            order.append(node)
+    reached = set(roots)
+    links: dict[N, list[tuple[N, Any]]] = {}
+    for node in reversed(order):
+        if node in reached:
+            links[node] = [
+                (parent, local)
+                for parent, local in zip(node.parents, derivatives_of(node), strict=True)
+                if parent in depends and local is not ZERO and local is not FLAT
+            ]
+            reached.update([parent for parent, _ in links[node]])
     shadows = {node: Adjoint((), ()) for node in inputs}
-    for node in topological_order(roots, until=shadows):
-        if not any(parent in shadows for parent in node.parents):
-            continue
-        links = [
-            (shadows[parent], local)
-            for parent, local in zip(node.parents, derivatives_of(node), strict=True)
-            if parent in shadows and local is not ZERO
-        ]
-        shadows[node] = Adjoint([shadow for shadow, _ in links], [local for _, local in links])
+    for node, linked in reversed(links.items()):
+        parents = [shadows[parent] for parent, _ in linked]
+        shadows[node] = Adjoint(parents, [local for _, local in linked])
     return shadows
 
 
@@ -147,7 +183,7 @@ def gradients(
     for root, seed in zip(roots, seeds, strict=True):
         if root in shadows:
             shadows[root].grad = shadows[root].grad + seed
-    backpropagate(reversed(shadows.values()))
+    backpropagate(reversed(shadows.values()), ZERO)
     return {node: shadow.grad for node, shadow in shadows.items()}
 
 

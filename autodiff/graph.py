@@ -13,7 +13,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import cached_property
 
 from autodiff import notation, primitives
-from autodiff.adjoint import backpropagate, gradients, topological_order
+from autodiff.adjoint import FLAT, backpropagate, gradients, topological_order
 from autodiff.mathematics import Number, as_number, format_number
 from autodiff.memory import collection_paused
 from autodiff.paths import Edge, Path, Paths
@@ -86,7 +86,7 @@ class Graph:
         self._differentiate()
         gradient = self._find(head).grad
         return [
-            Edge(tail, head, slot, local, local * gradient)
+            Edge(tail, head, slot, local, 0.0 if local is FLAT else local * gradient)
             for slot, (tail, local) in enumerate(self._operands(head))
         ]
 
@@ -254,11 +254,12 @@ class Graph:
 
     def backward(self) -> dict[Value, Number]:
         """∂(output)/∂(leaf) for every leaf, at the present point of the graph."""
+        zero = type(self.value(self.outputs[0]))(0)
         for replica in self._replicas.values():
-            replica.grad = type(replica.data)(0)
+            replica.grad = zero
         for output in self.outputs:
             self._replicas[output].grad += 1
-        backpropagate(reversed(self._replicas.values()))
+        backpropagate(reversed(self._replicas.values()), zero)
         self._is_differentiated = True
         return {leaf: self.gradient(leaf) for leaf in self.leaves}
 
@@ -280,7 +281,8 @@ class Graph:
         reaches_end = {end}
         edges_out: dict[Value, list[Edge]] = {node: [] for node in self._between(start, end)}
         for edge in reversed(self.edges):
-            if edge.head in reaches_end and edge.tail in edges_out:
+            is_link = edge.head in reaches_end and edge.tail in edges_out
+            if is_link and edge.local is not FLAT:
                 reaches_end.add(edge.tail)
                 edges_out[edge.tail].append(edge)
         for edges in edges_out.values():

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from autodiff.adjoint import FLAT
 from autodiff.mathematics import (
     ARRAY,
     RATIONAL,
@@ -57,6 +58,7 @@ class Primitive:
         domain: where both are defined.
         corner: 0 where a derivative jumps or is infinite, and elsewhere about as far from 0 as the
             operands are from there; None for an operation that is smooth all over its domain.
+        flat_slots: the operands by which it is flat, so that the chain rule has no edge there.
 
     >>> exp(0.0), add(2, 3)
     (1.0, 5.0)
@@ -69,6 +71,7 @@ class Primitive:
     derivatives: tuple[Rule, ...]
     domain: Domain
     corner: Callable[..., float] | None
+    flat_slots: frozenset[int]
 
     def __call__(self, *operands: Any) -> Any:
         """A recorded Value if an operand is one, else a plain number."""
@@ -116,7 +119,7 @@ class Primitive:
                 limits = self.partial_derivatives(
                     ARRAY, np.float64(y), [np.float64(a) for a in operands], varies
                 )
-            return y, tuple([m.carrier(float(limit)) for limit in limits])
+            return y, tuple([d if d is FLAT else m.carrier(float(d)) for d in limits])
 
     def partial_derivatives(
         self, m: Mathematics, y: Any, operands: Sequence[Any], varies: Sequence[bool]
@@ -186,7 +189,8 @@ def define(
 ) -> Primitive:
     """Add an entry to the table; the number of derivative rules says how many operands it takes."""
     arity = None if variadic else len(derivatives)
-    primitive = Primitive(name, symbol, arity, value, derivatives, domain, corner)
+    flat_slots = frozenset([slot for slot, rule in enumerate(derivatives) if rule is flat])
+    primitive = Primitive(name, symbol, arity, value, derivatives, domain, corner, flat_slots)
     PRIMITIVES[name] = primitive
     return primitive
 
@@ -196,8 +200,9 @@ def named(name: str) -> Primitive:
     return PRIMITIVES[name]
 
 
-def _zero(*_: Any) -> int:
-    return 0
+def flat(*_: Any) -> int:
+    """The rule of a derivative that is 0 wherever there is one."""
+    return FLAT
 
 
 # Shapes that several derivatives share. Each is written one way near 0 and another far from
@@ -286,19 +291,19 @@ negate = define(
 # ---------------------------------------------- comparisons: 0 or 1, and flat on both sides
 
 less = define(
-    "less", "<", lambda m, a, b: a < b, _zero, _zero,
+    "less", "<", lambda m, a, b: a < b, flat, flat,
     corner=lambda a, b: a - b,
 )
 less_equal = define(
-    "less_equal", "≤", lambda m, a, b: a <= b, _zero, _zero,
+    "less_equal", "≤", lambda m, a, b: a <= b, flat, flat,
     corner=lambda a, b: a - b,
 )
 greater = define(
-    "greater", ">", lambda m, a, b: a > b, _zero, _zero,
+    "greater", ">", lambda m, a, b: a > b, flat, flat,
     corner=lambda a, b: a - b,
 )
 greater_equal = define(
-    "greater_equal", "≥", lambda m, a, b: a >= b, _zero, _zero,
+    "greater_equal", "≥", lambda m, a, b: a >= b, flat, flat,
     corner=lambda a, b: a - b,
 )
 
@@ -426,7 +431,7 @@ minimum = define(
 # corner: its condition is true or false, and what jumps there is the comparison that made it.
 where = define(
     "where", "where", lambda m, c, a, b: m.where(c, lambda: a, lambda: b),
-    _zero,
+    flat,
     lambda m, y, c, a, b: m.where(c, lambda: 1, lambda: 0),
     lambda m, y, c, a, b: m.where(c, lambda: 0, lambda: 1),
 )

@@ -217,14 +217,14 @@ class Value:
         for node in order:
             node.grad = zero
         self.grad += 1
-        backpropagate(reversed(order))
+        backpropagate(reversed(order), zero)
 
     def _backward_as_graph(self, order: Sequence[Value]) -> None:
         leaves = [parent for node in order for parent in node.parents if parent.op is None]
         inputs = list(dict.fromkeys(leaves or [self]))
         found = gradients(inputs, [self], [ONE], derivatives_as_values)
-        for node, gradient in found.items():
-            value = neutral_as_value(gradient, node)
+        for node in dict.fromkeys([*inputs, *order]):
+            value = neutral_as_value(found.get(node, ZERO), node)
             is_fresh = bool(node.parents) or (type(node.grad) is not Value and not node.grad)
             node.grad = value if is_fresh else node.grad + value
 
@@ -611,7 +611,7 @@ def derivatives_as_values(node: Value) -> Sequence[Any]:
         error.add_note(f"in the derivative of {node.op}({', '.join(map(str, operands[:4]))})")
         raise
     neutral = {0: ZERO, 1: ONE}
-    return [neutral.get(d, d) if type(d) is int else d for d in partials]
+    return [neutral.get(d, d) if isinstance(d, int) else d for d in partials]
 
 
 def _has_changed(node: Value, operands: Sequence[Number], varies: Sequence[bool]) -> bool:
