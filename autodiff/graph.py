@@ -84,7 +84,7 @@ class Graph:
     def edges_into(self, head: Value) -> list[Edge]:
         """The edges of one node's operands, in the order of their slots."""
         self._differentiate()
-        gradient = self._find(head).grad
+        gradient = self._find(head)._grad
         return [
             Edge(tail, head, slot, local, local * gradient)
             for slot, (tail, local) in enumerate(self._operands(head))
@@ -234,7 +234,7 @@ class Graph:
     def gradient(self, node: Value) -> Number:
         """∂(output)/∂(node) in this graph."""
         self._differentiate()
-        return self._find(node).grad
+        return self._find(node)._grad
 
     def forward(self, feed: Mapping[Value, Number] | None = None) -> Number | tuple[Number, ...]:
         """Replay the graph, with new numbers for some of its leaves; the others keep theirs.
@@ -255,9 +255,9 @@ class Graph:
     def backward(self) -> dict[Value, Number]:
         """∂(output)/∂(leaf) for every leaf, at the present point of the graph."""
         for replica in self._replicas.values():
-            replica.grad = type(replica.data)(0)
+            replica._grad = type(replica.data)(0)
         for output in self.outputs:
-            self._replicas[output].grad += 1
+            self._replicas[output]._grad += 1
         backpropagate(reversed(self._replicas.values()))
         self._is_differentiated = True
         return {leaf: self.gradient(leaf) for leaf in self.leaves}

@@ -46,7 +46,7 @@ class Value:
     Attributes:
         data: the number. It may be set on a leaf, as optimizers do, and only there.
         grad: ∂(root)/∂(this), after ``root.backward()``. Leaves add up over calls until it is set
-            back to zero, as in PyTorch; intermediate values start afresh at each call.
+            back to zero, or to None, as in PyTorch; intermediate values start afresh at each call.
         op: the primitive that made it; None for a leaf.
         parents: the operands, one for each slot: ``a * a`` has two.
         local_derivatives: ∂(this)/∂(operand) for each slot, recorded together with the value.
@@ -66,15 +66,15 @@ class Value:
     """
 
     __slots__ = (
-        "__weakref__", "_data", "grad", "op", "parents", "local_derivatives", "name", "scope",
+        "__weakref__", "_data", "_grad", "op", "parents", "local_derivatives", "_name", "scope",
     )  # fmt: skip
 
     _data: Number
-    grad: Number
+    _grad: Number
     op: Primitive | None
     parents: tuple[Value, ...]
     local_derivatives: tuple[Number, ...]
-    name: str
+    _name: str
     scope: str
 
     def __init_subclass__(cls) -> NoReturn:
@@ -83,10 +83,8 @@ class Value:
     def __init__(self, data: Number, name: str = "") -> None:
         if isinstance(data, Value):
             raise TypeError("expected a number, got a Value; pass its .data for a new leaf")
-        if not isinstance(name, str):
-            raise TypeError(f"name must be a string, got {type(name).__name__} {name!r:.40}")
         self._data = as_number(data)
-        self.grad = _zero_like(self._data)
+        self._grad = _zero_like(self._data)
         self.op = None
         self.parents = ()
         self.local_derivatives = ()
@@ -114,12 +112,47 @@ class Value:
                 "set the leaves and compute again, or use Graph(...).forward({leaf: number})"
             )
         before, self._data = self._data, as_number(data)
-        if type(before) is not type(self._data) and not self.grad:
+        if type(before) is not type(self._data) and not self._grad:
             self.zero_grad()
+
+    @property
+    def grad(self) -> Number:
+        """∂(root)/∂(this), after ``root.backward()``; None sets it back to zero."""
+        return self._grad
+
+    @grad.setter
+    def grad(self, gradient: Number | None) -> None:
+        self._grad = _zero_like(self._data) if gradient is None else self._as_gradient(gradient)
+
+    @property
+    def name(self) -> str:
+        """What pictures and messages call it; it may be empty."""
+        return self._name
+
+    @name.setter
+    def name(self, name: str) -> None:
+        if not isinstance(name, str):
+            raise TypeError(f"name must be a string, got {type(name).__name__} {name!r:.40}")
+        self._name = name
+
+    def _as_gradient(self, gradient: Any) -> Number:
+        """A number or Value that can be added to gradients of this value; 0 in its carrier."""
+        is_value = isinstance(gradient, Value)
+        try:
+            number = gradient._data if is_value else as_number(gradient)
+            if not is_value and (not number or isinstance(gradient, int | np.integer)):
+                return type(self._data)(int(gradient))
+            _zero_like(self._data) + number
+        except TypeError:
+            raise TypeError(
+                f"the gradient of a {type(self._data).__name__} is one number of that kind, "
+                f"got {type(gradient).__name__} {gradient!r:.40}; zero_grad() sets it back to zero"
+            ) from None
+        return gradient if is_value else number
 
     def zero_grad(self) -> None:
         """Set the gradient back to zero, since gradients add up over backward()."""
-        self.grad = _zero_like(self._data)
+        self._grad = _zero_like(self._data)
 
     def item(self) -> Number:
         """The plain number, cut off from the graph; the same as ``.data``."""
@@ -155,12 +188,13 @@ class Value:
 
     def _state(self, parents: tuple[Value, ...]) -> tuple[Any, ...]:
         return (
-            self._data, self.grad, self.op, parents, self.local_derivatives, self.name, self.scope,
+            self._data, self._grad, self.op, parents, self.local_derivatives, self._name,
+            self.scope,
         )  # fmt: skip
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         (
-            self._data, self.grad, self.op, self.parents, self.local_derivatives, self.name,
+            self._data, self._grad, self.op, self.parents, self.local_derivatives, self._name,
             self.scope,
         ) = state  # fmt: skip
 
@@ -178,16 +212,18 @@ class Value:
 
     # ------------------------------------------------------------------------------- backward
 
-    def backward(self, create_graph: bool = False) -> None:
+    def backward(self, gradient: Number = 1, *, create_graph: bool = False) -> None:
         """Add ∂(this)/∂(leaf) to the ``grad`` of every leaf below, in time linear in the graph.
 
         The derivatives are those recorded together with the values, even if a leaf's data was
         changed since.
 
         Args:
+            gradient: that of what comes after this, times which all derivatives are taken.
             create_graph: make gradients Values, so that they can be differentiated again.
 
         Raises:
+            TypeError: if ``gradient`` is not one number of this value's kind.
             ValueError: if this is a constant: then there is nothing to differentiate by.
             RuntimeError: with ``create_graph``, if a leaf's data was changed since.
 
@@ -208,24 +244,40 @@ class Value:
                 "backward() needs a value computed from at least one Value(...) leaf, "
                 f"and this is the constant {self._data}"
             )
+        if type(gradient) is not int:
+            gradient = self._as_seed(gradient, create_graph)
         order = topological_order([self])
         if create_graph:
-            self._backward_as_graph(order)
+            self._backward_as_graph(order, gradient)
             return
         zero = _zero_like(self._data)
         for node in order:
-            node.grad = zero
-        self.grad += 1
+            node._grad = zero
+        self._grad += gradient
         backpropagate(reversed(order))
 
-    def _backward_as_graph(self, order: Sequence[Value]) -> None:
+    def _as_seed(self, gradient: Any, create_graph: bool) -> Number:
+        if isinstance(gradient, bool):
+            raise TypeError(
+                f"backward({gradient}) gives the gradient to start from, which is a number; "
+                f"options go by name, as in backward(create_graph={gradient})"
+            )
+        if isinstance(gradient, Value) and not create_graph:
+            raise TypeError(
+                "backward() expected a number to start from, got a Value; with create_graph=True "
+                "it may be one, and gradients become graphs as well"
+            )
+        return self._as_gradient(gradient)
+
+    def _backward_as_graph(self, order: Sequence[Value], seed: Any) -> None:
         leaves = [parent for node in order for parent in node.parents if parent.op is None]
         inputs = list(dict.fromkeys(leaves or [self]))
-        found = gradients(inputs, [self], [ONE], derivatives_as_values)
+        seeds = [ONE if type(seed) is int and seed == 1 else seed]
+        found = gradients(inputs, [self], seeds, derivatives_as_values)
         for node, gradient in found.items():
             value = neutral_as_value(gradient, node)
-            is_fresh = bool(node.parents) or (type(node.grad) is not Value and not node.grad)
-            node.grad = value if is_fresh else node.grad + value
+            is_fresh = bool(node.parents) or (type(node._grad) is not Value and not node._grad)
+            node._grad = value if is_fresh else node._grad + value
 
     # ------------------------------------------------------------------------------ operators
 
@@ -258,11 +310,11 @@ class Value:
             node.scope, records = _recording_now()
             if records and is_finite:
                 node._data = y
-                node.grad = 0.0
+                node._grad = 0.0
                 node.op = _ADD
                 node.parents = (self, other)
                 node.local_derivatives = _FLOAT_ONES if type(y) is float else _ONES
-                node.name = ""
+                node._name = ""
                 return node
         return _binary(_ADD, self, other)
 
@@ -278,11 +330,11 @@ class Value:
             node.scope, records = _recording_now()
             if records and is_finite:
                 node._data = y
-                node.grad = 0.0
+                node._grad = 0.0
                 node.op = _MULTIPLY
                 node.parents = (self, other)
                 node.local_derivatives = (b, a)
-                node.name = ""
+                node._name = ""
                 return node
         return _binary(_MULTIPLY, self, other)
 
@@ -367,8 +419,8 @@ class Value:
         return format_number(self._data, specification) if specification else repr(self)
 
     def __repr__(self) -> str:
-        name = f", name={self.name!r}" if self.name else ""
-        return f"Value({self._data}{name}, grad={self.grad})"
+        name = f", name={self._name!r}" if self._name else ""
+        return f"Value({self._data}{name}, grad={self._grad})"
 
     if TYPE_CHECKING:  # The methods that the table gives, for type checkers and editors.
 
@@ -423,11 +475,11 @@ def _node(
 ) -> Value:
     node = _new(Value)
     node._data = data
-    node.grad = 0.0
+    node._grad = 0.0
     node.op = op
     node.parents = parents
     node.local_derivatives = local_derivatives
-    node.name = ""
+    node._name = ""
     node.scope = _recording_now()[0]
     return node
 
@@ -447,13 +499,13 @@ def seen_through(value: Value) -> Value:
 def _copy_seen_through(value: Value) -> Value:
     """A copy that is not cut off from what is differentiated."""
     node = seen_through(value)
-    node.name = value.name
+    node._name = value._name
     return node
 
 
 def _constant(number: Number) -> Value:
     node = _node(number, _CONSTANT, (), ())
-    node.grad = _zero_like(number)
+    node._grad = _zero_like(number)
     return node
 
 

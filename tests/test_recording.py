@@ -9,8 +9,12 @@ import gc
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any, NamedTuple
 
+import mpmath
+import numpy as np
 import pytest
 
 from autodiff import Value, compile, exp, grad, no_grad, scope
@@ -380,6 +384,95 @@ def test_a_region_is_left_where_it_was_entered() -> None:
     with pytest.raises(RuntimeError, match="leave it where it was entered"):
         region.__exit__(None, None, None)
     assert now() == ("", True)
+
+
+# ------------------------------------------------------------------------------------- setters
+
+
+class Line(NamedTuple):
+    """A line that is refused, and what the message says."""
+
+    run: Callable[[Value], Any]
+    message: str
+
+
+REFUSED = [
+    Line(lambda x: setattr(x, "grad", np.zeros(3)), "is one number of that kind, got ndarray"),
+    Line(lambda x: setattr(x, "grad", np.array(["a"])), "is one number of that kind, got ndarray"),
+    Line(lambda x: setattr(x, "grad", "3"), "is one number of that kind, got str '3'; zero_grad"),
+    Line(lambda x: setattr(x, "grad", [0.0]), "is one number of that kind, got list"),
+    Line(lambda x: setattr(x, "grad", 1j), "is one number of that kind, got complex"),
+    Line(lambda x: setattr(x, "grad", Decimal("0.5")), "gradient of a float is .* got Decimal"),
+    Line(lambda x: setattr(x, "grad", Value(Decimal(1))), "gradient of a float is .* got Value"),
+    Line(lambda x: setattr(x, "name", 3), "name must be a string, got int 3"),
+    Line(lambda x: setattr(x, "name", None), "name must be a string, got NoneType None"),
+    Line(lambda x: setattr(x, "data", None), "NoneType"),
+    Line(lambda x: setattr(x, "data", np.zeros(3)), "array"),
+    Line(lambda x: x.backward(True), "is a number; options go by name, as in .*create_graph=True"),
+    Line(lambda x: x.backward("3"), "is one number of that kind, got str"),
+    Line(lambda x: x.backward(np.ones(3)), "is one number of that kind, got ndarray"),
+    Line(lambda x: x.backward(Value(2.0)), "got a Value; with create_graph=True it may be one"),
+]
+
+
+@pytest.mark.parametrize("line", REFUSED)
+def test_what_cannot_be_set_is_refused_at_once(line: Line) -> None:
+    x = Value(2.0, "x")
+    with pytest.raises(TypeError, match=line.message):
+        line.run(x)
+    assert (x.data, x.grad, x.name) == (2.0, 0.0, "x")
+
+
+@pytest.mark.parametrize("data", [2.0, Fraction(1, 3), Decimal("0.5"), mpmath.mpf(2)])
+def test_none_and_zero_are_zero_in_the_carrier(data: Any) -> None:
+    x = Value(data)
+    for zero in (None, 0, 0.0, False, np.float32(0)):
+        (3 * x).backward()
+        assert x.grad == 3
+        x.grad = zero
+        assert x.grad == 0
+        assert type(x.grad) is type(data)
+
+
+def test_gradients_may_be_numbers_and_values() -> None:
+    x = Value(2.0)
+    x.grad = np.float64(1.5)
+    (x * x).backward()
+    assert x.grad == 5.5
+    x.grad = Value(1.0)
+    (x * x).backward(create_graph=True)
+    assert x.grad.data == 5.0
+    assert isinstance(x.grad, Value)
+
+
+@pytest.mark.parametrize("seed", [3, 3.0, -0.5, Fraction(1, 2), 0, np.float64(2.0)])
+def test_backward_from_a_given_gradient(seed: Any) -> None:
+    x, y = Value(2.0), Value(5.0)
+    (x * y + x).backward(seed)
+    assert (x.grad, y.grad) == (6 * seed, 2 * seed)
+    (x * y + x).backward(gradient=seed)
+    assert (x.grad, y.grad) == (12 * seed, 4 * seed)
+    a, b = Value(2.0), Value(5.0)
+    (a * b + a).backward(seed, create_graph=True)
+    assert (a.grad.data, b.grad.data) == (6 * seed, 2 * seed)
+    b.grad.backward()
+    assert b.grad.data == 2 * seed
+
+
+def test_backward_from_a_gradient_keeps_exact_numbers() -> None:
+    x = Value(Fraction(1, 3))
+    (x * x).backward(Fraction(1, 7))
+    (x * x).backward(2)
+    assert x.grad == Fraction(2, 21) + Fraction(4, 3)
+    assert type(x.grad) is Fraction
+
+
+def test_a_gradient_to_start_from_may_be_a_value() -> None:
+    x, weight = Value(3.0), Value(2.0)
+    (x * x).backward(weight, create_graph=True)
+    slope, x.grad = x.grad, None
+    slope.backward()
+    assert (slope.data, x.grad, weight.grad) == (12.0, 4.0, 6.0)
 
 
 # ----------------------------------------------------------------------- whose line is it
