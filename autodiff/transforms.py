@@ -12,7 +12,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, NamedTuple, TypeGuard
+from typing import Any, Literal, NamedTuple, Protocol, TypeGuard, TypeVar, overload
 
 import numpy as np
 
@@ -30,8 +30,37 @@ from autodiff.value import (
 
 Function = Callable[..., Any]
 ArgumentNumbers = int | Sequence[int]
+T = TypeVar("T")
 
 
+class Gradient(Protocol):
+    """A gradient by the first argument, which has the structure of that argument."""
+
+    @overload
+    def __call__(self, argument: float, /, *others: Any, **options: Any) -> float: ...
+    @overload
+    def __call__(self, argument: T, /, *others: Any, **options: Any) -> T: ...
+
+
+class ValueAndGradient(Protocol):
+    """A result, and the gradient by the first argument, which has that argument's structure."""
+
+    @overload
+    def __call__(self, argument: float, /, *others: Any, **options: Any) -> tuple[float, float]: ...
+    @overload
+    def __call__(self, argument: Value, /, *others: Any, **options: Any) -> tuple[Value, Value]: ...
+    @overload
+    def __call__(self, argument: T, /, *others: Any, **options: Any) -> tuple[Any, T]: ...
+
+
+@overload
+def grad(function: Function, argnums: Literal[0] = 0) -> Gradient: ...
+@overload
+def grad(function: Function, argnums: int) -> Function: ...
+@overload
+def grad(function: Function, argnums: Sequence[int]) -> Callable[..., tuple[Any, ...]]: ...
+@overload
+def grad(function: Function, argnums: ArgumentNumbers) -> Function: ...
 def grad(function: Function, argnums: ArgumentNumbers = 0) -> Function:
     """The gradient of a function with one scalar result.
 
@@ -57,6 +86,12 @@ def grad(function: Function, argnums: ArgumentNumbers = 0) -> Function:
     return _named("grad", function, lambda *arguments, **options: both(*arguments, **options)[1])
 
 
+@overload
+def value_and_grad(function: Function, argnums: Literal[0] = 0) -> ValueAndGradient: ...
+@overload
+def value_and_grad(
+    function: Function, argnums: ArgumentNumbers
+) -> Callable[..., tuple[Any, Any]]: ...
 def value_and_grad(function: Function, argnums: ArgumentNumbers = 0) -> Function:
     """The result of a function together with its gradient; see :func:`grad`.
 

@@ -7,9 +7,12 @@ rule, which stand in :mod:`autodiff.adjoint`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn, cast
+from decimal import Decimal
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeAlias, cast, overload
 
 import numpy as np
+from numpy.typing import NDArray
 
 from autodiff import copies, primitives
 from autodiff.adjoint import ONE, ZERO, backpropagate, gradients, topological_order
@@ -28,6 +31,23 @@ from autodiff.recording import recording_now as _recording_now
 
 _CONSTANT, _ADD, _MULTIPLY = primitives.constant, primitives.add, primitives.multiply
 _ONES, _FLOAT_ONES = (1, 1), (1.0, 1.0)  # exact for exact numbers, fast for floats
+
+Operand: TypeAlias = "Value | float | Fraction | Decimal | np.number[Any]"
+"""What an operator takes beside a Value; mpmath's numbers have no types, and are taken too."""
+
+
+class _Operator(Protocol):
+    """An operator of Values, for type checkers: over an array it works element by element."""
+
+    @overload
+    def __call__(self, other: Operand, /) -> Value: ...
+    @overload
+    def __call__(self, other: NDArray[Any], /) -> NDArray[Any]: ...
+
+
+def _operator(method: Callable[[Any, Any], Any]) -> _Operator:
+    return cast(_Operator, method)
+
 
 UNKNOWN = float("nan")
 """The number of a traced Value, known by identity."""
@@ -299,6 +319,7 @@ class Value:
     # + and × are written out here, because networks are made of them and a call costs a third of
     # their time. A test holds them to the table.
 
+    @_operator
     def __add__(self, other: Any) -> Value:
         if type(other) is Value and (self.op is not _CONSTANT or other.op is not _CONSTANT):
             try:
@@ -318,6 +339,7 @@ class Value:
                 return node
         return _binary(_ADD, self, other)
 
+    @_operator
     def __mul__(self, other: Any) -> Value:
         if type(other) is Value and (self.op is not _CONSTANT or other.op is not _CONSTANT):
             a, b = self._data, other._data
@@ -338,39 +360,51 @@ class Value:
                 return node
         return _binary(_MULTIPLY, self, other)
 
+    @_operator
     def __radd__(self, other: Any) -> Value:
         return _binary(primitives.add, other, self)
 
+    @_operator
     def __rmul__(self, other: Any) -> Value:
         return _binary(primitives.multiply, other, self)
 
+    @_operator
     def __sub__(self, other: Any) -> Value:
         return _binary(primitives.subtract, self, other)
 
+    @_operator
     def __rsub__(self, other: Any) -> Value:
         return _binary(primitives.subtract, other, self)
 
+    @_operator
     def __truediv__(self, other: Any) -> Value:
         return _binary(primitives.divide, self, other)
 
+    @_operator
     def __rtruediv__(self, other: Any) -> Value:
         return _binary(primitives.divide, other, self)
 
+    @_operator
     def __pow__(self, other: Any) -> Value:
         return _binary(primitives.power, self, other)
 
+    @_operator
     def __rpow__(self, other: Any) -> Value:
         return _binary(primitives.power, other, self)
 
+    @_operator
     def __lt__(self, other: Any) -> Value:
         return _binary(primitives.less, self, other)
 
+    @_operator
     def __le__(self, other: Any) -> Value:
         return _binary(primitives.less_equal, self, other)
 
+    @_operator
     def __gt__(self, other: Any) -> Value:
         return _binary(primitives.greater, self, other)
 
+    @_operator
     def __ge__(self, other: Any) -> Value:
         return _binary(primitives.greater_equal, self, other)
 
@@ -435,19 +469,19 @@ class Value:
         def asin(self) -> Value: ...
         def acos(self) -> Value: ...
         def atan(self) -> Value: ...
-        def atan2(self, other: Any) -> Value: ...
+        def atan2(self, other: Operand) -> Value: ...
         def sinh(self) -> Value: ...
         def cosh(self) -> Value: ...
         def tanh(self) -> Value: ...
         def sigmoid(self) -> Value: ...
         def softplus(self) -> Value: ...
         def erf(self) -> Value: ...
-        def hypot(self, other: Any) -> Value: ...
+        def hypot(self, other: Operand) -> Value: ...
         def relu(self) -> Value: ...
         def abs(self) -> Value: ...
-        def maximum(self, other: Any) -> Value: ...
-        def minimum(self, other: Any) -> Value: ...
-        def where(self, if_true: Any, if_false: Any) -> Value: ...
+        def maximum(self, other: Operand) -> Value: ...
+        def minimum(self, other: Operand) -> Value: ...
+        def where(self, if_true: Operand, if_false: Operand) -> Value: ...
 
 
 def _method(primitive: Primitive) -> Callable[..., Value]:

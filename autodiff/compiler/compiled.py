@@ -8,7 +8,7 @@ import logging
 import math
 import pickle
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,18 @@ Array = NDArray[Any]
 log = logging.getLogger("autodiff.compiler")
 
 
+@overload
+def compile(
+    function: Callable[..., Value], *, dtype: str = "float64", mode: str = "auto"
+) -> CompiledScalar: ...
+@overload
+def compile(
+    function: Callable[..., Any],
+    batched: Sequence[str] | str = (),
+    *,
+    dtype: str = "float64",
+    mode: str = "auto",
+) -> Compiled: ...
 def compile(
     function: Callable[..., Any],
     batched: Sequence[str] | str = (),
@@ -466,6 +478,17 @@ class Compiled:
             is_batched = call.special.is_batched[i]
             combined.append(stacked(of_argument) if is_batched else added(of_argument))
         return values, combined[0] if is_index(argnums) else tuple(combined)
+
+
+if TYPE_CHECKING:
+
+    class CompiledScalar(Compiled):
+        """A compiled function with one scalar result and no batched arguments."""
+
+        def __call__(self, *arguments: Any, **named: Any) -> float: ...  # noqa: D102
+        def value_and_grad(  # noqa: D102
+            self, *arguments: Any, argnums: ArgumentNumbers = 0, **named: Any
+        ) -> tuple[float, Any]: ...
 
 
 def _names(batched: Sequence[str] | str) -> tuple[str, ...]:
