@@ -11,6 +11,7 @@ import inspect
 import re
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import cached_property
+from typing import Any
 
 from autodiff import notation, primitives
 from autodiff.adjoint import backpropagate, gradients, topological_order
@@ -22,9 +23,25 @@ from autodiff.replay import Replica, replay
 from autodiff.value import Value
 
 __all__ = [
-    "Edge", "GateCall", "Graph", "Number", "Path", "Paths", "ScopeEntry", "Value",
+    "Edge", "GateCall", "Graph", "Number", "Outlined", "Path", "Paths", "ScopeEntry", "Value",
     "collection_paused", "entries", "format_number", "is_constant",
 ]  # fmt: skip
+
+
+class Outlined:
+    """The base of what pictures show by its outline, in place of a graph: of programs."""
+
+    __name__: str
+
+    @property
+    def outline(self) -> Sequence[Any]:
+        """The operations as rows that name what they read."""
+        raise NotImplementedError
+
+    @property
+    def stats(self) -> dict[str, Any]:
+        """How large it is, by names."""
+        raise NotImplementedError
 
 
 def is_constant(node: Value) -> bool:
@@ -369,7 +386,10 @@ class Graph:
         }
         for node, number in feed.items():
             if node not in numbers or node.op is primitives.constant:
-                raise KeyError(f"forward() can feed leaves of this graph, and {node!r} is none")
+                hint = "; keys are Values, as in forward({x: 3.0})" if isinstance(node, str) else ""
+                raise KeyError(
+                    f"forward() can feed leaves of this graph, and {node!r} is none{hint}"
+                )
             numbers[node] = as_number(number)
         return numbers
 

@@ -25,7 +25,7 @@ from autodiff.mathematics import (
     logistic_density,
     mathematics_of,
 )
-from autodiff.primitives import PRIMITIVES, Primitive
+from autodiff.primitives import PRIMITIVES, Primitive, Recorded
 from autodiff.recording import TRACING, differentiated, is_tracing, refuse_while_tracing
 from autodiff.recording import recording_now as _recording_now
 
@@ -55,7 +55,7 @@ UNKNOWN = float("nan")
 _new = object.__new__
 
 
-class Value:
+class Value(Recorded):
     """A scalar in a computation graph.
 
     Args:
@@ -312,6 +312,11 @@ class Value:
         """A Value as it is; a plain number as a constant, an int in this value's carrier."""
         if type(operand) is Value:
             return operand
+        if isinstance(operand, str):
+            raise TypeError(
+                f"expected a real number beside a Value, got the string {operand!r:.40}; "
+                'for text write str(v) or f"x is {v}", for a number float(...) of the string'
+            )
         if isinstance(operand, int | np.integer) and type(self._data) is not float:
             return _constant(type(self._data)(int(operand)))
         return _constant(as_number(operand))
@@ -546,6 +551,27 @@ def _constant(number: Number) -> Value:
 def as_values(numbers: Iterable[Any]) -> list[Value]:
     """Values as they are; plain numbers as constants."""
     return [n if type(n) is Value else _constant(as_number(n)) for n in numbers]
+
+
+def results_as_values(results: Iterable[Any], function: Callable[..., Any]) -> list[Value]:
+    """The scalars that a function returned as Values.
+
+    Raises:
+        TypeError: if one of them is no number, which names the function.
+    """
+    values: list[Value] = []
+    for result in results:
+        try:
+            values += as_values([result])
+        except TypeError as error:
+            name = getattr(function, "__name__", "the function")
+            if result is None:
+                raise TypeError(
+                    f"expected numbers or Values as results of {name}, got None; "
+                    "let it return what it computes"
+                ) from None
+            raise TypeError(f"among the results of {name}: {error}") from None
+    return values
 
 
 _OTHERS_DECIDE = (np.ndarray, type(ZERO))

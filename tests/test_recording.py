@@ -6,6 +6,7 @@ import asyncio
 import builtins
 import contextvars
 import gc
+import re
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -17,7 +18,22 @@ import mpmath
 import numpy as np
 import pytest
 
-from autodiff import Value, compile, exp, grad, no_grad, scope
+import viz
+from autodiff import (
+    Graph,
+    Value,
+    compile,
+    exp,
+    grad,
+    hessian,
+    hvp,
+    jacobian,
+    jvp,
+    no_grad,
+    scope,
+    value_and_grad,
+    vjp,
+)
 from autodiff.recording import recording_now
 
 
@@ -473,6 +489,78 @@ def test_a_gradient_to_start_from_may_be_a_value() -> None:
     slope, x.grad = x.grad, None
     slope.backward()
     assert (slope.data, x.grad, weight.grad) == (12.0, 4.0, 6.0)
+
+
+# ------------------------------------------------------------------------------------- messages
+
+
+class Foreign:
+    """An object of another library, with attributes that this one has names for."""
+
+    _apply = 3
+    outline = 4
+
+    def __repr__(self) -> str:
+        return "<foreign>"
+
+
+class Call(NamedTuple):
+    """A call that is refused, with the kind of error, and what its message and notes say."""
+
+    run: Callable[[], Any]
+    error: type[Exception]
+    message: str
+
+
+def square_root(x: Any) -> None:
+    exp(x)
+
+
+V = Value(2.0, "v")
+MESSAGES = [
+    Call(lambda: "x is " + V, TypeError, "the string 'x is '; for text write str"),
+    Call(lambda: V * "2", TypeError, "the string '2' .* for a number float"),
+    Call(lambda: V < "2", TypeError, "beside a Value, got the string '2'"),
+    Call(lambda: grad(lambda x: None)(2.0), TypeError, "got None; let it return what it computes"),
+    Call(lambda: grad(square_root)(2.0), TypeError, "as results of square_root, got None"),
+    Call(lambda: jacobian(lambda x: [x, None])(2.0), TypeError, "got None; let it return"),
+    Call(lambda: compile(square_root)(2.0), TypeError, "as results of square_root, got None"),
+    Call(lambda: grad(lambda x: "a")(2.0), TypeError, "results of <lambda>: .* the string 'a'"),
+    *[
+        Call(lambda f=f: f(3.0), TypeError, rf"{f.__name__}\(\) expected a function, got float 3.0")
+        for f in (grad, value_and_grad, jacobian, hessian)
+    ],
+    Call(lambda: grad(V * V), TypeError, r"got Value .*; give it the function f itself, not f\(x"),
+    Call(lambda: jvp(3.0, (1.0,), (1.0,)), TypeError, r"jvp\(\) expected a function, got float"),
+    Call(lambda: hvp(3.0, (1.0,), (1.0,)), TypeError, r"hvp\(\) expected a function, got float"),
+    Call(lambda: vjp(3.0, 1.0), TypeError, r"vjp\(\) expected a function, got float"),
+    Call(lambda: Graph(V * V).forward({"v": 3.0}), KeyError, r"keys are Values, as in forward\("),
+    Call(lambda: compile(lambda w, x: w @ x, batched="x")(np.ones(3), np.ones(3)), TypeError,
+         r"batched argument x of shape \(3,\) gives one number.*: x\[np.newaxis\] is one"),
+    Call(lambda: compile(lambda x: x[0], batched="x")(np.ones(4)), TypeError, r"of shape \(4,\)"),
+    Call(lambda: compile(sum, batched="iterable")(np.ones(4)), TypeError, r"of shape \(4,\)"),
+    Call(lambda: exp(Foreign()), TypeError, "expected a real number .* got Foreign <foreign>"),
+    Call(lambda: V + Foreign(), TypeError, "expected a real number .* got Foreign <foreign>"),
+    Call(lambda: viz.draw(Foreign()), TypeError, "expected a Value, got Foreign <foreign>"),
+    Call(lambda: viz.explore(Foreign()), TypeError, "expected a Value, got Foreign <foreign>"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("call", MESSAGES)
+def test_messages_say_what_to_do(call: Call) -> None:
+    with pytest.raises(call.error) as failure:
+        call.run()
+    text = "\n".join([str(failure.value), *getattr(failure.value, "__notes__", ())])
+    assert re.search(call.message, text), text
+
+
+def test_the_advice_in_messages_helps() -> None:
+    assert f"x is {V}" == "x is " + str(V)
+    assert Graph(V * V).forward({V: 3.0}) == 9.0
+    x = np.ones(3)
+    f = compile(lambda w, x: w @ x, batched="x")
+    assert f(np.ones(3), x[np.newaxis]).tolist() == [3.0]
+    assert "outline" not in repr(viz.draw(f))
 
 
 # ----------------------------------------------------------------------- whose line is it

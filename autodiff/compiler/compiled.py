@@ -18,6 +18,7 @@ from autodiff.compiler.arguments import (
     as_arrays,
     blocks_of_argument,
     map_leaves,
+    note_on_examples,
     one_example,
     stacked,
 )
@@ -25,6 +26,7 @@ from autodiff.compiler.outline import Row, outline
 from autodiff.compiler.program import BATCHED
 from autodiff.compiler.specialization import MODES, Specialization
 from autodiff.compiler.trace import Parameter
+from autodiff.graph import Outlined
 from autodiff.structure import flatten
 from autodiff.transforms import ArgumentNumbers, chosen_arguments, is_index, value_and_grad
 from autodiff.value import Value
@@ -92,7 +94,7 @@ class _Call(NamedTuple):
     examples: int | None
 
 
-class Compiled:
+class Compiled(Outlined):
     """A function that runs as a program generated from its own graph; see :func:`autodiff.compile`.
 
     Attributes:
@@ -319,7 +321,14 @@ class Compiled:
             log.warning("compiling %s again, for arguments of shape %.100s", self.__name__, key)
         else:
             log.info("compiling %s for arguments of shape %.100s", self.__name__, key)
-        special = Specialization(self.function, parameters, self.mode)
+        try:
+            special = Specialization(self.function, parameters, self.mode)
+        except TypeError as error:
+            batched = (
+                pair for pair in zip(names, arguments, strict=True) if self._is_batched(pair[0])
+            )
+            note_on_examples(error, dict(batched))
+            raise
         self._specializations[key] = special
         return special
 

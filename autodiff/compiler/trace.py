@@ -13,7 +13,7 @@ from autodiff.adjoint import topological_order
 from autodiff.compiler.program import BATCHED, SHARED, Input, Program
 from autodiff.recording import tracing
 from autodiff.structure import Rebuild, flatten
-from autodiff.value import Value, as_values, traced_leaf
+from autodiff.value import Value, results_as_values, traced_leaf
 
 
 class Traced(NamedTuple):
@@ -56,7 +56,7 @@ def trace(function: Callable[..., Any], parameters: Sequence[Parameter]) -> Trac
                 inputs.append(block)
                 leaves += values
         results, rebuild = flatten(function(*arguments))
-        outputs = as_values(results)
+        outputs = results_as_values(results, function)
     program, captured = _flatten_graph(inputs, leaves, outputs)
     return Traced(program, rebuild, captured)
 
