@@ -312,14 +312,17 @@ class Value(Recorded):
         """A Value as it is; a plain number as a constant, an int in this value's carrier."""
         if type(operand) is Value:
             return operand
-        if isinstance(operand, str):
+        if isinstance(operand, int | np.integer) and type(self._data) is not float:
+            return _constant(type(self._data)(int(operand)))
+        try:
+            return _constant(as_number(operand))
+        except TypeError:
+            if not isinstance(operand, str):
+                raise
             raise TypeError(
                 f"expected a real number beside a Value, got the string {operand!r:.40}; "
                 'for text write str(v) or f"x is {v}", for a number float(...) of the string'
-            )
-        if isinstance(operand, int | np.integer) and type(self._data) is not float:
-            return _constant(type(self._data)(int(operand)))
-        return _constant(as_number(operand))
+            ) from None
 
     # + and × are written out here, because networks are made of them and a call costs a third of
     # their time. A test holds them to the table.
