@@ -1,6 +1,7 @@
 """The algorithms on graphs: topological order, and the chain rule backward and forward.
 
-They ask very little of a node: its ``parents``, one ``local_derivative`` for each, and a ``grad``.
+They ask very little of a node: its ``parents``, one ``local_derivative`` for each, and a
+``_grad``, the number behind ``grad``, which needs no check here.
 So they serve Values, the replicas in a Graph, and derivatives that are graphs themselves.
 """
 
@@ -13,7 +14,7 @@ from typing import Any, Protocol, TypeVar
 class Node(Protocol):
     """What the chain rule asks of a node."""
 
-    grad: Any
+    _grad: Any
 
     @property
     def parents(self) -> Sequence[Any]:
@@ -78,10 +79,10 @@ def backpropagate(order: Iterable[Node], untouched: Any) -> None:
             left with is only below what is flat, and hands nothing on.
     """
     for node in order:
-        gradient = node.grad
+        gradient = node._grad
         if gradient is not untouched:
             for parent, local in zip(node.parents, node.local_derivatives):  # noqa: B905 (speed)
-                parent.grad += local * gradient
+                parent._grad += local * gradient
 
 
 class _Neutral:
@@ -126,12 +127,12 @@ FLAT = _Flat(0)
 class Adjoint:
     """The shadow of a node: the same links, with local derivatives and a gradient of its own."""
 
-    __slots__ = ("grad", "local_derivatives", "parents")
+    __slots__ = ("_grad", "local_derivatives", "parents")
 
     def __init__(self, parents: Sequence[Adjoint], local_derivatives: Sequence[Any]) -> None:
         self.parents = parents
         self.local_derivatives = local_derivatives
-        self.grad: Any = ZERO
+        self._grad: Any = ZERO
 
 
 def linked_operands(node: Any) -> Sequence[Any]:
@@ -182,9 +183,9 @@ def gradients(
     shadows = adjoints(inputs, roots, derivatives_of)
     for root, seed in zip(roots, seeds, strict=True):
         if root in shadows:
-            shadows[root].grad = shadows[root].grad + seed
+            shadows[root]._grad = shadows[root]._grad + seed
     backpropagate(reversed(shadows.values()), ZERO)
-    return {node: shadow.grad for node, shadow in shadows.items()}
+    return {node: shadow._grad for node, shadow in shadows.items()}
 
 
 def tangents(

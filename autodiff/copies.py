@@ -32,7 +32,7 @@ def deep_copy(
             memo[id(node)] = twin
             parents = tuple([memo[id(parent)] for parent in node.parents])
             twin.__setstate__(node._state(parents))
-            twin.grad = copy.deepcopy(node.grad, memo)  # it may be a graph as well
+            twin._grad = copy.deepcopy(node._grad, memo)  # it may be a graph as well
     return memo[id(root)]
 
 

@@ -6,35 +6,104 @@ On a Value they record a node; on plain numbers they compute and return a plain 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
 from autodiff import primitives
-from autodiff.primitives import (
-    abs,
-    acos,
-    asin,
-    atan,
-    atan2,
-    cos,
-    cosh,
-    erf,
-    exp,
-    expm1,
-    hypot,
-    log,
-    log1p,
-    maximum,
-    minimum,
-    relu,
-    sigmoid,
-    sin,
-    sinh,
-    softplus,
-    sqrt,
-    tan,
-    tanh,
-    where,
-)
+
+if TYPE_CHECKING:
+    from autodiff.primitives import Primitive
+    from autodiff.value import Value
+
+    class Unary(Primitive):
+        """A function of one operand, for type checkers."""
+
+        @overload
+        def __call__(self, a: Value, /) -> Value: ...
+        @overload
+        def __call__(self, a: float, /) -> float: ...
+        @overload
+        def __call__(self, a: Any, /) -> Any: ...
+        def __call__(self, *operands: Any) -> Any: ...
+
+    class Binary(Primitive):
+        """A function of two operands, of which one Value makes the result one."""
+
+        @overload
+        def __call__(self, a: Value, b: Value | float, /) -> Value: ...
+        @overload
+        def __call__(self, a: float, b: Value, /) -> Value: ...
+        @overload
+        def __call__(self, a: float, b: float, /) -> float: ...
+        @overload
+        def __call__(self, a: Any, b: Any, /) -> Any: ...
+        def __call__(self, *operands: Any) -> Any: ...
+
+    class Choice(Primitive):
+        """A choice between two operands, which may be Values."""
+
+        @overload
+        def __call__(self, condition: Value, a: Value | float, b: Value | float, /) -> Value: ...
+        @overload
+        def __call__(self, condition: float, a: Value, b: Value | float, /) -> Value: ...
+        @overload
+        def __call__(self, condition: float, a: float, b: Value, /) -> Value: ...
+        @overload
+        def __call__(self, condition: float, a: float, b: float, /) -> float: ...
+        @overload
+        def __call__(self, condition: Any, a: Any, b: Any, /) -> Any: ...
+        def __call__(self, *operands: Any) -> Any: ...
+
+    abs: Unary
+    acos: Unary
+    asin: Unary
+    atan: Unary
+    atan2: Binary
+    cos: Unary
+    cosh: Unary
+    erf: Unary
+    exp: Unary
+    expm1: Unary
+    hypot: Binary
+    log: Unary
+    log1p: Unary
+    maximum: Binary
+    minimum: Binary
+    relu: Unary
+    sigmoid: Unary
+    sin: Unary
+    sinh: Unary
+    softplus: Unary
+    sqrt: Unary
+    tan: Unary
+    tanh: Unary
+    where: Choice
+else:
+    from autodiff.primitives import (
+        abs,
+        acos,
+        asin,
+        atan,
+        atan2,
+        cos,
+        cosh,
+        erf,
+        exp,
+        expm1,
+        hypot,
+        log,
+        log1p,
+        maximum,
+        minimum,
+        relu,
+        sigmoid,
+        sin,
+        sinh,
+        softplus,
+        sqrt,
+        tan,
+        tanh,
+        where,
+    )
 
 __all__ = [
     "abs", "acos", "asin", "atan", "atan2", "cos", "cosh", "dot", "erf", "exp", "expm1", "fsum",
@@ -43,6 +112,16 @@ __all__ = [
 ]  # fmt: skip
 
 
+@overload
+def dot(
+    weights: Iterable[Value], inputs: Iterable[Value | float], bias: Value | float = 0
+) -> Value: ...
+@overload
+def dot(weights: Iterable[float], inputs: Iterable[Value], bias: Value | float = 0) -> Value: ...
+@overload
+def dot(weights: Iterable[float], inputs: Iterable[float], bias: float = 0) -> float: ...
+@overload
+def dot(weights: Iterable[Any], inputs: Iterable[Any], bias: Any = 0) -> Any: ...
 def dot(weights: Iterable[Any], inputs: Iterable[Any], bias: Any = 0) -> Any:
     """Σ wᵢxᵢ + b, recorded as one gate.
 
@@ -65,6 +144,12 @@ def dot(weights: Iterable[Any], inputs: Iterable[Any], bias: Any = 0) -> Any:
     return primitives.dot(*weights, *inputs, bias)
 
 
+@overload
+def fsum(operands: Iterable[Value]) -> Value: ...
+@overload
+def fsum(operands: Iterable[float]) -> float: ...
+@overload
+def fsum(operands: Iterable[Any]) -> Any: ...
 def fsum(operands: Iterable[Any]) -> Any:
     """The sum of any number of terms as one gate, rounded once.
 
@@ -81,6 +166,12 @@ def fsum(operands: Iterable[Any]) -> Any:
     return primitives.fsum(*operands) if operands else 0.0
 
 
+@overload
+def logsumexp(operands: Iterable[Value]) -> Value: ...
+@overload
+def logsumexp(operands: Iterable[float]) -> float: ...
+@overload
+def logsumexp(operands: Iterable[Any]) -> Any: ...
 def logsumexp(operands: Iterable[Any]) -> Any:
     """log(Σ exp(aᵢ)), the smooth maximum, recorded as one gate; it never overflows.
 

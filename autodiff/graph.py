@@ -11,6 +11,7 @@ import inspect
 import re
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import cached_property
+from typing import Any
 
 from autodiff import notation, primitives
 from autodiff.adjoint import FLAT, backpropagate, gradients, topological_order
@@ -22,9 +23,25 @@ from autodiff.replay import Replica, replay
 from autodiff.value import Value
 
 __all__ = [
-    "Edge", "GateCall", "Graph", "Number", "Path", "Paths", "ScopeEntry", "Value",
+    "Edge", "GateCall", "Graph", "Number", "Outlined", "Path", "Paths", "ScopeEntry", "Value",
     "collection_paused", "entries", "format_number", "is_constant",
 ]  # fmt: skip
+
+
+class Outlined:
+    """The base of what pictures show by its outline, in place of a graph: of programs."""
+
+    __name__: str
+
+    @property
+    def outline(self) -> Sequence[Any]:
+        """The operations as rows that name what they read."""
+        raise NotImplementedError
+
+    @property
+    def stats(self) -> dict[str, Any]:
+        """How large it is, by names."""
+        raise NotImplementedError
 
 
 def is_constant(node: Value) -> bool:
@@ -84,7 +101,7 @@ class Graph:
     def edges_into(self, head: Value) -> list[Edge]:
         """The edges of one node's operands, in the order of their slots."""
         self._differentiate()
-        gradient = self._find(head).grad
+        gradient = self._find(head)._grad
         return [
             Edge(tail, head, slot, local, 0.0 if local is FLAT else local * gradient)
             for slot, (tail, local) in enumerate(self._operands(head))
@@ -234,7 +251,7 @@ class Graph:
     def gradient(self, node: Value) -> Number:
         """∂(output)/∂(node) in this graph."""
         self._differentiate()
-        return self._find(node).grad
+        return self._find(node)._grad
 
     def forward(self, feed: Mapping[Value, Number] | None = None) -> Number | tuple[Number, ...]:
         """Replay the graph, with new numbers for some of its leaves; the others keep theirs.
@@ -256,9 +273,9 @@ class Graph:
         """∂(output)/∂(leaf) for every leaf, at the present point of the graph."""
         zero = type(self.value(self.outputs[0]))(0)
         for replica in self._replicas.values():
-            replica.grad = zero
+            replica._grad = zero
         for output in self.outputs:
-            self._replicas[output].grad += 1
+            self._replicas[output]._grad += 1
         backpropagate(reversed(self._replicas.values()), zero)
         self._is_differentiated = True
         return {leaf: self.gradient(leaf) for leaf in self.leaves}
@@ -371,7 +388,10 @@ class Graph:
         }
         for node, number in feed.items():
             if node not in numbers or node.op is primitives.constant:
-                raise KeyError(f"forward() can feed leaves of this graph, and {node!r} is none")
+                hint = "; keys are Values, as in forward({x: 3.0})" if isinstance(node, str) else ""
+                raise KeyError(
+                    f"forward() can feed leaves of this graph, and {node!r} is none{hint}"
+                )
             numbers[node] = as_number(number)
         return numbers
 

@@ -44,6 +44,15 @@ class Domain(NamedTuple):
 EVERYWHERE = Domain("", lambda *operands: True)
 
 
+class Recorded:
+    """The base of what records a primitive that is applied to it: of Value, one floor above."""
+
+    __slots__ = ()
+
+    def _apply(self, primitive: Primitive, operands: tuple[Any, ...]) -> Any:
+        raise NotImplementedError
+
+
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Primitive:
     """One operation of the table. Calling it on Values records a node; on numbers it computes.
@@ -76,7 +85,7 @@ class Primitive:
     def __call__(self, *operands: Any) -> Any:
         """A recorded Value if an operand is one, else a plain number."""
         for operand in operands:
-            if hasattr(operand, "_apply"):
+            if isinstance(operand, Recorded):
                 return operand._apply(self, operands)
         self.check_arity(operands)
         return self.evaluate([as_number(operand) for operand in operands])

@@ -25,7 +25,7 @@ class Replica(Adjoint):
     ) -> None:
         self.parents = parents
         self.local_derivatives = local_derivatives
-        self.grad = 0.0
+        self._grad = 0.0
         self.data = data
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, NamedTuple, TypeGuard
+from typing import Any, Literal, NamedTuple, Protocol, TypeGuard, TypeVar, overload
 
 import numpy as np
 
@@ -22,16 +22,45 @@ from autodiff.recording import differentiated, differentiating, is_tracing
 from autodiff.structure import Rebuild, align, flatten
 from autodiff.value import (
     Value,
-    as_values,
     derivatives_as_values,
     neutral_as_value,
+    results_as_values,
     seen_through,
 )
 
 Function = Callable[..., Any]
 ArgumentNumbers = int | Sequence[int]
+T = TypeVar("T")
 
 
+class Gradient(Protocol):
+    """A gradient by the first argument, which has the structure of that argument."""
+
+    @overload
+    def __call__(self, argument: float, /, *others: Any, **options: Any) -> float: ...
+    @overload
+    def __call__(self, argument: T, /, *others: Any, **options: Any) -> T: ...
+
+
+class ValueAndGradient(Protocol):
+    """A result, and the gradient by the first argument, which has that argument's structure."""
+
+    @overload
+    def __call__(self, argument: float, /, *others: Any, **options: Any) -> tuple[float, float]: ...
+    @overload
+    def __call__(self, argument: Value, /, *others: Any, **options: Any) -> tuple[Value, Value]: ...
+    @overload
+    def __call__(self, argument: T, /, *others: Any, **options: Any) -> tuple[Any, T]: ...
+
+
+@overload
+def grad(function: Function, argnums: Literal[0] = 0) -> Gradient: ...
+@overload
+def grad(function: Function, argnums: int) -> Function: ...
+@overload
+def grad(function: Function, argnums: Sequence[int]) -> Callable[..., tuple[Any, ...]]: ...
+@overload
+def grad(function: Function, argnums: ArgumentNumbers) -> Function: ...
 def grad(function: Function, argnums: ArgumentNumbers = 0) -> Function:
     """The gradient of a function with one scalar result.
 
@@ -53,16 +82,25 @@ def grad(function: Function, argnums: ArgumentNumbers = 0) -> Function:
     >>> grad(lambda p: p["a"] * p["b"][0])({"a": 2.0, "b": [3.0, 4.0]})
     {'a': 3.0, 'b': [2.0, 0.0]}
     """
+    _check_function("grad", function)
     both = value_and_grad(function, argnums)
     return _named("grad", function, lambda *arguments, **options: both(*arguments, **options)[1])
 
 
+@overload
+def value_and_grad(function: Function, argnums: Literal[0] = 0) -> ValueAndGradient: ...
+@overload
+def value_and_grad(
+    function: Function, argnums: ArgumentNumbers
+) -> Callable[..., tuple[Any, Any]]: ...
 def value_and_grad(function: Function, argnums: ArgumentNumbers = 0) -> Function:
     """The result of a function together with its gradient; see :func:`grad`.
 
     >>> value_and_grad(lambda x, y: x * y, argnums=(0, 1))(2.0, 5.0)
     (10.0, (5.0, 2.0))
     """
+
+    _check_function("value_and_grad", function)
 
     def transformed(*arguments: Any, **options: Any) -> tuple[Any, Any]:
         call = _call(function, arguments, options, argnums)
@@ -85,6 +123,8 @@ def jacobian(function: Function, argnums: ArgumentNumbers = 0) -> Function:
     [[4.0, 3.0], [6.0, 0.0]]
     """
 
+    _check_function("jacobian", function)
+
     def transformed(*arguments: Any, **options: Any) -> Any:
         call = _call(function, arguments, options, argnums)
         rows = [call.rebuild_inputs(call.gradient([y], [call.one(y)])) for y in call.outputs]
@@ -105,6 +145,7 @@ def hessian(function: Function, argnums: ArgumentNumbers = 0) -> Function:
     >>> hessian(lambda x: x[0] ** 2 * x[1])([3.0, 4.0])
     [[8.0, 6.0], [6.0, 0.0]]
     """
+    _check_function("hessian", function)
     return _named("hessian", function, jacobian(grad(function, argnums), argnums))
 
 
@@ -126,6 +167,7 @@ def jvp(function: Function, primals: Sequence[Any], directions: Sequence[Any]) -
     >>> jvp(lambda x, y: x * y, (2.0, 5.0), (1.0, 0.0))
     (10.0, 5.0)
     """
+    _check_function("jvp", function)
     if not isinstance(primals, list | tuple) or not isinstance(directions, list | tuple):
         raise TypeError("primals and directions are tuples with one entry for each argument")
     call = _call(function, primals, {}, range(len(primals)))
@@ -150,6 +192,7 @@ def vjp(function: Function, *primals: Any) -> tuple[Any, Function]:
     >>> results, pull_back([1.0, 10.0])
     ([10.0, 7.0], (15.0, 12.0))
     """
+    _check_function("vjp", function)
     call = _call(function, primals, {}, range(len(primals)))
 
     def pull_back(weights: Any) -> Any:
@@ -175,6 +218,7 @@ def hvp(function: Function, primals: Sequence[Any], directions: Sequence[Any]) -
     >>> hvp(lambda x: x[0] ** 2 * x[1], ([3.0, 4.0],), ([1.0, 0.0],))
     [8.0, 6.0]
     """
+    _check_function("hvp", function)
     if not isinstance(primals, list | tuple):
         raise TypeError("primals and directions are tuples with one entry for each argument")
     argnums = 0 if len(primals) == 1 else range(len(primals))
@@ -240,7 +284,7 @@ def _call(
     single = is_index(argnums)
     return _Call(
         inputs,
-        as_values(outputs),
+        results_as_values(outputs, function),
         (lambda scalars: rebuild(scalars)[0])
         if single
         else (lambda scalars: tuple(rebuild(scalars))),
@@ -290,6 +334,14 @@ def _seeds(numbers: Sequence[Any], likes: Sequence[Value]) -> list[Any]:
         else as_number(number)
         for number, like in zip(numbers, likes, strict=True)
     ]
+
+
+def _check_function(transform: str, function: object) -> None:
+    if not callable(function):
+        raise TypeError(
+            f"{transform}() expected a function, got {type(function).__name__} {function!r:.40}; "
+            "give it the function f itself, not f(x)"
+        )
 
 
 def _named(transform: str, function: Function, transformed: Function) -> Function:

@@ -7,9 +7,12 @@ rule, which stand in :mod:`autodiff.adjoint`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn, cast
+from decimal import Decimal
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeAlias, cast, overload
 
 import numpy as np
+from numpy.typing import NDArray
 
 from autodiff import copies, primitives
 from autodiff.adjoint import ONE, ZERO, backpropagate, gradients, topological_order
@@ -24,17 +27,34 @@ from autodiff.mathematics import (
     logistic_density,
     mathematics_of,
 )
-from autodiff.primitives import PRIMITIVES, Primitive
+from autodiff.primitives import PRIMITIVES, Primitive, Recorded
 from autodiff.recording import TRACING, differentiated, is_tracing, refuse_while_tracing, trace_now
 from autodiff.recording import recording_now as _recording_now
 
 _CONSTANT, _ADD, _MULTIPLY = primitives.constant, primitives.add, primitives.multiply
 _ONES, _FLOAT_ONES = (1, 1), (1.0, 1.0)  # exact for exact numbers, fast for floats
 
+Operand: TypeAlias = "Value | float | Fraction | Decimal | np.number[Any]"
+"""What an operator takes beside a Value; mpmath's numbers have no types, and are taken too."""
+
+
+class _Operator(Protocol):
+    """An operator of Values, for type checkers: over an array it works element by element."""
+
+    @overload
+    def __call__(self, other: Operand, /) -> Value: ...
+    @overload
+    def __call__(self, other: NDArray[Any], /) -> NDArray[Any]: ...
+
+
+def _operator(method: Callable[[Any, Any], Any]) -> _Operator:
+    return cast(_Operator, method)
+
+
 _new = object.__new__
 
 
-class Value:
+class Value(Recorded):
     """A scalar in a computation graph.
 
     Args:
@@ -45,7 +65,7 @@ class Value:
     Attributes:
         data: the number. It may be set on a leaf, as optimizers do, and only there.
         grad: ∂(root)/∂(this), after ``root.backward()``. Leaves add up over calls until it is set
-            back to zero, as in PyTorch; intermediate values start afresh at each call.
+            back to zero, or to None, as in PyTorch; intermediate values start afresh at each call.
         op: the primitive that made it; None for a leaf.
         parents: the operands, one for each slot: ``a * a`` has two.
         local_derivatives: ∂(this)/∂(operand) for each slot, recorded together with the value.
@@ -65,15 +85,15 @@ class Value:
     """
 
     __slots__ = (
-        "__weakref__", "_data", "grad", "op", "parents", "local_derivatives", "name", "scope",
+        "__weakref__", "_data", "_grad", "op", "parents", "local_derivatives", "_name", "scope",
     )  # fmt: skip
 
     _data: Number
-    grad: Number
+    _grad: Number
     op: Primitive | None
     parents: tuple[Value, ...]
     local_derivatives: tuple[Number, ...]
-    name: str
+    _name: str
     scope: str
 
     def __init_subclass__(cls) -> NoReturn:
@@ -82,10 +102,8 @@ class Value:
     def __init__(self, data: Number, name: str = "") -> None:
         if isinstance(data, Value):
             raise TypeError("expected a number, got a Value; pass its .data for a new leaf")
-        if not isinstance(name, str):
-            raise TypeError(f"name must be a string, got {type(name).__name__} {name!r:.40}")
         self._data = as_number(data)
-        self.grad = _zero_like(self._data)
+        self._grad = _zero_like(self._data)
         self.op = None
         self.parents = ()
         self.local_derivatives = ()
@@ -113,12 +131,47 @@ class Value:
                 "set the leaves and compute again, or use Graph(...).forward({leaf: number})"
             )
         before, self._data = self._data, as_number(data)
-        if type(before) is not type(self._data) and not self.grad:
+        if type(before) is not type(self._data) and not self._grad:
             self.zero_grad()
+
+    @property
+    def grad(self) -> Number:
+        """∂(root)/∂(this), after ``root.backward()``; None sets it back to zero."""
+        return self._grad
+
+    @grad.setter
+    def grad(self, gradient: Number | None) -> None:
+        self._grad = _zero_like(self._data) if gradient is None else self._as_gradient(gradient)
+
+    @property
+    def name(self) -> str:
+        """What pictures and messages call it; it may be empty."""
+        return self._name
+
+    @name.setter
+    def name(self, name: str) -> None:
+        if not isinstance(name, str):
+            raise TypeError(f"name must be a string, got {type(name).__name__} {name!r:.40}")
+        self._name = name
+
+    def _as_gradient(self, gradient: Any) -> Number:
+        """A number or Value that can be added to gradients of this value; 0 in its carrier."""
+        is_value = isinstance(gradient, Value)
+        try:
+            number = gradient._data if is_value else as_number(gradient)
+            if not is_value and (not number or isinstance(gradient, int | np.integer)):
+                return type(self._data)(int(gradient))
+            _zero_like(self._data) + number
+        except TypeError:
+            raise TypeError(
+                f"the gradient of a {type(self._data).__name__} is one number of that kind, "
+                f"got {type(gradient).__name__} {gradient!r:.40}; zero_grad() sets it back to zero"
+            ) from None
+        return gradient if is_value else number
 
     def zero_grad(self) -> None:
         """Set the gradient back to zero, since gradients add up over backward()."""
-        self.grad = _zero_like(self._data)
+        self._grad = _zero_like(self._data)
 
     def item(self) -> Number:
         """The plain number, cut off from the graph; the same as ``.data``."""
@@ -154,12 +207,13 @@ class Value:
 
     def _state(self, parents: tuple[Value, ...]) -> tuple[Any, ...]:
         return (
-            self._data, self.grad, self.op, parents, self.local_derivatives, self.name, self.scope,
+            self._data, self._grad, self.op, parents, self.local_derivatives, self._name,
+            self.scope,
         )  # fmt: skip
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         (
-            self._data, self.grad, self.op, self.parents, self.local_derivatives, self.name,
+            self._data, self._grad, self.op, self.parents, self.local_derivatives, self._name,
             self.scope,
         ) = state  # fmt: skip
 
@@ -177,16 +231,18 @@ class Value:
 
     # ------------------------------------------------------------------------------- backward
 
-    def backward(self, create_graph: bool = False) -> None:
+    def backward(self, gradient: Number = 1, *, create_graph: bool = False) -> None:
         """Add ∂(this)/∂(leaf) to the ``grad`` of every leaf below, in time linear in the graph.
 
         The derivatives are those recorded together with the values, even if a leaf's data was
         changed since.
 
         Args:
+            gradient: that of what comes after this, times which all derivatives are taken.
             create_graph: make gradients Values, so that they can be differentiated again.
 
         Raises:
+            TypeError: if ``gradient`` is not one number of this value's kind.
             ValueError: if this is a constant: then there is nothing to differentiate by.
             RuntimeError: with ``create_graph``, if a leaf's data was changed since.
 
@@ -209,24 +265,40 @@ class Value:
                 "backward() needs a value computed from at least one Value(...) leaf, "
                 f"and this is the constant {self._data}"
             )
+        if type(gradient) is not int:
+            gradient = self._as_seed(gradient, create_graph)
         order = topological_order([self])
         if create_graph:
-            self._backward_as_graph(order)
+            self._backward_as_graph(order, gradient)
             return
         zero = _zero_like(self._data)
         for node in order:
-            node.grad = zero
-        self.grad += 1
+            node._grad = zero
+        self._grad += gradient
         backpropagate(reversed(order), zero)
 
-    def _backward_as_graph(self, order: Sequence[Value]) -> None:
+    def _as_seed(self, gradient: Any, create_graph: bool) -> Number:
+        if isinstance(gradient, bool):
+            raise TypeError(
+                f"backward({gradient}) gives the gradient to start from, which is a number; "
+                f"options go by name, as in backward(create_graph={gradient})"
+            )
+        if isinstance(gradient, Value) and not create_graph:
+            raise TypeError(
+                "backward() expected a number to start from, got a Value; with create_graph=True "
+                "it may be one, and gradients become graphs as well"
+            )
+        return self._as_gradient(gradient)
+
+    def _backward_as_graph(self, order: Sequence[Value], seed: Any) -> None:
         leaves = [parent for node in order for parent in node.parents if parent.op is None]
         inputs = list(dict.fromkeys(leaves or [self]))
-        found = gradients(inputs, [self], [ONE], derivatives_as_values)
+        seeds = [ONE if type(seed) is int and seed == 1 else seed]
+        found = gradients(inputs, [self], seeds, derivatives_as_values)
         for node in dict.fromkeys([*inputs, *order]):
             value = neutral_as_value(found.get(node, ZERO), node)
-            is_fresh = bool(node.parents) or (type(node.grad) is not Value and not node.grad)
-            node.grad = value if is_fresh else node.grad + value
+            is_fresh = bool(node.parents) or (type(node._grad) is not Value and not node._grad)
+            node._grad = value if is_fresh else node._grad + value
 
     # ------------------------------------------------------------------------------ operators
 
@@ -243,11 +315,20 @@ class Value:
             return operand
         if isinstance(operand, int | np.integer) and type(self._data) is not float:
             return _constant(carrier_of(self._data)(int(operand)))
-        return _constant(as_number(operand))
+        try:
+            return _constant(as_number(operand))
+        except TypeError:
+            if not isinstance(operand, str):
+                raise
+            raise TypeError(
+                f"expected a real number beside a Value, got the string {operand!r:.40}; "
+                'for text write str(v) or f"x is {v}", for a number float(...) of the string'
+            ) from None
 
     # + and × are written out here, because networks are made of them and a call costs a third of
     # their time. A test holds them to the table.
 
+    @_operator
     def __add__(self, other: Any) -> Value:
         if type(other) is Value and (self.op is not _CONSTANT or other.op is not _CONSTANT):
             scope, records = _recording_now()
@@ -262,14 +343,15 @@ class Value:
                 node = _new(Value)
                 node.scope = scope
                 node._data = y
-                node.grad = 0.0
+                node._grad = 0.0
                 node.op = _ADD
                 node.parents = (self, other)
                 node.local_derivatives = _FLOAT_ONES if type(y) is float else _ONES
-                node.name = ""
+                node._name = ""
                 return node
         return _binary(_ADD, self, other)
 
+    @_operator
     def __mul__(self, other: Any) -> Value:
         if type(other) is Value and (self.op is not _CONSTANT or other.op is not _CONSTANT):
             a, b = self._data, other._data
@@ -285,47 +367,59 @@ class Value:
                 node = _new(Value)
                 node.scope = scope
                 node._data = y
-                node.grad = 0.0
+                node._grad = 0.0
                 node.op = _MULTIPLY
                 node.parents = (self, other)
                 node.local_derivatives = (b, a)
-                node.name = ""
+                node._name = ""
                 return node
         return _binary(_MULTIPLY, self, other)
 
+    @_operator
     def __radd__(self, other: Any) -> Value:
         return _binary(primitives.add, other, self)
 
+    @_operator
     def __rmul__(self, other: Any) -> Value:
         return _binary(primitives.multiply, other, self)
 
+    @_operator
     def __sub__(self, other: Any) -> Value:
         return _binary(primitives.subtract, self, other)
 
+    @_operator
     def __rsub__(self, other: Any) -> Value:
         return _binary(primitives.subtract, other, self)
 
+    @_operator
     def __truediv__(self, other: Any) -> Value:
         return _binary(primitives.divide, self, other)
 
+    @_operator
     def __rtruediv__(self, other: Any) -> Value:
         return _binary(primitives.divide, other, self)
 
+    @_operator
     def __pow__(self, other: Any) -> Value:
         return _binary(primitives.power, self, other)
 
+    @_operator
     def __rpow__(self, other: Any) -> Value:
         return _binary(primitives.power, other, self)
 
+    @_operator
     def __lt__(self, other: Any) -> Value:
         return _binary(primitives.less, self, other)
 
+    @_operator
     def __le__(self, other: Any) -> Value:
         return _binary(primitives.less_equal, self, other)
 
+    @_operator
     def __gt__(self, other: Any) -> Value:
         return _binary(primitives.greater, self, other)
 
+    @_operator
     def __ge__(self, other: Any) -> Value:
         return _binary(primitives.greater_equal, self, other)
 
@@ -374,8 +468,8 @@ class Value:
         return format_number(self._data, specification) if specification else repr(self)
 
     def __repr__(self) -> str:
-        name = f", name={self.name!r}" if self.name else ""
-        return f"Value({self._data}{name}, grad={self.grad})"
+        name = f", name={self._name!r}" if self._name else ""
+        return f"Value({self._data}{name}, grad={self._grad})"
 
     if TYPE_CHECKING:  # The methods that the table gives, for type checkers and editors.
 
@@ -390,19 +484,19 @@ class Value:
         def asin(self) -> Value: ...
         def acos(self) -> Value: ...
         def atan(self) -> Value: ...
-        def atan2(self, other: Any) -> Value: ...
+        def atan2(self, other: Operand) -> Value: ...
         def sinh(self) -> Value: ...
         def cosh(self) -> Value: ...
         def tanh(self) -> Value: ...
         def sigmoid(self) -> Value: ...
         def softplus(self) -> Value: ...
         def erf(self) -> Value: ...
-        def hypot(self, other: Any) -> Value: ...
+        def hypot(self, other: Operand) -> Value: ...
         def relu(self) -> Value: ...
         def abs(self) -> Value: ...
-        def maximum(self, other: Any) -> Value: ...
-        def minimum(self, other: Any) -> Value: ...
-        def where(self, if_true: Any, if_false: Any) -> Value: ...
+        def maximum(self, other: Operand) -> Value: ...
+        def minimum(self, other: Operand) -> Value: ...
+        def where(self, if_true: Operand, if_false: Operand) -> Value: ...
 
 
 def _method(primitive: Primitive) -> Callable[..., Value]:
@@ -430,11 +524,11 @@ def _node(
 ) -> Value:
     node = _new(Value)
     node._data = data
-    node.grad = 0.0
+    node._grad = 0.0
     node.op = op
     node.parents = parents
     node.local_derivatives = local_derivatives
-    node.name = ""
+    node._name = ""
     node.scope = _recording_now()[0]
     return node
 
@@ -454,19 +548,40 @@ def seen_through(value: Value) -> Value:
 def _copy_seen_through(value: Value) -> Value:
     """A copy that is not cut off from what is differentiated."""
     node = seen_through(value)
-    node.name = value.name
+    node._name = value._name
     return node
 
 
 def _constant(number: Number) -> Value:
     node = _node(number, _CONSTANT, (), ())
-    node.grad = _zero_like(number)
+    node._grad = _zero_like(number)
     return node
 
 
 def as_values(numbers: Iterable[Any]) -> list[Value]:
     """Values as they are; plain numbers as constants."""
     return [n if type(n) is Value else _constant(as_number(n)) for n in numbers]
+
+
+def results_as_values(results: Iterable[Any], function: Callable[..., Any]) -> list[Value]:
+    """The scalars that a function returned as Values.
+
+    Raises:
+        TypeError: if one of them is no number, which names the function.
+    """
+    values: list[Value] = []
+    for result in results:
+        try:
+            values += as_values([result])
+        except TypeError as error:
+            name = getattr(function, "__name__", "the function")
+            if result is None:
+                raise TypeError(
+                    f"expected numbers or Values as results of {name}, got None; "
+                    "let it return what it computes"
+                ) from None
+            raise TypeError(f"among the results of {name}: {error}") from None
+    return values
 
 
 _OTHERS_DECIDE = (np.ndarray, type(ZERO))

@@ -100,10 +100,10 @@ def test_a_deep_chain(duplicate: Callable[[Any], Any]) -> None:
 def test_a_failure_while_pickling_leaves_no_trace() -> None:
     x = Value(1.0)
     y = x * 2 + 1
-    y.parents[0].name = lambda: None  # type: ignore[assignment]
+    y.parents[0].scope = lambda: None  # type: ignore[assignment]
     with pytest.raises((pickle.PicklingError, AttributeError)):
         pickle.dumps(y)
-    y.parents[0].name = ""
+    y.parents[0].scope = ""
     twin = through_pickle(y)
     twin.backward()
     assert twin.parents[0].parents[0].grad == 2.0

@@ -169,7 +169,7 @@ def test_keyword_arguments_are_passed_on() -> None:
         (lambda: grad(lambda x: [x, x])(1.0), TypeError, "one scalar result, got 2"),
         (lambda: grad(lambda x: x, argnums=1)(1.0), ValueError, "argnums names argument 1"),
         (lambda: grad(lambda x: x)("1"), TypeError, "the string '1'"),
-        (lambda: grad(lambda x: None)(1.0), TypeError, "got NoneType"),
+        (lambda: grad(lambda x: None)(1.0), TypeError, "got None"),
         (lambda: jvp(lambda x: x[0], ([1.0, 2.0],), ([1.0],)), ValueError, "2 in a list or tuple"),
         (lambda: vjp(lambda x: [x, x], 1.0)[1](1.0), ValueError, "2 in a list or tuple"),
         (lambda: jvp(lambda x: x, 1.0, 1.0), TypeError, "are tuples"),

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.graph import Graph, Path, Value
+from autodiff.graph import Graph, Outlined, Path, Value
 from viz import folding
 from viz.diagram import Diagram
 from viz.picture import Picture
@@ -79,7 +79,7 @@ def draw(
     check_number_format(number)
     check_seconds("seconds", seconds)
     colors = theme_of(theme)
-    if hasattr(value, "outline"):
+    if isinstance(value, Outlined):
         _refuse_for_programs(view=view, paths=paths, formulas=formulas, magnitudes=magnitudes)
         program = diagram_of_program(value.__name__, value.outline, value.stats, direction)
         return Picture(iter([program]), colors, seconds)

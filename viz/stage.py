@@ -7,7 +7,7 @@ from functools import cached_property
 from itertools import chain
 from typing import Any, NamedTuple
 
-from autodiff.graph import Value
+from autodiff.graph import Outlined, Value
 from viz import layout
 from viz.compose import compose
 from viz.diagram import Diagram
@@ -74,7 +74,7 @@ class Stage:
         check_choice("direction", direction, DIRECTIONS)
         check_number_format(number)
         check_seconds("seconds", seconds)
-        if hasattr(value, "outline"):
+        if isinstance(value, Outlined):
             raise TypeError(
                 "a compiled function can be drawn with viz.draw, but it has no steps to show; "
                 "show the Value that the function gives on Values instead"

@@ -48,6 +48,17 @@ def one_example(argument: Any) -> Any:
     return map_leaves(argument, lambda part: np.zeros(part.shape[1:]) if part.ndim > 1 else 0.0)
 
 
+def note_on_examples(error: TypeError, batched: dict[str, Any]) -> None:
+    """Say beside an error which batched arguments hold one number for each example."""
+    flat = [name for name, argument in batched.items() if np.ndim(argument) == 1]
+    if flat and isinstance(batched[flat[0]], np.ndarray):
+        name, count = flat[0], len(batched[flat[0]])
+        error.add_note(
+            f"the batched argument {name} of shape ({count},) gives one number to each of {count} "
+            f"examples; for vectors it has shape (examples, length): {name}[np.newaxis] is one"
+        )
+
+
 def count_blocks(structure: Any) -> int:
     """How many input blocks an argument has: each array, then all plain numbers together."""
     arrays = [isinstance(part, np.ndarray) for _, part in parts(structure, "")]

@@ -8,7 +8,7 @@ import logging
 import math
 import pickle
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from autodiff.compiler.arguments import (
     as_arrays,
     blocks_of_argument,
     map_leaves,
+    note_on_examples,
     one_example,
     stacked,
 )
@@ -26,6 +27,7 @@ from autodiff.compiler.program import BATCHED
 from autodiff.compiler.schedule import goes_wrong
 from autodiff.compiler.specialization import MODES, Specialization
 from autodiff.compiler.trace import Parameter
+from autodiff.graph import Outlined
 from autodiff.structure import flatten
 from autodiff.transforms import ArgumentNumbers, chosen_arguments, is_index, value_and_grad
 from autodiff.value import Value
@@ -35,6 +37,18 @@ Array = NDArray[Any]
 log = logging.getLogger("autodiff.compiler")
 
 
+@overload
+def compile(
+    function: Callable[..., Value], *, dtype: str = "float64", mode: str = "auto"
+) -> CompiledScalar: ...
+@overload
+def compile(
+    function: Callable[..., Any],
+    batched: Sequence[str] | str = (),
+    *,
+    dtype: str = "float64",
+    mode: str = "auto",
+) -> Compiled: ...
 def compile(
     function: Callable[..., Any],
     batched: Sequence[str] | str = (),
@@ -81,7 +95,7 @@ class _Call(NamedTuple):
     examples: int | None
 
 
-class Compiled:
+class Compiled(Outlined):
     """A function that runs as a program generated from its own graph; see :func:`autodiff.compile`.
 
     Attributes:
@@ -309,7 +323,14 @@ class Compiled:
             log.warning("compiling %s again, for arguments of shape %.100s", self.__name__, key)
         else:
             log.info("compiling %s for arguments of shape %.100s", self.__name__, key)
-        special = Specialization(self.function, parameters, self.mode)
+        try:
+            special = Specialization(self.function, parameters, self.mode)
+        except TypeError as error:
+            batched = (
+                pair for pair in zip(names, arguments, strict=True) if self._is_batched(pair[0])
+            )
+            note_on_examples(error, dict(batched))
+            raise
         self._specializations[key] = special
         return special
 
@@ -490,6 +511,17 @@ class Compiled:
             is_batched = call.special.is_batched[i]
             combined.append(stacked(of_argument) if is_batched else added(of_argument))
         return values, combined[0] if is_index(argnums) else tuple(combined)
+
+
+if TYPE_CHECKING:
+
+    class CompiledScalar(Compiled):
+        """A compiled function with one scalar result and no batched arguments."""
+
+        def __call__(self, *arguments: Any, **named: Any) -> float: ...  # noqa: D102
+        def value_and_grad(  # noqa: D102
+            self, *arguments: Any, argnums: ArgumentNumbers = 0, **named: Any
+        ) -> tuple[float, Any]: ...
 
 
 def _names(batched: Sequence[str] | str) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from autodiff.compiler.program import BATCHED, SHARED, Input, Program
 from autodiff.mathematics import UNKNOWN
 from autodiff.recording import tracing
 from autodiff.structure import Rebuild, flatten
-from autodiff.value import Value, as_values, traced_leaf
+from autodiff.value import Value, results_as_values, traced_leaf
 
 
 class Traced(NamedTuple):
@@ -57,7 +57,7 @@ def trace(function: Callable[..., Any], parameters: Sequence[Parameter]) -> Trac
                 inputs.append(block)
                 leaves += values
         results, rebuild = flatten(function(*arguments))
-        outputs = as_values(results)
+        outputs = results_as_values(results, function)
     if happened.refusals:  # also if the function went on regardless
         raise happened.refusals[0]
     checked = [node for node in happened.partial if _may_have_no_value(node)]
