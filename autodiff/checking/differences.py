@@ -60,10 +60,29 @@ class _Window(NamedTuple):
     difference: Difference
     variation: float
 
+    @property
+    def is_known(self) -> bool:
+        """Whether the derivative is seen well, or as well as rounding lets it."""
+        value, error, _ = self.difference
+        return error < 1e-3 * abs(value) or error <= self.difference.rounding
+
     def is_good_enough(self, tolerance: float) -> bool:
         """Whether no better one need be looked for."""
         value, error, _ = self.difference
-        return error <= tolerance * abs(value) or error < 1e-10 * self.variation
+        is_flat = error < 1e-10 * self.variation and error <= self.difference.rounding
+        return error <= tolerance * abs(value) or is_flat
+
+    def agrees(self, windows: list[_Window]) -> bool:
+        """Whether no smaller steps contradict: what is smooth in the large is smooth in the small.
+
+        Steps that change nothing do not: values of few digits are flat between their jumps.
+        """
+        value, error, _ = self.difference
+        return all(
+            abs(value - other.difference.value) <= 2 * (error + other.difference.error)
+            for other in windows
+            if other.top < self.top and other.variation and other.is_known
+        )
 
 
 def best_difference(
@@ -75,16 +94,19 @@ def best_difference(
         None if the function has no value on both sides of the point, however near.
     """
     search = _Search(function, at)
-    best: _Window | None = None
+    windows: list[_Window] = []
     for top in search.tops():
         found = search.window(top)
         if found is None:
             continue
-        if found.is_good_enough(tolerance):
+        windows.append(found)
+        if found.is_good_enough(tolerance) and found.agrees(windows):
             return found.difference
-        if best is None or search.rank(found) < search.rank(best):
-            best = found
-    return search.refined(best).difference if best else None
+    if not windows:
+        return None
+    windows.sort(key=search.rank)
+    best = next((window for window in windows if window.agrees(windows)), windows[0])
+    return search.refined(best).difference
 
 
 class _Search:
@@ -104,7 +126,7 @@ class _Search:
         strides = range(_STRIDE, _REACH + 1, _STRIDE)
         for halvings in [0] + [sign * stride for stride in strides for sign in (1, -1)]:
             yield from self._within(_FIRST * _scaled(abs(self.at) or 1.0, -halvings))
-            if self.too_small:
+            if self.too_small and not halvings:  # larger steps are needed, how large will be seen
                 break
         yield from self._within(_FIRST)
         visible = self._smallest_visible()
@@ -122,7 +144,7 @@ class _Search:
         value, error, _ = window.difference
         is_seen = error < 1e-3 * abs(value)
         is_near = window.top < _FIRST * _scaled(abs(self.at) or 1.0, -_STRIDE - 1)
-        if is_seen or (error <= window.difference.rounding and not is_near):
+        if window.is_known and (is_seen or not is_near):
             return False, error
         return True, error / window.variation if window.variation else math.inf
 
@@ -208,7 +230,8 @@ def _extrapolated(here: float, sides: list[_Sides]) -> _Window:
     for i in range(2, len(sides)):
         for j in range(2, i + 1):
             value, noise = odd[i][j], max(noises[i - j : i + 1])
-            spread = max(abs(value - odd[i][j - 1]), abs(value - odd[i - 1][j - 1]))
+            nearby = odd[i][j - 1], odd[i - 1][j - 1], odd[i - 2][j - 2]
+            spread = max(abs(value - other) for other in nearby)
             error = spread + abs(even[i][j]) / steps[i] + noise
             if error < best.error:
                 best = Difference(value, error, noise)
