@@ -243,9 +243,7 @@ def _extrapolated(here: float, sides: list[_Sides]) -> _Window:
     difference = Difference(*in_units)
     if math.isinf(difference.value):  # only its sign is known, and that for sure
         difference = Difference(difference.value, 0.0 if best.error < abs(best.value) else math.inf)
-    return _Window(
-        top, difference, _scaled(variation / mantissa, exponent - exponent_of_top)
-    )
+    return _Window(top, difference, _scaled(variation / mantissa, exponent - exponent_of_top))
 
 
 def _neville(values: list[float], squares: list[float]) -> list[list[float]]:

@@ -96,7 +96,10 @@ def check_gradient(
 
     def slope(at: Sequence[float]) -> list[float]:
         found = in_order(slopes(*rebuild(at)))
-        return [_real(number, f"{name}: the gradient") for number, name in zip(found, names)]
+        return [
+            _real(number, f"{name}: the gradient")
+            for number, name in zip(found, names, strict=True)
+        ]
 
     def in_order(derivatives: Any) -> list[Any]:
         if derivatives is None:
