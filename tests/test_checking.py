@@ -62,6 +62,54 @@ def test_wrong_gradients_are_named(
         check_gradient(function, *point, gradient=gradient)
 
 
+NARROW = [
+    (lambda x: math.exp(-(((x - 0.3) / 0.01) ** 2) / 2), 0.31, -100 * math.exp(-0.5)),
+    (lambda x: 1 / x, 0.01, -1e4),
+    (lambda x: math.sin(1000 * x), 0.3, 1000 * math.cos(300)),
+    (lambda x: math.tanh(200 * x), 0.01, 200 / math.cosh(2) ** 2),
+    (lambda x: max(x, 0.0), 1e-3, 1.0),
+    (lambda x: max(x, 0.0) + 1, -1e-3, 0.0),
+    (math.log, 1e-13, 1e13),
+    (math.sqrt, 1e-300, 5e149),
+    (lambda x: 1e12 + x, 1.0, 1.0),
+    (lambda x: 1e300 + x, 1e-300, 1.0),
+    (math.exp, 1e-300, 1.0),
+    (math.cos, 0.0, 0.0),
+    (lambda x: math.sin(1e200 * x), 0.0, 1e200),
+    (lambda x: math.sin(128 * math.pi * x), 1.0, 128 * math.pi),
+    (math.tanh, 20.0, 4 * math.exp(-40)),
+    (lambda x: 3.0, 1.0, 0.0),
+]
+
+
+@pytest.mark.parametrize(("function", "point", "slope"), NARROW)
+def test_steps_are_of_the_functions_own_scale(function: Any, point: float, slope: float) -> None:
+    check_gradient(function, point, gradient=lambda x: slope)
+    if abs(slope) > 1e-10:
+        for wrong in (0.0, -slope, slope * (1 + 2e-6)):
+            with pytest.raises(GradientError, match="expected a derivative"):
+                check_gradient(function, point, gradient=lambda x, wrong=wrong: wrong)
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "complaint"),
+    [
+        (lambda: check_gradient(math.sin, 2.0, math.cos), TypeError, "by name, as gradient="),
+        (lambda: check_gradient(math.sin, 2.0, gradient=2.0), TypeError, "must be a function"),
+        (lambda: check_gradient(math.sin, 2.0, gradient=lambda x: None), TypeError, "None"),
+        (lambda: check_gradient(lambda x: None, 2.0, gradient=math.cos), TypeError, "None"),
+        (lambda: check_gradient(lambda x: [x, x], 2.0, gradient=math.cos), TypeError, "2 of them"),
+        (lambda: check_gradient(math.sin, "2", gradient=math.cos), TypeError, "argument 0"),
+        (lambda: check_gradient(sin, 2.0, tolerance=-1), ValueError, "positive number"),
+        (lambda: check_gradient(sin, 2.0, tolerance=math.nan), ValueError, "positive number"),
+        (lambda: check_gradient(sin, 2.0, tolerance="1e-6"), TypeError, "positive number"),
+    ],
+)  # fmt: skip
+def test_a_call_that_cannot_be_meant_gets_a_sentence(call: Any, kind: Any, complaint: str) -> None:
+    with pytest.raises(kind, match=complaint):
+        call()
+
+
 def test_a_wrong_second_derivative_is_found() -> None:
     class Careless:
         """Right to first order; its gradient forgets that it depends on x."""

@@ -1,11 +1,7 @@
 """Is my derivative right? Functions, layers and losses, compared with numerical derivatives."""
 
-from autodiff.checking.gradients import (
-    Difference,
-    GradientError,
-    check_gradient,
-    numerical_derivative,
-)
+from autodiff.checking.differences import Difference
+from autodiff.checking.gradients import GradientError, check_gradient, numerical_derivative
 from autodiff.checking.layers import check_layer
 from autodiff.checking.losses import check_loss
 

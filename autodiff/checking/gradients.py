@@ -4,95 +4,49 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
+from autodiff.checking.differences import Difference, best_difference
+from autodiff.mathematics import as_number
 from autodiff.structure import align, flatten
 from autodiff.transforms import grad
 from autodiff.value import Value
 
-_SHRINK = 1.4
-_COLUMNS = 12
+_SUBNORMAL = 1e-322  # a few steps between the smallest floats: no derivative is more exact
 
 
 class GradientError(AssertionError):
     """A derivative is wrong, or cannot be checked here; the message says which and by how much."""
 
 
-class Difference(NamedTuple):
-    """A numerical derivative and an estimate of its own error.
+def numerical_derivative(
+    function: Callable[[float], float], at: float, tolerance: float = 1e-9
+) -> Difference:
+    """Return a numerical derivative, from central differences extrapolated to step zero.
 
-    Attributes:
-        value: the derivative.
-        error: about how far off it may be, as an absolute number.
-    """
-
-    value: float
-    error: float
-
-
-def numerical_derivative(function: Callable[[float], float], at: float) -> Difference:
-    """Central differences with ever smaller steps, extrapolated to step zero.
-
-    Ridders, Accurate computation of F'(x) and F'(x)F''(x) (1982): Neville's tableau on the squares
-    of the steps; the error of an entry is estimated by how much its neighbours differ from it, and
-    the entry with the least is the answer.
+    Steps of several sizes are tried, far apart, until one gives the derivative to the tolerance;
+    where none does, the most exact result is the answer. So neither the size of the point nor that
+    of the function matters.
 
     Args:
         function: of one float.
         at: the point.
+        tolerance: how exact it has to be, relative to its size.
 
     Raises:
-        GradientError: if the function has no value on both sides of the point, however near.
+        GradientError: if the function has no value at the point, or none on both sides of it,
+            however near.
 
     >>> round(numerical_derivative(lambda x: x**3, 2.0).value, 12)
     12.0
     """
-    step = 0.1 * max(abs(at), 1.0)
-    while True:
-        step = _possible_step(function, at, step)
-        try:
-            return _extrapolated(function, at, step)
-        except (ValueError, ArithmeticError):  # no value somewhere within the step
-            step /= 8
-
-
-def _extrapolated(function: Callable[[float], float], at: float, step: float) -> Difference:
-    tableau: list[list[float]] = []
-    best = Difference(math.nan, math.inf)
-    for column in range(_COLUMNS):
-        high, low = at + step, at - step
-        row = [(function(high) - function(low)) / (high - low)]
-        factor = _SHRINK**2
-        for j in range(column):
-            row.append((row[j] * factor - tableau[-1][j]) / (factor - 1))
-            factor *= _SHRINK**2
-            error = max(abs(row[j + 1] - row[j]), abs(row[j + 1] - tableau[-1][j]))
-            if error <= best.error:
-                best = Difference(row[j + 1], error)
-        tableau.append(row)
-        step /= _SHRINK
-    return Difference(best.value, max(best.error, _kink(function, at, step)))
-
-
-def _kink(function: Callable[[float], float], at: float, step: float) -> float:
-    """How much the slopes on both sides differ, if that does not get less nearer to the point."""
-    here = function(at)
-    far, near = (abs(function(at + h) + function(at - h) - 2 * here) / h for h in (step, step / 4))
-    return near if near > far / 2 and near > 1e-6 * max(1.0, abs(here) / step) else 0.0
-
-
-def _possible_step(function: Callable[[float], float], at: float, step: float) -> float:
-    least = 1e-12 * max(abs(at), 1.0)
-    while step > least:
-        try:
-            if math.isfinite(function(at + step)) and math.isfinite(function(at - step)):
-                return step
-        except (ValueError, ArithmeticError):
-            pass
-        step /= 8
-    raise GradientError(
-        f"the derivative at {at!r} cannot be checked: the function has no value on both sides of it"
-    )
+    found = best_difference(function, at, tolerance)
+    if found is None:
+        raise GradientError(
+            f"the derivative at {at!r} cannot be checked: the function has no value on both sides "
+            "of it"
+        )
+    return found
 
 
 def check_gradient(
@@ -112,11 +66,14 @@ def check_gradient(
         gradient: a gradient to check in place of autodiff's own, a hand-written one say. It takes
             the same arguments and returns one number for each number in them, in the same structure
             (of the only argument, or a tuple of structures if there are several).
-        tolerance: how far off a derivative may be, relative to its size, or to 1 if it is smaller.
+        tolerance: how far off a derivative may be, relative to its own size; what the rounding of
+            the function's values leaves open is allowed besides.
 
     Raises:
         GradientError: an AssertionError that says which derivative is wrong, what was expected and
             how far off it is; or that the function is not smooth enough here to tell.
+        TypeError: if an argument, a result or a derivative is no real number.
+        ValueError: if the order is not 1 or 2, or the tolerance is not positive.
 
     >>> check_gradient(lambda x, y: x * y + x, 2.0, 3.0, order=2)
     >>> wrong = lambda x: 2 * x**2
@@ -125,31 +82,39 @@ def check_gradient(
     ...
     GradientError: argument 0: expected a derivative of 12, got 8, which is 4 off
     """
-    if order not in (1, 2):
-        raise ValueError(f"order must be 1 or 2, got {order!r}")
+    _check_options(function, order, gradient, tolerance)
     numbers, rebuild = flatten(list(arguments))
-    point = [float(n.data if isinstance(n, Value) else n) for n in numbers]
     names = _places(arguments)
+    point = [_point(number, name, gradient) for number, name in zip(numbers, names, strict=True)]
     every = range(len(arguments)) if len(arguments) != 1 else 0
     slopes = gradient or grad(function, every)
     wanted = arguments[0] if len(arguments) == 1 else arguments
 
     def value(at: Sequence[float]) -> float:
         seen = at if gradient else [Value(x) for x in at]
-        return _plain(function(*rebuild(seen)))
+        return _result(function(*rebuild(seen)))
 
     def slope(at: Sequence[float]) -> list[float]:
-        return [_plain(number) for number in in_order(slopes(*rebuild(at)))]
+        found = in_order(slopes(*rebuild(at)))
+        return [
+            _real(number, f"{name}: the gradient")
+            for number, name in zip(found, names, strict=True)
+        ]
 
     def in_order(derivatives: Any) -> list[Any]:
+        if derivatives is None:
+            raise TypeError("the gradient function returned None: does it end in a return?")
         try:
             return align(derivatives, wanted, "derivatives")
         except ValueError as error:
             raise GradientError(str(error)) from None
 
+    here = value(point)
+    if not math.isfinite(here):
+        raise GradientError(f"the function is {here} here, so its derivative cannot be checked")
     found = slope(point)
     for i, name in enumerate(names):
-        expected = numerical_derivative(_along(value, point, i), point[i])
+        expected = numerical_derivative(_along(value, point, i), point[i], tolerance / 10)
         _compare(found[i], expected, f"{name}: expected a derivative", tolerance)
     if order == 2:
         _check_second(lambda at: in_order(slopes(*rebuild(at))), slope, point, names, tolerance)
@@ -173,26 +138,30 @@ def _check_second(
 
         row = grad(component)(list(point))
         for j, other in enumerate(names):
-            expected = numerical_derivative(_along(plain_component, point, j), point[j])
+            along = _along(plain_component, point, j)
+            expected = numerical_derivative(along, point[j], tolerance / 10)
             what = f"{name} and {other}: expected a second derivative"
             _compare(row[j], expected, what, tolerance)
 
 
 def _compare(found: float, expected: Difference, what: str, tolerance: float) -> None:
-    if not math.isfinite(found):
-        raise GradientError(f"{what} of {expected.value:.10g}, got {found}")
-    size = max(1.0, abs(expected.value), abs(found))
-    if abs(found - expected.value) <= tolerance * size:
+    if found == expected.value:
         return
-    if not expected.error <= tolerance * size:
+    value, error, _ = expected
+    off = abs(found - value)
+    allowed = tolerance * max(abs(value), abs(found)) if math.isfinite(found) else 0.0
+    if off <= allowed:
+        return
+    is_known = error <= tolerance * abs(value) + expected.rounding
+    if is_known and off <= allowed + error + _SUBNORMAL:
+        return
+    if math.isfinite(found) and not is_known and not 1000 * error < min(off, abs(value)):
         raise GradientError(
-            f"{what} of {expected.value:.6g} ± {expected.error:.1g}, which is too uncertain to "
+            f"{what} of {value:.6g} ± {error:.1g}, which is too uncertain to "
             f"check {found:.6g}: the function is not smooth enough near this point"
         )
-    off = abs(found - expected.value)
-    raise GradientError(
-        f"{what} of {expected.value:.10g}, got {found:.10g}, which is {off:.3g} off"
-    )
+    far = f", which is {off:.3g} off" if math.isfinite(off) else ""
+    raise GradientError(f"{what} of {value:.10g}, got {found:.10g}{far}")
 
 
 def _along(
@@ -202,8 +171,52 @@ def _along(
     return lambda x: function([*point[:i], x, *point[i + 1 :]])
 
 
-def _plain(number: Any) -> float:
-    return float(number.data if isinstance(number, Value) else number)
+def _check_options(function: Any, order: Any, gradient: Any, tolerance: Any) -> None:
+    if not callable(function):
+        raise TypeError(f"expected a function to check, got {function!r:.60}")
+    if gradient is not None and not callable(gradient):
+        raise TypeError(
+            f"gradient must be a function of the same arguments, got {gradient!r:.60}; for known "
+            "numbers, write gradient=lambda *arguments: numbers"
+        )
+    if order not in (1, 2):
+        raise ValueError(f"order must be 1 or 2, got {order!r}")
+    try:
+        is_positive = 0 < tolerance < math.inf
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"tolerance must be a positive number such as 1e-6, got {tolerance!r:.60}"
+        ) from None
+    if not is_positive:
+        raise ValueError(f"tolerance must be a positive number such as 1e-6, got {tolerance!r}")
+
+
+def _point(number: Any, name: str, gradient: object) -> float:
+    if callable(number):
+        hint = "" if gradient else "; pass a gradient to check by name, as gradient=..."
+        raise TypeError(f"{name}: expected a number to check at, got the function {number!r}{hint}")
+    return _real(number, name)
+
+
+def _result(result: Any) -> float:
+    """The number that a function returned."""
+    if result is None:
+        raise TypeError("the function returned None: does it end in a return?")
+    results, _ = flatten(result)
+    if len(results) != 1:
+        raise TypeError(
+            f"expected a function with one scalar result, got {len(results)} of them; check each "
+            "alone, as in check_gradient(lambda *arguments: function(*arguments)[0], ...)"
+        )
+    return _real(results[0], "the function")
+
+
+def _real(number: Any, what: str) -> float:
+    """A number as a float; None is not taken for 0."""
+    try:
+        return float(as_number(number.data if isinstance(number, Value) else number))
+    except TypeError as error:
+        raise TypeError(f"{what}: {error}") from None
 
 
 def _places(arguments: Sequence[Any]) -> list[str]:

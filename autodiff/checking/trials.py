@@ -11,10 +11,8 @@ from numpy.typing import ArrayLike
 
 from autodiff.checking import diagnosis
 from autodiff.checking.diagnosis import Array, Right
-from autodiff.checking.gradients import Difference, GradientError, numerical_derivative
-
-_SMALLEST_UNIT = 1e-4  # below it, differences would be lost in rounding
-_ROUNDING = 1e-12  # of differences, for a result of 1 and steps as small as they get
+from autodiff.checking.differences import Difference
+from autodiff.checking.gradients import GradientError, numerical_derivative
 
 
 class Settings(NamedTuple):
@@ -120,18 +118,13 @@ def in_shape_of(array: Array, rows: list[list[Any]], name: str) -> Array:
 
 
 def numerical(function: Callable[[], float], point: Array, name: str, settings: Settings) -> Right:
-    """Numerical derivatives by the elements of an array that the function reads.
-
-    Steps are small beside an element, so that a corner at 0 is not stepped over.
-    """
-    units = np.where(point == 0, 1.0, np.maximum(np.abs(point), _SMALLEST_UNIT))
-    noise = _ROUNDING * (1 + abs(function())) / units
-    slopes, errors = np.full(point.shape, np.nan), np.zeros(point.shape)
+    """Numerical derivatives by the elements of an array that the function reads."""
+    slopes, errors, rounding = np.full((3, *point.shape), np.nan)
     with np.errstate(all="ignore"):  # a step may leave the domain; then a smaller one is tried
         for place in _chosen(point.shape, settings):
-            slope, error = _slope(function, point, place, float(units[place]))
-            slopes[place], errors[place] = slope / units[place], error / units[place]
-    right = Right(slopes, settings.tolerance, noise)
+            found = _slope(function, point, place, settings)
+            slopes[place], errors[place], rounding[place] = found.value, found.error, found.rounding
+    right = Right(slopes, settings.tolerance, np.nan_to_num(rounding))
     slopes[errors > right.allowed] = np.nan  # a corner is too near
     if point.size and not right.known.any():
         raise GradientError(f"forward is not smooth enough here to check its gradient on {name}")
@@ -139,16 +132,16 @@ def numerical(function: Callable[[], float], point: Array, name: str, settings: 
 
 
 def _slope(
-    function: Callable[[], float], point: Array, place: tuple[int, ...], unit: float
+    function: Callable[[], float], point: Array, place: tuple[int, ...], settings: Settings
 ) -> Difference:
     here = float(point[place])
 
-    def along(t: float) -> float:
-        point[place] = here + unit * t
+    def along(number: float) -> float:
+        point[place] = number
         return function()
 
     try:
-        return numerical_derivative(along, 0.0)
+        return numerical_derivative(along, here, settings.tolerance / 10)
     finally:
         point[place] = here
 
