@@ -59,9 +59,21 @@ class Mathematics:
         """Stands for a derivative that does not exist."""
         return self.carrier("nan")
 
-    def limit(self, number: int) -> Any:
-        """A derivative by convention or as a limit: a number that holds at this point alone."""
+    def limit(self, number: int, at: Any) -> Any:  # noqa: ARG002
+        """A derivative by convention or as a limit: a number that holds where ``at`` is 0 alone."""
         return number
+
+    def vanishing(self, base: Any, exponent: Any) -> Any:  # noqa: ARG002
+        """baseᵉˣᵖᵒⁿᵉⁿᵗ ln(base) where the base is 0 and the exponent above 0."""
+        return 0
+
+    def is_constant(self, a: Any) -> bool:  # noqa: ARG002
+        """Whether an operand is known never to vary; a number does not say so."""
+        return False
+
+    def power(self, a: Any, b: Any) -> Any:
+        """The power of a base a, to b."""
+        return a**b
 
     def is_finite(self, a: Any) -> bool:
         """Whether a number is neither infinite nor NaN."""
@@ -196,6 +208,9 @@ class _DecimalMathematics(_NumberMathematics):
 
     def is_finite(self, a: Any) -> bool:
         return Decimal(a).is_finite()
+
+    def power(self, a: Any, b: Any) -> Any:
+        return Decimal(1) if b == 0 else a**b  # to Decimal, 0 to the power 0 is undefined
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):

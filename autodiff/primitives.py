@@ -225,11 +225,28 @@ def _one_minus_square(m: Mathematics, a: Any) -> Any:
 
 def _slope_by_base(m: Mathematics, a: Any, b: Any) -> Any:
     """∂(aᵇ)/∂a = b aᵇ⁻¹, and 0 at 0⁰, since a⁰ is 1 for every a."""
+    if m.is_constant(b) and m.is_zero(b):
+        return 0  # of a polynomial of degree 0, to every order
 
     def smooth() -> Any:
-        return b * a ** (b - 1)
+        return b * m.power(a, b - 1)
 
-    return m.where(m.is_zero(b), lambda: m.where(m.is_zero(a), lambda: m.limit(0), smooth), smooth)
+    return m.where(
+        m.is_zero(b), lambda: m.where(m.is_zero(a), lambda: m.limit(0, a), smooth), smooth
+    )
+
+
+def _slope_by_exponent(m: Mathematics, y: Any, a: Any, b: Any) -> Any:
+    """∂(aᵇ)/∂b = aᵇ ln a. 0ᵇ is flat for b > 0; a negative base has whole exponents only."""
+    return m.where(
+        a > 0,
+        lambda: y * m.log(a),
+        lambda: m.where(
+            m.is_zero(a),
+            lambda: m.where(m.is_positive(b), lambda: m.vanishing(a, b), lambda: m.undefined),
+            lambda: m.undefined,
+        ),
+    )
 
 
 def _cosine(m: Mathematics, a: Any, b: Any, radius: Any) -> Any:
@@ -269,18 +286,9 @@ divide = define(
     domain=Domain("b ≠ 0", lambda a, b: b != 0),
 )
 power = define(
-    "power", "aᵇ", lambda m, a, b: a**b,
+    "power", "aᵇ", lambda m, a, b: m.power(a, b),
     lambda m, y, a, b: _slope_by_base(m, a, b),
-    # By the exponent: 0**b is flat for b > 0; a negative base has whole exponents only.
-    lambda m, y, a, b: m.where(
-        a > 0,
-        lambda: y * m.log(a),
-        lambda: m.where(
-            m.is_zero(a),
-            lambda: m.where(m.is_positive(b), lambda: m.limit(0), lambda: m.undefined),
-            lambda: m.undefined,
-        ),
-    ),
+    lambda m, y, a, b: _slope_by_exponent(m, y, a, b),
     domain=Domain(
         "a ≥ 0, or b a whole number (and a ≠ 0 where b < 0)",
         lambda a, b: (a >= 0 or b % 1 == 0) and (a != 0 or b >= 0),
@@ -406,8 +414,8 @@ erf = define(
 )
 hypot = define(
     "hypot", "√(a²+b²)", lambda m, a, b: m.hypot(a, b),
-    lambda m, y, a, b: m.where(m.is_zero(y), lambda: m.limit(0), lambda: _cosine(m, a, b, y)),
-    lambda m, y, a, b: m.where(m.is_zero(y), lambda: m.limit(0), lambda: _cosine(m, b, a, y)),
+    lambda m, y, a, b: m.where(m.is_zero(y), lambda: m.limit(0, y), lambda: _cosine(m, a, b, y)),
+    lambda m, y, a, b: m.where(m.is_zero(y), lambda: m.limit(0, y), lambda: _cosine(m, b, a, y)),
     corner=lambda a, b: max(builtins.abs(a), builtins.abs(b)),  # the tip of the cone
 )
 

@@ -6,6 +6,7 @@ rule, which stand in :mod:`autodiff.adjoint`.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from fractions import Fraction
@@ -405,6 +406,12 @@ class Value(Recorded):
 
     @_operator
     def __rpow__(self, other: Any) -> Value:
+        is_rounded = type(other) is float and type(self._data) is Fraction
+        if is_rounded and sys.version_info < (3, 12):
+            raise TypeError(
+                "a Fraction to the power of a Value arrives here as a float, because Python's "
+                "Fraction turns itself into one; write Value(base) ** exponent"
+            )
         return _binary(primitives.power, other, self)
 
     @_operator
@@ -664,10 +671,25 @@ class _ValueMathematics(Mathematics):
             return _constant(self._numbers.undefined)
         raise ValueError("a derivative that does not exist has no derivatives either")
 
-    def limit(self, number: int) -> Any:  # noqa: ARG002
-        if is_tracing():
-            return _constant(self._numbers.undefined)
-        raise ValueError("a derivative that is only a limit here has no derivatives itself")
+    def limit(self, number: int, at: Value) -> Any:
+        """The number, with a derivative that is infinite or undefined where ``at`` is 0."""
+        return number + 0 * primitives.sqrt(primitives.abs(at))
+
+    def vanishing(self, base: Value, exponent: Value) -> Any:
+        """0, with as many derivatives that are 0 as the exponent is large, and then none.
+
+        The product with ln(base) has them as long as the exponent is above their order; so has
+        0 times a power of half less, except that it may give up one derivative early.
+        """
+        return self.where(
+            exponent > self.ratio(1, 2),
+            lambda: 0 * base ** (exponent - self.ratio(1, 2)),
+            lambda: self.limit(0, base),
+        )
+
+    def is_constant(self, a: Value) -> bool:
+        """Whether it is a plain number in an expression."""
+        return a.op is _CONSTANT
 
     def is_zero(self, a: Value) -> Any:
         return (a >= 0) * (a <= 0) if _is_open(a) else bool(a._data == 0)

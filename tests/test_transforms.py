@@ -142,17 +142,28 @@ def test_zero_times_infinity_is_nan_by_every_route() -> None:
 @pytest.mark.parametrize(
     ("function", "point"),
     [
-        (lambda p: p[0] ** p[1], [0.0, 1.0]),
         (lambda p: p[0] ** p[1], [0.0, 0.0]),
         (lambda p: p[0] ** p[1], [-2.0, 3.0]),
-        (lambda p: ad.hypot(p[0], p[1]), [0.0, 0.0]),
     ],
 )
-def test_a_derivative_by_convention_is_not_differentiated_further(
+def test_a_derivative_that_does_not_exist_is_not_differentiated_further(
     function: Any, point: list[float]
 ) -> None:
     with pytest.raises(ValueError, match="has no derivatives"):
         hessian(function)(point)
+
+
+@pytest.mark.parametrize(
+    ("function", "point", "where"),
+    [
+        (lambda p: p[0] ** p[1], [0.0, 1.0], [[False, True], [True, False]]),
+        (lambda p: ad.hypot(p[0], p[1]), [0.0, 0.0], [[True, True], [True, True]]),
+    ],
+)
+def test_the_derivative_of_a_convention_is_nan(
+    function: Any, point: list[float], where: list[list[bool]]
+) -> None:
+    assert np.isnan(hessian(function)(point)).tolist() == where
 
 
 def test_argnums_may_be_a_numpy_integer() -> None:
