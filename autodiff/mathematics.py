@@ -8,6 +8,7 @@ Rules use operators, ints and what :class:`Mathematics` lists, and nothing else.
 
 from __future__ import annotations
 
+import decimal
 import functools
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -137,13 +138,12 @@ class _NumberMathematics(Mathematics):
 
     def logsumexp(self, operands: Iterable[Any]) -> Any:
         """log(sum(exp(a))), shifted by the largest operand so that nothing overflows."""
-        operands = tuple(operands)
-        peak = functools.reduce(self.maximum, operands)
-        return self.where(
-            peak - peak == 0,
-            lambda: peak + self.log(sum(self.exp(a - peak) for a in operands)),
-            lambda: peak,
-        )
+        others = list(operands)
+        peak = functools.reduce(self.maximum, others)
+        if peak - peak != 0:
+            return peak
+        others.remove(peak)  # exp(0) = 1, beside which small terms would be lost
+        return peak + self.log1p(sum(self.exp(a - peak) for a in others))
 
     def softmax(self, operands: Iterable[Any]) -> Sequence[Any]:
         """exp(a) / sum(exp(a)), shifted by the largest operand."""
@@ -206,6 +206,13 @@ class _DecimalMathematics(_NumberMathematics):
     sqrt = staticmethod(Decimal.sqrt)
     fsum = staticmethod(sum)
 
+    def log1p(self, a: Any) -> Any:
+        """ln(1 + a), with as many more digits as the sum needs."""
+        with decimal.localcontext() as context:
+            context.prec += 2 + max(0, -a.adjusted())
+            logarithm = (1 + a).ln()
+        return +logarithm
+
     def is_finite(self, a: Any) -> bool:
         return Decimal(a).is_finite()
 
@@ -261,7 +268,11 @@ class _ArrayMathematics(_NumberMathematics):
         """Over the rows of an array, or over several arrays."""
         rows = np.asarray(operands)
         peak = rows.max(0)
-        total = np.log(np.exp(rows - peak).sum(0))
+        is_below = rows != peak  # exp(0) = 1, beside which small terms would be lost
+        shares = np.exp(rows - peak)
+        shares *= is_below
+        ties = len(rows) - 1 - is_below.sum(0)
+        total = np.log1p(shares.sum(0) + ties.astype(rows.dtype))
         total += peak
         if math.isfinite(np.add.reduce(total, axis=None)):
             return total

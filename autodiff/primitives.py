@@ -258,6 +258,18 @@ def _cosine(m: Mathematics, a: Any, b: Any, radius: Any) -> Any:
     )
 
 
+def _square_of_sech(m: Mathematics, a: Any) -> Any:
+    """1 / cosh²(a), in which nothing overflows."""
+    shrinking = m.exp(-builtins.abs(a))
+    square = shrinking * shrinking
+    return 4 * square / ((1 + square) * (1 + square))
+
+
+def _bell(m: Mathematics, a: Any) -> Any:
+    """exp(-a²); far out, where a² may overflow, it is 0 to any number of digits."""
+    return m.where(builtins.abs(a) < 10**150, lambda: m.exp(-a * a), lambda: 0)
+
+
 # A plain number inside an expression, as the 2 in ``2 * x``. It never varies.
 constant = define("constant", "", lambda m: 0)
 
@@ -397,7 +409,7 @@ cosh = define(
 tanh = define(
     "tanh", "tanh", lambda m, a: m.tanh(a),
     lambda m, y, a: m.where(
-        builtins.abs(a) < 1, lambda: 1 - y * y, lambda: 4 * m.logistic_density(2 * a)
+        builtins.abs(a) < 1, lambda: 1 - y * y, lambda: _square_of_sech(m, a)
     ),
 )
 sigmoid = define(
@@ -410,7 +422,7 @@ softplus = define(
 )
 erf = define(
     "erf", "erf", lambda m, a: m.erf(a),
-    lambda m, y, a: 2 / m.sqrt(m.pi) * m.exp(-a * a),
+    lambda m, y, a: 2 / m.sqrt(m.pi) * _bell(m, a),
 )
 hypot = define(
     "hypot", "√(a²+b²)", lambda m, a, b: m.hypot(a, b),

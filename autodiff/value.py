@@ -706,15 +706,23 @@ class _ValueMathematics(Mathematics):
         return logistic_density(self, a)
 
     def softmax(self, operands: Iterable[Value]) -> list[Value]:
-        """Shifted by a constant, the largest operand's number, which changes no derivative."""
+        """Shifted by a constant, the largest operand's number, which changes no derivative.
+
+        The largest share is a sigmoid, because 1 minus a share close to 1 would lose all digits.
+        """
         operands = list(operands)
         if is_tracing():
             total = primitives.logsumexp(*operands)
             return [primitives.exp(a - total) for a in operands]
         peak = max(a._data for a in operands)
-        shares = [primitives.exp(a - peak) for a in operands]
-        total = primitives.fsum(*shares)
-        return [share / total for share in shares]
+        exponentials = [primitives.exp(a - peak) for a in operands]
+        total = primitives.fsum(*exponentials)
+        shares = [exponential / total for exponential in exponentials]
+        largest = next((i for i, a in enumerate(operands) if a._data == peak), 0)
+        others = operands[:largest] + operands[largest + 1 :]
+        if others:
+            shares[largest] = primitives.sigmoid(operands[largest] - primitives.logsumexp(*others))
+        return shares
 
     def __getattr__(self, name: str) -> Any:
         return self._numbers.pi if name == "pi" else PRIMITIVES[name]

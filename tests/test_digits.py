@@ -1,0 +1,84 @@
+"""Digits that survive where a formula written naively would lose them, against mpmath."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import mpmath
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autodiff import compile, erf, grad, hessian, logsumexp, tanh, value_and_grad
+
+POINTS = [[-38.0, 0.0], [0.0, -38.0, -50.0], [1.0, 1.0, -40.0], [-700.0, 3.0], [5.0]]
+terms = st.lists(st.integers(-80, 80).map(lambda n: n / 2), min_size=1, max_size=4)
+
+
+def exact_logsumexp(point: list[float]) -> Any:
+    with mpmath.workdps(60):
+        return mpmath.log(mpmath.fsum(mpmath.exp(a) for a in map(mpmath.mpf, point)))
+
+
+def exact_second_derivatives(point: list[float]) -> list[list[float]]:
+    with mpmath.workdps(60):
+        exponentials = [mpmath.exp(mpmath.mpf(a)) for a in point]
+        total = mpmath.fsum(exponentials)
+        return [
+            [
+                float(((total - a if i == j else 0) - (b if i != j else 0)) * a / total**2)
+                for j, b in enumerate(exponentials)
+            ]
+            for i, a in enumerate(exponentials)
+        ]
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_logsumexp_keeps_small_terms(point: list[float]) -> None:
+    expected = float(exact_logsumexp(point))
+    assert logsumexp(point) == pytest.approx(expected, rel=1e-15)
+    batch = compile(lambda x: logsumexp(list(x)), batched="x")
+    assert batch(np.array([point, point])) == pytest.approx(expected, rel=1e-15)
+    for mode in ("vector", "python"):
+        assert compile(logsumexp, mode=mode)(point) == pytest.approx(expected, rel=1e-15)
+
+
+@given(terms)
+def test_first_and_second_derivatives_of_logsumexp(point: list[float]) -> None:
+    value, slopes = value_and_grad(logsumexp)(point)
+    exact = exact_logsumexp(point)
+    assert value == pytest.approx(float(exact), rel=1e-15, abs=1e-300)
+    with mpmath.workdps(60):
+        shares = [float(mpmath.exp(mpmath.mpf(a) - exact)) for a in point]
+    assert slopes == pytest.approx(shares, rel=1e-14)
+    for row, expected in zip(
+        hessian(logsumexp)(point), exact_second_derivatives(point), strict=True
+    ):
+        assert row == pytest.approx(expected, rel=1e-13, abs=1e-300)
+
+
+def test_logsumexp_of_decimals() -> None:
+    found = logsumexp([Decimal(-38), Decimal(0)])
+    exact = Decimal(mpmath.nstr(exact_logsumexp([-38.0, 0.0]), 40))
+    assert abs(found / exact - 1) < Decimal("1e-26")
+
+
+@pytest.mark.parametrize(
+    ("function", "at"),
+    [(tanh, 1.7e308), (tanh, -1.7e308), (tanh, 400.0), (erf, 1e160), (erf, -1e160), (erf, 1e151)],
+)
+def test_what_is_flat_far_out_is_flat_to_every_order(function: Any, at: float) -> None:
+    derivative = function
+    for _ in range(3):
+        derivative = grad(derivative)
+        assert derivative(at) == 0
+        assert compile(derivative)(at) == 0
+
+
+@pytest.mark.parametrize("at", [0.9, 1.0, 1.1, 3.0, 20.0, 300.0, 372.0])
+def test_slopes_of_tanh(at: float) -> None:
+    with mpmath.workdps(60):
+        slopes = [float(mpmath.diff(mpmath.tanh, mpmath.mpf(at), n)) for n in (1, 2)]
+    assert [grad(tanh)(at), grad(grad(tanh))(at)] == pytest.approx(slopes, rel=1e-13)
