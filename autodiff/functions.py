@@ -55,21 +55,36 @@ if TYPE_CHECKING:
 
     abs: Unary
     acos: Unary
+    acosh: Unary
     asin: Unary
+    asinh: Unary
     atan: Unary
     atan2: Binary
+    ceil: Unary
+    copysign: Binary
     cos: Unary
     cosh: Unary
+    degrees: Unary
     erf: Unary
+    erfc: Unary
     exp: Unary
+    exp2: Unary
     expm1: Unary
+    floor: Unary
     hypot: Binary
     log: Unary
+    log10: Unary
     log1p: Unary
+    log2: Unary
+    logaddexp: Binary
     maximum: Binary
     minimum: Binary
+    radians: Unary
     relu: Unary
+    remainder: Binary
+    round: Unary
     sigmoid: Unary
+    sign: Unary
     sin: Unary
     sinh: Unary
     softplus: Unary
@@ -81,21 +96,36 @@ else:
     from autodiff.primitives import (
         abs,
         acos,
+        acosh,
         asin,
+        asinh,
         atan,
         atan2,
+        ceil,
+        copysign,
         cos,
         cosh,
+        degrees,
         erf,
+        erfc,
         exp,
+        exp2,
         expm1,
+        floor,
         hypot,
         log,
         log1p,
+        log2,
+        log10,
+        logaddexp,
         maximum,
         minimum,
+        radians,
         relu,
+        remainder,
+        round,
         sigmoid,
+        sign,
         sin,
         sinh,
         softplus,
@@ -106,9 +136,48 @@ else:
     )
 
 __all__ = [
-    "abs", "acos", "asin", "atan", "atan2", "cos", "cosh", "dot", "erf", "exp", "expm1", "fsum",
-    "hypot", "log", "log1p", "logsumexp", "maximum", "minimum", "relu", "sigmoid", "sin", "sinh",
-    "softplus", "sqrt", "tan", "tanh", "where",
+    "abs",
+    "acos",
+    "acosh",
+    "asin",
+    "asinh",
+    "atan",
+    "atan2",
+    "ceil",
+    "copysign",
+    "cos",
+    "cosh",
+    "degrees",
+    "dot",
+    "erf",
+    "erfc",
+    "exp",
+    "exp2",
+    "expm1",
+    "floor",
+    "fsum",
+    "hypot",
+    "log",
+    "log1p",
+    "log2",
+    "log10",
+    "logaddexp",
+    "logsumexp",
+    "maximum",
+    "minimum",
+    "radians",
+    "relu",
+    "remainder",
+    "round",
+    "sigmoid",
+    "sign",
+    "sin",
+    "sinh",
+    "softplus",
+    "sqrt",
+    "tan",
+    "tanh",
+    "where",
 ]  # fmt: skip
 
 

@@ -47,6 +47,18 @@ class Mathematics:
     tanh: Callable[[Any], Any]
     erf: Callable[[Any], Any]
     hypot: Callable[[Any, Any], Any]
+    log2: Callable[[Any], Any]
+    log10: Callable[[Any], Any]
+    exp2: Callable[[Any], Any]
+    asinh: Callable[[Any], Any]
+    acosh: Callable[[Any], Any]
+    erfc: Callable[[Any], Any]
+    sign: Callable[[Any], Any]
+    floor: Callable[[Any], Any]
+    ceil: Callable[[Any], Any]
+    round: Callable[[Any], Any]
+    remainder: Callable[[Any, Any], Any]
+    copysign: Callable[[Any, Any], Any]
     fsum: Callable[[Iterable[Any]], Any]
     maximum: Callable[[Any, Any], Any]
     sigmoid: Callable[[Any], Any]
@@ -123,6 +135,30 @@ class _NumberMathematics(Mathematics):
         """The larger of two; NaN where either is NaN."""
         return self.where(a >= b, lambda: a, lambda: self.where(b > a, lambda: b, lambda: a + b))
 
+    def sign(self, a: Any) -> Any:
+        """1, 0 or -1; NaN for NaN."""
+        return 1 if a > 0 else -1 if a < 0 else 0 if a == 0 else a
+
+    def floor(self, a: Any) -> Any:
+        """The next whole number below; what is not finite stays as it is."""
+        return self.carrier(math.floor(a)) if self.is_finite(a) else a
+
+    def ceil(self, a: Any) -> Any:
+        """The next whole number above."""
+        return self.carrier(math.ceil(a)) if self.is_finite(a) else a
+
+    def round(self, a: Any) -> Any:
+        """The nearest whole number, the even one of two that are equally near."""
+        return self.carrier(round(a)) if self.is_finite(a) else a
+
+    def remainder(self, a: Any, b: Any) -> Any:
+        """a - b ⌊a / b⌋, which has the sign of b, as Python's ``%`` on floats."""
+        return a % b
+
+    def copysign(self, a: Any, b: Any) -> Any:
+        """The size of a with the sign of b."""
+        return -abs(a) if b < 0 else abs(a)
+
     def softplus(self, a: Any) -> Any:
         """log(1 + exp(a)), written so that nothing overflows or is lost."""
         return self.maximum(a, 0) + self.log1p(self.exp(-abs(a)))
@@ -174,7 +210,25 @@ class _FloatMathematics(_NumberMathematics):
     tanh = staticmethod(math.tanh)
     erf = staticmethod(math.erf)
     hypot = staticmethod(math.hypot)
+    log2 = staticmethod(math.log2)
+    log10 = staticmethod(math.log10)
+    exp2 = staticmethod(math.exp2)
+    asinh = staticmethod(math.asinh)
+    acosh = staticmethod(math.acosh)
+    erfc = staticmethod(math.erfc)
+    copysign: Any = staticmethod(math.copysign)
     fsum = staticmethod(math.fsum)
+
+    # A zero keeps the sign of what was rounded, as IEEE 754 says.
+
+    def floor(self, a: Any) -> Any:
+        return math.copysign(math.floor(a), a) if math.isfinite(a) else a
+
+    def ceil(self, a: Any) -> Any:
+        return math.copysign(math.ceil(a), a) if math.isfinite(a) else a
+
+    def round(self, a: Any) -> Any:
+        return math.copysign(round(a), a) if math.isfinite(a) else a
 
 
 class _RationalMathematics(_NumberMathematics):
@@ -216,6 +270,10 @@ class _DecimalMathematics(_NumberMathematics):
     def is_finite(self, a: Any) -> bool:
         return Decimal(a).is_finite()
 
+    def remainder(self, a: Any, b: Any) -> Any:
+        rest = a % b  # with the sign of a
+        return rest + b if rest * b < 0 else rest
+
     def power(self, a: Any, b: Any) -> Any:
         return Decimal(1) if b == 0 else a**b  # to Decimal, 0 to the power 0 is undefined
 
@@ -249,6 +307,21 @@ class _ArrayMathematics(_NumberMathematics):
     cosh = staticmethod(np.cosh)
     tanh = staticmethod(np.tanh)
     hypot = staticmethod(np.hypot)
+    log2 = staticmethod(np.log2)
+    log10 = staticmethod(np.log10)
+    exp2 = staticmethod(np.exp2)
+    asinh = staticmethod(np.arcsinh)
+    acosh = staticmethod(np.arccosh)
+    sign: Any = staticmethod(np.sign)
+    floor: Any = staticmethod(np.floor)
+    ceil: Any = staticmethod(np.ceil)
+    round: Any = staticmethod(np.rint)
+    remainder: Any = staticmethod(np.remainder)
+    copysign: Any = staticmethod(np.copysign)
+
+    def erfc(self, a: Any) -> Any:
+        """NumPy has none of its own."""
+        return np.vectorize(math.erfc, otypes=[float])(a).astype(np.result_type(a, np.float32))
 
     def erf(self, a: Any) -> Any:
         """NumPy has none of its own."""
@@ -292,6 +365,21 @@ class _MultiprecisionMathematics(_NumberMathematics):
     def __init__(self, carrier: Callable[[Any], Any], context: Any) -> None:
         self.carrier = carrier
         self._context = context
+
+    def floor(self, a: Any) -> Any:
+        return self._context.floor(a)
+
+    def ceil(self, a: Any) -> Any:
+        return self._context.ceil(a)
+
+    def round(self, a: Any) -> Any:
+        return self._context.nint(a)
+
+    def log2(self, a: Any) -> Any:
+        return self._context.log(a, 2)
+
+    def exp2(self, a: Any) -> Any:
+        return self._context.power(2, a)
 
     def is_finite(self, a: Any) -> bool:
         return bool(self._context.isfinite(a))

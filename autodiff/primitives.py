@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import builtins
 import decimal
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import mul as times
@@ -270,6 +271,11 @@ def _bell(m: Mathematics, a: Any) -> Any:
     return m.where(builtins.abs(a) < 10**150, lambda: m.exp(-a * a), lambda: 0)
 
 
+def _distance_to_whole(a: float) -> float:
+    """How far the nearest whole number is, up to a half."""
+    return builtins.abs(a - builtins.round(a)) if math.isfinite(a) else 1.0
+
+
 # A plain number inside an expression, as the 2 in ``2 * x``. It never varies.
 constant = define("constant", "", lambda m: 0)
 
@@ -307,6 +313,13 @@ power = define(
     ),
     corner=lambda a, b: max(a, 0),  # left of 0 only whole exponents: no derivative by them
 )
+remainder = define(
+    "remainder", "mod", lambda m, a, b: m.remainder(a, b),
+    lambda m, y, a, b: 1,
+    lambda m, y, a, b: m.round((y - a) / b),  # -⌊a / b⌋, however a / b was rounded
+    domain=Domain("b ≠ 0", lambda a, b: b != 0),
+    corner=lambda a, b: _distance_to_whole(a / b) if b else 0,
+)
 # A value under another name: a transform sees its argument through it.
 identity = define(
     "identity", "=", lambda m, a: a,
@@ -336,6 +349,23 @@ greater_equal = define(
     corner=lambda a, b: a - b,
 )
 
+# ------------------------------------------------------------------- steps: flat between jumps
+
+sign = define("sign", "sgn", lambda m, a: m.sign(a), flat, corner=lambda a: a)
+floor = define("floor", "⌊a⌋", lambda m, a: m.floor(a), flat, corner=_distance_to_whole)
+ceil = define("ceil", "⌈a⌉", lambda m, a: m.ceil(a), flat, corner=_distance_to_whole)
+# The even one of two whole numbers that are equally near.
+round = define(
+    "round", "round", lambda m, a: m.round(a), flat,
+    corner=lambda a: _distance_to_whole(a - 0.5),
+)
+copysign = define(
+    "copysign", "±|a|", lambda m, a, b: m.copysign(a, b),
+    lambda m, y, a, b: m.sign(a) * m.copysign(1, b),
+    flat,
+    corner=lambda a, b: min(builtins.abs(a), builtins.abs(b)),
+)
+
 # ---------------------------------------------------------------------------------- functions
 
 exp = define(
@@ -345,6 +375,20 @@ exp = define(
 log = define(
     "log", "ln", lambda m, a: m.log(a),
     lambda m, y, a: 1 / a,
+    domain=Domain("a > 0", lambda a: a > 0),
+)
+exp2 = define(
+    "exp2", "2ˣ", lambda m, a: m.exp2(a),
+    lambda m, y, a: y * m.log(m.ratio(2, 1)),
+)
+log2 = define(
+    "log2", "log₂", lambda m, a: m.log2(a),
+    lambda m, y, a: 1 / a / m.log(m.ratio(2, 1)),
+    domain=Domain("a > 0", lambda a: a > 0),
+)
+log10 = define(
+    "log10", "log₁₀", lambda m, a: m.log10(a),
+    lambda m, y, a: 1 / a / m.log(m.ratio(10, 1)),
     domain=Domain("a > 0", lambda a: a > 0),
 )
 sqrt = define(
@@ -406,6 +450,16 @@ cosh = define(
     "cosh", "cosh", lambda m, a: m.cosh(a),
     lambda m, y, a: m.sinh(a),
 )
+asinh = define(
+    "asinh", "asinh", lambda m, a: m.asinh(a),
+    lambda m, y, a: 1 / m.hypot(1, a),
+)
+acosh = define(
+    "acosh", "acosh", lambda m, a: m.acosh(a),
+    lambda m, y, a: 1 / (m.sqrt(a - 1) * m.sqrt(a + 1)),  # a² - 1 may overflow
+    domain=Domain("a ≥ 1", lambda a: a >= 1),
+    corner=lambda a: a - 1,
+)
 tanh = define(
     "tanh", "tanh", lambda m, a: m.tanh(a),
     lambda m, y, a: m.where(
@@ -423,6 +477,23 @@ softplus = define(
 erf = define(
     "erf", "erf", lambda m, a: m.erf(a),
     lambda m, y, a: 2 / m.sqrt(m.pi) * _bell(m, a),
+)
+erfc = define(
+    "erfc", "erfc", lambda m, a: m.erfc(a),
+    lambda m, y, a: -2 / m.sqrt(m.pi) * _bell(m, a),
+)
+logaddexp = define(
+    "logaddexp", "ln(eᵃ+eᵇ)", lambda m, a, b: m.logsumexp((a, b)),
+    lambda m, y, a, b: m.sigmoid(a - b),
+    lambda m, y, a, b: m.sigmoid(b - a),
+)
+degrees = define(
+    "degrees", "°", lambda m, a: a * (180 / m.pi),
+    lambda m, y, a: 180 / m.pi,
+)
+radians = define(
+    "radians", "rad", lambda m, a: a * (m.pi / 180),
+    lambda m, y, a: m.pi / 180,
 )
 hypot = define(
     "hypot", "√(a²+b²)", lambda m, a, b: m.hypot(a, b),

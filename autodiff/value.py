@@ -401,6 +401,14 @@ class Value(Recorded):
         return _binary(primitives.divide, other, self)
 
     @_operator
+    def __mod__(self, other: Any) -> Value:
+        return _binary(primitives.remainder, self, other)
+
+    @_operator
+    def __rmod__(self, other: Any) -> Value:
+        return _binary(primitives.remainder, other, self)
+
+    @_operator
     def __pow__(self, other: Any) -> Value:
         return _binary(primitives.power, self, other)
 
@@ -435,6 +443,19 @@ class Value(Recorded):
 
     def __pos__(self) -> Value:
         return self
+
+    def __round__(self, digits: int | None = None) -> Value:
+        """The nearest whole number, or multiple of 10 to the power of minus digits."""
+        if digits is None:
+            return _record(primitives.round, (self,))
+        scale = 10.0**digits
+        return _record(primitives.round, (self * scale,)) / scale
+
+    def __floor__(self) -> Value:
+        return _record(primitives.floor, (self,))
+
+    def __ceil__(self) -> Value:
+        return _record(primitives.ceil, (self,))
 
     def __abs__(self) -> Value:
         return _record(primitives.abs, (self,))
@@ -480,6 +501,21 @@ class Value(Recorded):
 
     if TYPE_CHECKING:  # The methods that the table gives, for type checkers and editors.
 
+        def acosh(self) -> Value: ...
+        def asinh(self) -> Value: ...
+        def ceil(self) -> Value: ...
+        def degrees(self) -> Value: ...
+        def erfc(self) -> Value: ...
+        def exp2(self) -> Value: ...
+        def floor(self) -> Value: ...
+        def log10(self) -> Value: ...
+        def log2(self) -> Value: ...
+        def radians(self) -> Value: ...
+        def round(self) -> Value: ...
+        def sign(self) -> Value: ...
+        def copysign(self, other: Any) -> Value: ...
+        def logaddexp(self, other: Any) -> Value: ...
+        def remainder(self, other: Any) -> Value: ...
         def exp(self) -> Value: ...
         def expm1(self) -> Value: ...
         def log(self) -> Value: ...
@@ -642,6 +678,8 @@ def _zero_like(number: Number) -> Number:
 _NUMPY_NAMES = {
     "subtract": "subtract", "negative": "negate", "absolute": "abs", "fabs": "abs",
     "positive": "identity", "true_divide": "divide", "float_power": "power",
+    "mod": "remainder", "rint": "round", "deg2rad": "radians", "rad2deg": "degrees",
+    "arcsinh": "asinh", "arccosh": "acosh",
     "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arctan2": "atan2",
 }  # fmt: skip
 _UFUNCS: dict[str, Callable[..., Any]] = {

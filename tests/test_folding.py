@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
 
 import numpy as np
 import pytest
@@ -15,7 +13,7 @@ from hypothesis import strategies as st
 import viz
 from autodiff import Graph, Value, exp, gate, relu, scope, sin, tanh
 from autodiff.nn import MLP, cross_entropy
-from autodiff.recording import GateCall, _inside, _recording
+from autodiff.recording import GateCall, Region, _inside
 from autodiff.testing import Example, expressions_at_points
 from conftest import DEEP, THOROUGH
 from svg import number, read
@@ -279,16 +277,9 @@ def test_whatever_is_folded_the_gradients_shown_add_up(
             assert math.fsum(parts) == pytest.approx(total, abs=1e-9 * size + 1e-300)
 
 
-def gate_named(name: str) -> AbstractContextManager[None]:
+def gate_named(name: str) -> Region:
     """A call of a gate, as a context."""
-
-    @contextmanager
-    def inside() -> Iterator[None]:
-        outer = Value(0.0).scope
-        with _recording(_inside(outer, GateCall(name, name)), True):
-            yield
-
-    return inside()
+    return Region(name, lambda outer, records: (_inside(outer, GateCall(name, name)), records))
 
 
 def test_the_cells_of_a_recurrent_network_are_the_times_they_were_entered() -> None:

@@ -15,7 +15,7 @@ from autodiff.compiler.layout import Window, strided, window
 from autodiff.compiler.program import BATCHED, CONSTANT
 from autodiff.compiler.schedule import CONSTANTS, Block, Indices, VectorProgram, View
 from autodiff.formula import FormulaMathematics, as_formula
-from autodiff.mathematics import ARRAY, Mathematics
+from autodiff.mathematics import ARRAY, FLOAT, Mathematics
 
 
 @dataclass
@@ -91,9 +91,19 @@ class CodeMathematics(FormulaMathematics):
             chosen, other = _as_float(chosen), _as_float(other)
         return super().where(condition, lambda: chosen, lambda: other)
 
+    def ratio(self, numerator: int, denominator: int) -> Any:
+        """A plain float."""
+        return numerator / denominator
+
     def __getattr__(self, name: str) -> Any:
         function = super().__getattr__(name)
-        return lambda *operands: function(*map(_as_float, operands))
+
+        def call(*operands: Any) -> Any:
+            if all(isinstance(operand, int | float) for operand in operands):
+                return getattr(FLOAT, name)(*operands)  # log(2): a number of no type of its own
+            return function(*map(_as_float, operands))
+
+        return call
 
 
 def _as_float(part: Any) -> Any:
