@@ -8,6 +8,7 @@
 0.8
 """
 
+from autodiff.array_functions import array
 from autodiff.checking import check_gradient, check_layer, check_loss
 from autodiff.compiler import compile
 from autodiff.functions import (
@@ -60,7 +61,7 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
-    "Edge", "Graph", "Value", "abs", "acos", "asin", "atan", "atan2", "check_gradient",
+    "Edge", "Graph", "Value", "abs", "acos", "array", "asin", "atan", "atan2", "check_gradient",
     "check_layer", "check_loss", "compile", "cos", "cosh", "dot", "erf", "exp", "expm1", "fsum",
     "gate", "grad", "hessian", "hvp", "hypot", "jacobian", "jvp", "log", "log1p", "logsumexp",
     "maximum", "minimum", "no_grad", "relu", "scope", "sigmoid", "sin", "sinh", "softplus", "sqrt",

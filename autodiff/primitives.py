@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from autodiff.arrays import mapped
 from autodiff.mathematics import (
     ARRAY,
     RATIONAL,
@@ -71,10 +72,13 @@ class Primitive:
     corner: Callable[..., float] | None
 
     def __call__(self, *operands: Any) -> Any:
-        """A recorded Value if an operand is one, else a plain number."""
+        """A recorded Value if an operand is one, an array over arrays, else a plain number."""
         for operand in operands:
             if hasattr(operand, "_apply"):
                 return operand._apply(self, operands)
+            if isinstance(operand, np.ndarray):
+                self.check_arity(operands)
+                return mapped(self, operands)
         self.check_arity(operands)
         return self.evaluate([as_number(operand) for operand in operands])
 
