@@ -152,6 +152,7 @@ def _logaddexp_reduce(operand: Any, axis: Axes = 0, keepdims: bool = False, **_:
 
 
 REDUCTIONS["logaddexp"] = _logaddexp_reduce
+ELEMENT_RULES.setdefault("logaddexp", primitives.logsumexp)
 
 # ------------------------------------------------------------------------------ truth, recorded
 
