@@ -207,6 +207,11 @@ def _computed(ufunc: Any, method: str, inputs: Sequence[Any], options: dict[str,
 
 
 def _by_numpy(ufunc: Any, method: str, inputs: Sequence[Any], options: dict[str, Any]) -> Any:
+    if ufunc.signature and any(type(operand) in _as_constant for operand in inputs):
+        raise TypeError(
+            f"np.{ufunc.__name__} (or @) takes vectors and matrices, got a single Value; * multiplies "
+            "by one"
+        )
     with np.errstate(all="ignore"):  # Values say themselves what is wrong
         result = getattr(ufunc, method)(*[_plain(operand) for operand in inputs], **options)
     return result.view(ValueArray) if isinstance(result, np.ndarray) else result

@@ -404,6 +404,8 @@ def test_messages_help() -> None:
         compile(lambda i: [1.0, 2.0][i])(1.0)
     with pytest.raises(TypeError, match=r"same node.*a\.data == b\.data"):
         array([1.0]) == array([1.0])  # noqa: B015
+    with pytest.raises(TypeError, match=r"got a single Value; \* multiplies"):
+        np.ones(3) @ v
     with pytest.raises(TypeError, match="leave astype"):
         array([1.0]).astype(int)
 
