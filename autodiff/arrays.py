@@ -77,6 +77,17 @@ class ValueArray(np.ndarray[Any, np.dtype[Any]]):
         """Apply NumPy's other functions."""
         return apply_function(function, arguments, options)
 
+    def __setitem__(self, key: Any, value: Any) -> None:
+        """Put Values in places; where the places are told by recorded comparisons, one number."""
+        if isinstance(key, ValueArray):
+            if np.ndim(value) or key.shape != self.shape:
+                raise TypeError(
+                    "places that are told by recorded comparisons take one number, and have the "
+                    "shape of the array; write np.where(condition, a, b) for anything else"
+                )
+            key, value = ..., np.where(key, value, self)
+        super().__setitem__(key, mapped(_as_value, [value]))
+
     @property
     def data(self) -> Any:
         """The numbers that the Values hold, as an array without gradients."""
@@ -131,12 +142,20 @@ def with_values(result: Any) -> Any:
     if not isinstance(result, np.ndarray) or result.dtype != object:
         return result
     kinds = set(map(type, result.ravel().tolist()))
-    if _as_constant.keys().isdisjoint(kinds):
-        return result
     if kinds <= _as_constant.keys():
         return result.view(ValueArray) if result.ndim else result[()]
+    if not isinstance(result, ValueArray) and _as_constant.keys().isdisjoint(kinds):
+        return result
+    values = np.empty(result.shape, object)
+    values.ravel()[:] = [_as_value(element) for element in result.ravel().tolist()]
+    return values.view(ValueArray) if values.ndim else values[()]
+
+
+def _as_value(element: Any) -> Any:
+    if element is None or type(element) in _as_constant:
+        return element
     (as_constant,) = _as_constant.values()
-    return mapped(lambda a: a if type(a) in _as_constant else as_constant(a), [result])
+    return as_constant(element)
 
 
 def as_array(scalars: Sequence[Any], shape: tuple[int, ...]) -> Array:
@@ -209,9 +228,11 @@ def _computed(ufunc: Any, method: str, inputs: Sequence[Any], options: dict[str,
 def _by_numpy(ufunc: Any, method: str, inputs: Sequence[Any], options: dict[str, Any]) -> Any:
     if ufunc.signature and any(type(operand) in _as_constant for operand in inputs):
         raise TypeError(
-            f"np.{ufunc.__name__} (or @) takes vectors and matrices, got a single Value; * multiplies "
-            "by one"
+            f"np.{ufunc.__name__}, which @ stands for, takes vectors and matrices, got a single "
+            "Value; * multiplies by one"
         )
+    if options.get("dtype") is not None and np.dtype(options["dtype"]).kind == "f":
+        del options["dtype"]  # Values are real numbers already
     with np.errstate(all="ignore"):  # Values say themselves what is wrong
         result = getattr(ufunc, method)(*[_plain(operand) for operand in inputs], **options)
     return result.view(ValueArray) if isinstance(result, np.ndarray) else result

@@ -87,6 +87,8 @@ PROGRAMS: dict[str, Callable[[Any], Any]] = {
     "broadcast": lambda x: (np.broadcast_to(x, (2, 3)) * np.ones_like(x)).sum() * x[-1],
     "kept in zeros": lambda x: _filled(np.zeros_like(x), x).max(),
     "in place": lambda x: _in_place(x * 1.0).sum(),
+    "masked": lambda x: _masked(x * 1.0).sum(),
+    "sum as floats": lambda x: np.sum(x, dtype=float) * x.mean(dtype=np.float64),
     "astype": lambda x: ((x > 0).astype(float) * x).sum(),
     "along": lambda x: np.apply_along_axis(lambda row: row.max(), 1, M * x).sum(),
     "in place sort": lambda x: _sorted_in_place(x * 1.0)[0],
@@ -103,6 +105,12 @@ def _in_place(x: Any) -> Any:
     x += 1
     x *= x
     np.maximum(x, 0.5, out=x)
+    return x
+
+
+def _masked(x: Any) -> Any:
+    x[x < 0.5] = 0.25
+    x[1] *= 3
     return x
 
 
@@ -347,6 +355,10 @@ def test_results_are_values_and_arrays_of_values() -> None:
     for result in (x[0], x.T, x @ x, np.exp(x), np.copy(x), np.pad(x, 1), np.diag(x), x.sum(0)):
         assert type(result) is ValueArray
         assert {type(a) for a in result.ravel()} == {Value}
+    x[0] = [1.0, 2, np.float64(3)]
+    x[1, 1:] = 7.0
+    for made in (x, np.zeros_like(x), np.ones_like(x), np.full_like(x, 2.0), np.diag(x[0])):
+        assert {type(a) for a in made.ravel()} == {Value}
     parts = np.split(x, 3)
     assert [type(part) for part in parts] == [ValueArray] * 3
     assert np.shape(x) == (3, 3)
@@ -406,6 +418,8 @@ def test_messages_help() -> None:
         array([1.0]) == array([1.0])  # noqa: B015
     with pytest.raises(TypeError, match=r"got a single Value; \* multiplies"):
         np.ones(3) @ v
+    with pytest.raises(TypeError, match=r"take one number.*np\.where"):
+        floats[floats > 0] = np.ones(2)
     with pytest.raises(TypeError, match="leave astype"):
         array([1.0]).astype(int)
 
