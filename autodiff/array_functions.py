@@ -368,3 +368,12 @@ def _sort_in_place(self: ValueArray, axis: int = -1, **_: Any) -> None:
 
 
 ValueArray.sort = _sort_in_place  # type: ignore[assignment,method-assign]
+
+
+def _round(self: ValueArray, decimals: int = 0) -> Any:
+    """Round to so many decimals, if the table has a rule for rounding; see :func:`numpy.round`."""
+    scale = 10.0**decimals
+    return np.rint(self * scale) / scale if decimals else np.rint(self)
+
+
+ValueArray.round = _round  # type: ignore[assignment,method-assign]

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import autodiff as ad
 from autodiff import Graph, Value, array, compile, grad, jacobian, value_and_grad
-from autodiff.arrays import ValueArray
+from autodiff.arrays import ELEMENT_RULES, ValueArray
 
 M = np.array([[1.0, -2.0, 3.0], [0.5, 2.0, -1.0], [0.3, -0.2, 1.1]])
 MASK = np.array([True, False, True])
@@ -298,6 +298,13 @@ def test_a_value_and_an_array() -> None:
     assert (v * POINT).data == pytest.approx(2 * POINT)
     assert (v > POINT).data.tolist() == [1.0, 1.0, 1.0]
     assert np.arctan2(2.0, array(POINT)).data == pytest.approx(np.arctan2(2.0, POINT))
+
+
+def test_rounding() -> None:
+    if "rint" not in ELEMENT_RULES:
+        pytest.skip("the table does not round")
+    x = array([0.34, 1.78, -2.5])
+    assert (x.round().data.tolist(), np.round(x, 1).data.tolist()) == ([0, 2, -2], [0.3, 1.8, -2.5])
 
 
 @pytest.mark.parametrize(
