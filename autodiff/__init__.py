@@ -8,6 +8,7 @@
 0.8
 """
 
+from autodiff.array_functions import array
 from autodiff.checking import check_gradient, check_layer, check_loss
 from autodiff.compiler import compile
 from autodiff.functions import (
@@ -80,6 +81,7 @@ __all__ = [
     "abs",
     "acos",
     "acosh",
+    "array",
     "asin",
     "asinh",
     "atan",

@@ -518,11 +518,14 @@ def _not_a_number(number: object) -> str:
     expected = "expected a real number (int, float, NumPy scalar, Fraction, Decimal or mpf)"
     if isinstance(number, np.ndarray):
         return (
-            f"{expected}, got an array of shape {number.shape}; make one Value per element, "
-            "e.g. [Value(a) for a in array.flat]"
+            f"{expected}, got an array of shape {number.shape}; autodiff.array(...) makes an array "
+            "of Values of it, and keeps those that it holds"
         )
     if isinstance(number, list | tuple | dict):
-        return f"{expected}, got a {kind} of {len(number)}; make one Value per element"
+        return (
+            f"{expected}, got a {kind} of {len(number)}; autodiff.array([...]) makes an array of "
+            "Values, and keeps those that it is given"
+        )
     if is_complex(number):
         return f"{expected}, got the complex {number}; make one Value each of .real and .imag"
     if isinstance(number, str):

@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autodiff.adjoint import FLAT
+from autodiff.arrays import mapped
 from autodiff.mathematics import (
     ARRAY,
     RATIONAL,
@@ -84,10 +85,13 @@ class Primitive:
     flat_slots: frozenset[int]
 
     def __call__(self, *operands: Any) -> Any:
-        """A recorded Value if an operand is one, else a plain number."""
+        """A recorded Value if an operand is one, an array over arrays, else a plain number."""
         for operand in operands:
             if isinstance(operand, Recorded):
                 return operand._apply(self, operands)
+            if isinstance(operand, np.ndarray):
+                self.check_arity(operands)
+                return mapped(self, operands)
         self.check_arity(operands)
         return self.evaluate([as_number(operand) for operand in operands])
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from autodiff.arrays import as_array
+
 Rebuild = Callable[[Sequence[Any]], Any]
 
 
@@ -86,13 +88,3 @@ def align(given: Any, wanted: Any, what: str) -> list[Any]:
     if isinstance(given, list | tuple | dict) or np.ndim(given):
         raise ValueError(f"expected {what}, one number, got {given!r:.60}")
     return [given]
-
-
-def as_array(scalars: Sequence[Any], shape: tuple[int, ...]) -> np.ndarray:
-    """An array of floats if that is what they are, else of objects; arrays in it add dimensions."""
-    if scalars and all(isinstance(scalar, np.ndarray) for scalar in scalars):
-        return np.stack(scalars).reshape(shape + scalars[0].shape)
-    kind = float if all(type(scalar) is float for scalar in scalars) else object
-    array = np.empty(len(scalars), kind)
-    array[:] = scalars
-    return array.reshape(shape)

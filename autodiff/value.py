@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeAlias, cast, over
 import numpy as np
 from numpy.typing import NDArray
 
-from autodiff import copies, primitives
+from autodiff import arrays, copies, primitives
 from autodiff.adjoint import ONE, ZERO, backpropagate, gradients, topological_order
 from autodiff.linearize import FAILURES, explain, linearize
 from autodiff.mathematics import (
@@ -102,7 +102,9 @@ class Value(Recorded):
 
     def __init__(self, data: Number, name: str = "") -> None:
         if isinstance(data, Value):
-            raise TypeError("expected a number, got a Value; pass its .data for a new leaf")
+            raise TypeError(
+                "expected a number, got a Value, which needs no other around it: use it as it is"
+            )
         self._data = as_number(data)
         self._grad = _zero_like(self._data)
         self.op = None
@@ -182,16 +184,22 @@ class Value(Recorded):
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
         """np.exp(v), np.add(v, 1), np.float64(2) * v: recorded, like the table's own functions."""
-        primitive = _UFUNCS.get(ufunc.__name__)
-        if primitive is None or method != "__call__" or options:
-            raise TypeError(
-                f"np.{ufunc.__name__} has no rule for Values in this form; the functions are those "
-                "of autodiff, and v.data is the plain number"
-            )
-        if any(isinstance(operand, np.ndarray) for operand in inputs):
-            arrays = [np.array(operand, object) for operand in inputs]
-            return np.frompyfunc(primitive, len(inputs), 1)(*arrays)
-        return primitive(*inputs)
+        if any(isinstance(each, np.ndarray) for each in (*inputs, *options.get("out", ()))):
+            return arrays.apply_ufunc(ufunc, method, inputs, options)
+        rule = arrays.ELEMENT_RULES.get(ufunc.__name__)
+        if rule is None or method != "__call__" or options:
+            arrays.refuse(ufunc.__name__)
+        return rule(*inputs)
+
+    def __array_function__(
+        self,
+        function: Any,
+        types: Iterable[type],
+        arguments: Any,
+        options: Any,
+    ) -> Any:
+        """np.where(v > 0, a, b), np.clip(v, 0, 1), np.stack([v, w]): as for arrays of Values."""
+        return arrays.apply_function(function, arguments, options)
 
     def __copy__(self) -> Value:
         if is_tracing() or self in differentiated():
@@ -307,6 +315,8 @@ class Value(Recorded):
         """A new node: the primitive applied to operands, of which at least one is a Value."""
         primitive.check_arity(operands)
         if set(map(type, operands)) != {Value}:
+            if any(isinstance(operand, np.ndarray) for operand in operands):
+                return arrays.mapped(primitive, operands)  # type: ignore[no-any-return]
             operands = tuple([self._operand(operand) for operand in operands])
         return _record(primitive, operands)
 
@@ -460,6 +470,10 @@ class Value(Recorded):
     def __abs__(self) -> Value:
         return _record(primitives.abs, (self,))
 
+    def conjugate(self) -> Value:
+        """Return the value itself, as for every real number; NumPy asks for it."""
+        return self
+
     # == and hash() are identity, as for any object: nodes are keys of dicts and sets.
 
     # ----------------------------------------------------------------- numbers out, in the open
@@ -468,7 +482,7 @@ class Value(Recorded):
         if self.op is not _CONSTANT and is_tracing():
             refuse_while_tracing(
                 "decides by a traced value, whose number is not known yet; "
-                "use where(condition, a, b)"
+                "use where(condition, a, b), and autodiff.array(...) in place of np.array(...)"
             )
         return bool(self._data)
 
@@ -481,6 +495,16 @@ class Value(Recorded):
     def __complex__(self) -> NoReturn:
         self._refuse("complex")
 
+    def __index__(self) -> NoReturn:
+        complaint = "a Value is no index, because a choice by its number would not be recorded; "
+        advice = (
+            "choose with where(...), or multiply by a one-hot vector, and for numbers that come "
+            "with each example give them as a batched argument"
+        )
+        if is_tracing():
+            refuse_while_tracing(f"uses a traced value as an index; {advice}")
+        raise TypeError(complaint + advice)
+
     def _refuse(self, kind: str) -> NoReturn:
         if is_tracing():
             refuse_while_tracing(
@@ -489,7 +513,8 @@ class Value(Recorded):
             )
         raise TypeError(
             f"a Value is not turned into {kind} silently, because its gradient would be lost; "
-            "use .data or .item() for the number, or autodiff's functions in place of math's"
+            "use autodiff's functions in place of math's, autodiff.array(...) in place of "
+            "np.array(..., float), and .data or .item() only to look at the number"
         )
 
     def __format__(self, specification: str) -> str:
@@ -688,6 +713,8 @@ _UFUNCS: dict[str, Callable[..., Any]] = {
     "square": lambda a: a * a,
     "reciprocal": lambda a: 1 / a,
 }
+arrays.ELEMENT_RULES.update(_UFUNCS)
+arrays.register(Value, lambda number: _constant(as_number(number)))
 for _theirs, _ours in _NUMPY_NAMES.items():  # np.arcsin of an array of Values asks for v.arcsin()
     if not hasattr(Value, _theirs):
         setattr(Value, _theirs, getattr(Value, _ours))

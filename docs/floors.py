@@ -33,11 +33,13 @@ FLOORS = (  # from the roof to the cellar
     Floor("functions", "what functions become: derivatives, fast programs, checks",
           ("transforms", "compiler/", "checking/", "testing", "expression")),
     Floor("graph", "nodes and edges as data, replay, paths, gates", ("graph", "paths", "replay")),
-    Floor("value", "Value, its operators, backward()", ("value", "functions", "linearize")),
+    Floor("value", "Value, its operators, backward()",
+          ("value", "functions", "array_functions", "linearize")),
     Floor("table", "one rule for each operation, and the rules as text",
           ("primitives", "formula", "notation")),
     Floor("ground", "the chain rule, carriers of numbers, where things are recorded",
-          ("adjoint", "mathematics", "recording", "structure", "copies", "files", "memory")),
+          ("adjoint", "mathematics", "recording", "structure", "arrays", "copies", "files",
+           "memory")),
 )  # fmt: skip
 
 _WIDTH, _HEIGHT, _GAP, _MARGIN = 640, 54, 8, 12
