@@ -10,6 +10,7 @@
 
 from autodiff.checking import check_gradient, check_layer, check_loss
 from autodiff.compiler import compile
+from autodiff.containers import register_structure
 from autodiff.functions import (
     abs,
     acos,
@@ -63,6 +64,6 @@ __all__ = [
     "Edge", "Graph", "Value", "abs", "acos", "asin", "atan", "atan2", "check_gradient",
     "check_layer", "check_loss", "compile", "cos", "cosh", "dot", "erf", "exp", "expm1", "fsum",
     "gate", "grad", "hessian", "hvp", "hypot", "jacobian", "jvp", "log", "log1p", "logsumexp",
-    "maximum", "minimum", "no_grad", "relu", "scope", "sigmoid", "sin", "sinh", "softplus", "sqrt",
-    "tan", "tanh", "value_and_grad", "vjp", "where",
+    "maximum", "minimum", "no_grad", "register_structure", "relu", "scope", "sigmoid", "sin",
+    "sinh", "softplus", "sqrt", "tan", "tanh", "value_and_grad", "vjp", "where",
 ]  # fmt: skip

@@ -27,6 +27,7 @@ import autodiff
 from autodiff import Graph, Value, dot, exp, logsumexp, relu, sin, value_and_grad
 from autodiff import compile as compiled
 from autodiff.compiler.trace import Parameter, trace
+from autodiff.structure import form_of
 from benchmarks import adbench
 from benchmarks.measure import interleaved, seconds_of, seconds_per_call
 
@@ -636,7 +637,7 @@ def growth_part() -> None:
 def print_growth(name: str, nodes: int, function: Any, *arguments: Any) -> None:
     """Seconds to trace, for everything after that, and to run; each also per node."""
     letters = "abc"[: len(arguments)]
-    parameters = [Parameter(a, b, False) for a, b in zip(letters, arguments, strict=True)]
+    parameters = [Parameter(a, form_of(b), False) for a, b in zip(letters, arguments, strict=True)]
     tracing = seconds_of(lambda: trace(function, parameters))
     call = first_call(compiled(function), *arguments)
     times = (tracing, call.compiling - tracing, call.running)
