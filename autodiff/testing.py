@@ -30,8 +30,12 @@ _OPERATORS = {
 }  # fmt: skip
 
 _COMPARISONS = ("less", "less_equal", "greater", "greater_equal")
-_LEFT_OUT = {"identity", "where", *_COMPARISONS}
-_OPERATIONS = {name: p for name, p in PRIMITIVES.items() if p.arity and name not in _LEFT_OUT}
+_LEFT_OUT = {"identity", "where"}
+_OPERATIONS = {
+    name: p
+    for name, p in PRIMITIVES.items()
+    if p.arity and name not in _LEFT_OUT and len(p.flat_slots) < p.arity
+}
 
 SMOOTH = tuple(name for name, primitive in _OPERATIONS.items() if primitive.corner is None)
 """Operations that are smooth wherever they are defined."""

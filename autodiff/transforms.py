@@ -19,7 +19,7 @@ import numpy as np
 from autodiff.adjoint import ONE, gradients, tangents
 from autodiff.mathematics import as_number, carrier_of
 from autodiff.recording import differentiated, differentiating, is_tracing
-from autodiff.structure import Rebuild, align, flatten
+from autodiff.structure import Rebuild, align, flatten, nest
 from autodiff.value import (
     Value,
     derivatives_as_values,
@@ -127,8 +127,8 @@ def jacobian(function: Function, argnums: ArgumentNumbers = 0) -> Function:
 
     def transformed(*arguments: Any, **options: Any) -> Any:
         call = _call(function, arguments, options, argnums)
-        rows = [call.rebuild_inputs(call.gradient([y], [call.one(y)])) for y in call.outputs]
-        return call.rebuild_outputs(rows)
+        rows = [call.gradient([y], [call.one(y)]) for y in call.outputs]
+        return nest(call.rebuild_outputs.form, call.rebuild_inputs.form, rows)
 
     return _named("jacobian", function, transformed)
 
@@ -269,7 +269,10 @@ def _call(
     function: Function, arguments: Sequence[Any], options: dict[str, Any], argnums: ArgumentNumbers
 ) -> _Call:
     chosen = chosen_arguments(argnums, len(arguments))
-    scalars, rebuild = flatten([arguments[i] for i in chosen])
+    single = is_index(argnums)
+    scalars, rebuild = flatten(
+        arguments[chosen[0]] if single else tuple(arguments[i] for i in chosen)
+    )
     inputs = [_seen(scalar) for scalar in scalars]
     nested = (
         bool(differentiated())
@@ -277,17 +280,15 @@ def _call(
         or any(isinstance(scalar, Value) for scalar in scalars)
     )
     replaced = list(arguments)
-    for i, argument in zip(chosen, rebuild(inputs), strict=True):
+    seen = rebuild(inputs)
+    for i, argument in zip(chosen, [seen] if single else seen, strict=True):
         replaced[i] = argument
     with differentiating(inputs):
         outputs, rebuild_outputs = flatten(function(*replaced, **options))
-    single = is_index(argnums)
     return _Call(
         inputs,
         results_as_values(outputs, function),
-        (lambda scalars: rebuild(scalars)[0])
-        if single
-        else (lambda scalars: tuple(rebuild(scalars))),
+        rebuild,
         rebuild_outputs,
         nested,
     )

@@ -28,6 +28,7 @@ import autodiff
 from autodiff import Graph, Value, dot, exp, logsumexp, relu, sin, value_and_grad
 from autodiff import compile as compiled
 from autodiff.compiler.trace import Parameter, trace
+from autodiff.structure import form_of
 from benchmarks import adbench
 from benchmarks.measure import interleaved, seconds_of, seconds_per_call
 
@@ -648,7 +649,7 @@ def print_growth(
     With a batch, every argument is repeated for so many examples.
     """
     letters = "abc"[: len(arguments)]
-    parameters = [Parameter(a, b, False) for a, b in zip(letters, arguments, strict=True)]
+    parameters = [Parameter(a, form_of(b), False) for a, b in zip(letters, arguments, strict=True)]
     tracing = seconds_of(lambda: trace(function, parameters))
     if batch is None:
         call = first_call(compiled(function), *arguments)

@@ -38,8 +38,8 @@ FLOORS = (  # from the roof to the cellar
     Floor("table", "one rule for each operation, and the rules as text",
           ("primitives", "formula", "notation")),
     Floor("ground", "the chain rule, carriers of numbers, where things are recorded",
-          ("adjoint", "mathematics", "recording", "structure", "arrays", "copies", "files",
-           "memory")),
+          ("adjoint", "mathematics", "recording", "structure", "containers", "arrays", "copies",
+           "files", "memory")),
 )  # fmt: skip
 
 _WIDTH, _HEIGHT, _GAP, _MARGIN = 640, 54, 8, 12

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import find, given, settings
 from hypothesis import strategies as st
 
-from autodiff import Value, check_gradient, exp, relu, sigmoid, sin
+from autodiff import Value, ceil, check_gradient, exp, floor, relu, sigmoid, sign, sin
 from autodiff.checking import GradientError, numerical_derivative
 from autodiff.testing import Example, Expression, expressions_at_points
 
@@ -173,3 +173,11 @@ def test_expressions_run_on_anything() -> None:
 def test_strategies_name_an_unknown_operation() -> None:
     with pytest.raises(ValueError, match=r"unknown operation.*nope"):
         find(expressions_at_points(operations=("nope",)), lambda _: True)
+
+
+@pytest.mark.parametrize("at", [0.01, 0.5, 0.99, 3.01, -2.5, 1e6 + 0.25])
+@pytest.mark.parametrize("function", [floor, ceil, sign])
+def test_a_staircase_is_flat(function: Any, at: float) -> None:
+    check_gradient(function, at)
+    with pytest.raises(GradientError):
+        check_gradient(function, at, gradient=lambda x: 1.0)

@@ -20,6 +20,7 @@ from autodiff.compiler.program import interpret
 from autodiff.compiler.schedule import interpret_vectors, schedule
 from autodiff.compiler.simplify import gather_sums, share, simplify
 from autodiff.compiler.trace import Parameter, trace
+from autodiff.structure import form_of
 from autodiff.testing import KINKED, SMOOTH, Example, expressions_at_points
 
 expressions = expressions_at_points(operations=(*SMOOTH, *KINKED, "logsumexp", "fsum", "where"))
@@ -96,7 +97,7 @@ def test_every_pass_keeps_the_meaning(example: Example, outputs: int) -> None:
         results = [expression(x), x[0] + x[-1], expression(x) * x[0]]
         return results[:outputs]
 
-    program = trace(function, [Parameter("x", example.point, False)]).program
+    program = trace(function, [Parameter("x", form_of(example.point), False)]).program
     expected = [float(y) for y in function(example.point)]
     tolerance = 1e-10 * size(example, example.point) * (1 + abs(example.point[0]))
     for passed in (program, share(program), gather_sums(program), simplify(program)):

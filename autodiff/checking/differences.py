@@ -75,13 +75,14 @@ class _Window(NamedTuple):
     def agrees(self, windows: list[_Window]) -> bool:
         """Whether no smaller steps contradict: what is smooth in the large is smooth in the small.
 
-        Steps that change nothing do not: values of few digits are flat between their jumps.
+        So a staircase is flat, however straight it looks from afar, unless its steps are those of
+        the rounding of the function's values.
         """
         value, error, _ = self.difference
         return all(
             abs(value - other.difference.value) <= 2 * (error + other.difference.error)
             for other in windows
-            if other.top < self.top and other.variation and other.is_known
+            if other.top < self.top and other.is_known
         )
 
 

@@ -1,184 +1,268 @@
 """Arguments: from structures of numbers and arrays to the vectors that a program reads, and back.
 
-An argument is a number, an array, or a list, tuple or dict of these. Each array is a block of its
-own; the plain numbers of one argument are a block together.
+Each array of an argument is a block of its own; its plain numbers are a block together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autodiff.compiler.trace import parts
-from autodiff.structure import dict_like
+from autodiff.containers import Container, Form, kind_of, single
+from autodiff.structure import (
+    AnyForm,
+    described,
+    difference,
+    leaf_forms,
+    leaf_names,
+    leaves_like,
+    map_forms,
+    map_leaves,
+    put_together,
+    shape_of,
+    take_apart,
+    with_axes,
+    without_first_axis,
+)
 from autodiff.value import Value
 
 Array = NDArray[Any]
 
+_NUMBERS = (float, int, np.integer, np.floating, np.bool)
 
-def as_arrays(argument: Any) -> Any:
-    """A list of examples as an array; tuples and dicts of arrays as they are.
+
+# ----------------------------------------------------------------------------------- into blocks
+
+
+def as_arrays(argument: Any, name: str) -> Any:
+    """Return a batched argument with arrays in place of lists and tuples of numbers.
+
+    Lists and tuples that hold nothing but numbers, nested or not, are examples. Whatever holds
+    arrays is a structure, of which each array has a leading axis of examples.
 
     Raises:
-        ValueError: for a list of arrays, which could be examples or parts of each example.
+        ValueError: for a list of arrays, which could be either, and for arrays beside numbers.
+
+    >>> as_arrays({"x": [[1.0, 2.0], [3.0, 4.0]]}, "data")["x"].shape
+    (2, 2)
     """
-    if not isinstance(argument, list | tuple):
+    kind = kind_of(type(argument))
+    if not isinstance(kind, Container):
         return argument
-    holds_arrays = any(isinstance(part, np.ndarray | dict) for part in argument)
-    if holds_arrays and isinstance(argument, list):
-        raise ValueError(
-            "a batched argument is an array with a leading axis of examples (np.stack makes one of "
-            "a list), or a tuple or dict of such arrays, got a list of arrays"
-        )
-    if holds_arrays:
+    names, parts, rest = kind.split(argument)
+    parts = list(parts)
+    if isinstance(argument, list | tuple) and not names:
+        if all(map(_holds_only_numbers, parts)):
+            return _as_array(argument)
+        if isinstance(argument, list):
+            raise ValueError(
+                "a batched argument is an array with a leading axis of examples (np.stack makes "
+                f"one of a list), or a tuple or dict of such arrays, got a list of arrays in {name}"
+            )
+        if any(map(_holds_only_numbers, parts)):
+            raise ValueError(
+                f"the batched argument {name} has arrays beside plain numbers; np.array(...) makes "
+                f"an array of those, with a leading axis of examples, got {argument!r:.60}"
+            )
+    keys: Sequence[Any] = names or range(len(parts))
+    changed = [as_arrays(part, f"{name}_{key}") for key, part in zip(keys, parts, strict=True)]
+    if all(a is b for a, b in zip(changed, parts, strict=True)):
         return argument
+    return kind.make(Form(type(argument), names, rest, ()), changed)
+
+
+def _holds_only_numbers(part: Any) -> bool:
+    if isinstance(part, list | tuple) and not hasattr(part, "_fields"):
+        return all(map(_holds_only_numbers, part))
+    return kind_of(type(part)) is single
+
+
+def _as_array(numbers: Sequence[Any]) -> Array:
     try:
-        return np.asarray(argument, float)
+        return np.asarray(numbers, float)
     except (TypeError, ValueError):
         raise ValueError(
-            f"expected equally long lists of numbers as examples, got {argument!r:.60}"
+            f"expected equally long lists of numbers as examples, got {numbers!r:.60}"
         ) from None
 
 
-def one_example(argument: Any) -> Any:
-    """The structure of one example of a batched argument: an array, or a number."""
-    return map_leaves(argument, lambda part: np.zeros(part.shape[1:]) if part.ndim > 1 else 0.0)
+def note_on_examples(error: TypeError, parameters: Iterable[tuple[str, AnyForm, bool]]) -> None:
+    """Say beside an error which batched argument holds one number for each example."""
+    for name, form, is_batched in parameters:
+        if is_batched and form is None:
+            error.add_note(
+                f"the batched argument {name} gives one number to each example; for vectors it has "
+                f"shape (examples, length): {name}[np.newaxis] is one"
+            )
+            return
 
 
-def note_on_examples(error: TypeError, batched: dict[str, Any]) -> None:
-    """Say beside an error which batched arguments hold one number for each example."""
-    flat = [name for name, argument in batched.items() if np.ndim(argument) == 1]
-    if flat and isinstance(batched[flat[0]], np.ndarray):
-        name, count = flat[0], len(batched[flat[0]])
-        error.add_note(
-            f"the batched argument {name} of shape ({count},) gives one number to each of {count} "
-            f"examples; for vectors it has shape (examples, length): {name}[np.newaxis] is one"
-        )
-
-
-def count_blocks(structure: Any) -> int:
+def count_blocks(form: AnyForm) -> int:
     """How many input blocks an argument has: each array, then all plain numbers together."""
-    arrays = [isinstance(part, np.ndarray) for _, part in parts(structure, "")]
-    return sum(arrays) + (not all(arrays))
+    are_numbers = [leaf is None for leaf in leaf_forms(form)]
+    return are_numbers.count(False) + any(are_numbers)
 
 
 def blocks_of_argument(
     argument: Any, name: str, is_batched: bool, dtype: Any
-) -> tuple[list[Array], Any, int | None]:
-    """The numbers of an argument by blocks, its shape as a key, and its number of examples."""
+) -> tuple[list[Array], AnyForm, int | None]:
+    """The numbers of an argument by blocks, its form for one example, and how many there are."""
+    if type(argument) is np.ndarray and argument.dtype.kind in "fiub":  # without detours
+        if not is_batched:
+            return [_converted(argument, dtype).ravel()], argument.shape, None
+        if argument.ndim == 2:
+            return [_converted(argument, dtype)], argument.shape[1:], len(argument)
+    leaves, form = take_apart(argument)
     arrays: list[Array] = []
     plain: list[Any] = []
-    if not is_batched:
-        key = _scan(argument, name, dtype, arrays, plain)
-        return ([*arrays, np.array(plain, dtype)] if plain else arrays), key, None
-    if type(argument) is np.ndarray and argument.ndim == 2:  # the usual case, without detours
-        return [_real(argument, name, dtype)], argument.shape[1:], len(argument)
-    counts: set[int] = set()
-    for own, part in parts(argument, name):
-        if not isinstance(part, np.ndarray) or part.ndim == 0:
-            raise ValueError(
-                f"the batched argument {own} must be an array with a leading axis of examples, "
-                f"got {part!r:.60}"
-            )
-        counts.add(len(part))
-        part = _real(part, own, dtype)
-        if part.ndim == 1:
-            plain.append(part)
+    for leaf in leaves:
+        if isinstance(leaf, np.ndarray):
+            if leaf.dtype.kind not in "fiub":
+                _refuse(leaf, leaves, form, name)
+            arrays.append(leaf if is_batched else _converted(leaf, dtype).ravel())
+        elif isinstance(leaf, _NUMBERS) and not is_batched:
+            plain.append(leaf)
         else:
-            arrays.append(part.reshape(len(part), int(np.prod(part.shape[1:]))))
+            _refuse(leaf, leaves, form, name, is_batched)
+    if is_batched:
+        return _blocks_of_examples(arrays, form, name, dtype)
+    return ([*arrays, np.array(plain, dtype)] if plain else arrays), form, None
+
+
+def _blocks_of_examples(
+    arrays: list[Array], form: AnyForm, name: str, dtype: Any
+) -> tuple[list[Array], AnyForm, int | None]:
+    for array in arrays:
+        if not array.ndim:
+            _refuse(array, arrays, form, name, is_batched=True)
+    counts = {len(array) for array in arrays}
     if len(counts) > 1:
         raise ValueError(f"the arrays in {name} have different numbers of examples: {counts}")
+    rows = [_converted(array, dtype) for array in arrays]
+    blocks = [row.reshape(len(row), math.prod(row.shape[1:])) for row in rows if row.ndim > 1]
+    plain = [row for row in rows if row.ndim == 1]
     if plain:
-        arrays.append(np.stack(plain, axis=1))
-    return arrays, _key_of(argument), counts.pop() if counts else None
+        blocks.append(np.stack(plain, axis=1))
+    return blocks, map_forms(without_first_axis, form), counts.pop() if counts else None
 
 
-def _real(array: Array, name: str, dtype: Any) -> Array:
-    if array.dtype.kind not in "fiub":
-        if array.size and isinstance(array.flat[0], Value):
-            _number(array.flat[0], name)
-        raise TypeError(
-            f"the argument {name} must hold real numbers, got an array of {array.dtype}"
-        )
+def _converted(array: Array, dtype: Any) -> Array:
     return array if array.dtype == dtype else array.astype(dtype)
 
 
-def _number(number: Any, name: str) -> float:
-    if isinstance(number, int | float | np.integer | np.floating | np.bool):
-        return float(number)
+def _refuse(
+    leaf: Any, leaves: list[Any], form: AnyForm, name: str, is_batched: bool = False
+) -> NoReturn:
+    """Say what is wrong with a leaf, which goes by its own name."""
+    name = next(
+        own for own, other in zip(leaf_names(form, name), leaves, strict=True) if other is leaf
+    )
+    number = leaf.flat[0] if isinstance(leaf, np.ndarray) and leaf.size else leaf
     if isinstance(number, Value):
         raise TypeError(
             f"the argument {name} is a Value, and a compiled function takes numbers; within grad() "
             "or another compiled function call what it was made from, its attribute .function"
         )
+    if isinstance(leaf, np.ndarray) and leaf.dtype.kind not in "fiub":
+        raise TypeError(f"the argument {name} must hold real numbers, got an array of {leaf.dtype}")
+    if is_batched:
+        raise ValueError(
+            f"the batched argument {name} must be an array with a leading axis of examples, "
+            f"got {leaf!r:.60}"
+        )
     raise TypeError(
-        f"the argument {name} must be a number, an array or a structure of them, "
-        f"got {type(number).__name__} {number!r:.40}"
+        f"the argument {name} must be a number, an array or a structure of them, got "
+        f"{type(leaf).__name__} {leaf!r:.40}; autodiff.register_structure makes a class of your "
+        "own a structure"
     )
 
 
-def _key_of(argument: Any) -> Any:
-    """Structure and shapes of a batched argument, without the number of examples."""
-    if isinstance(argument, np.ndarray):
-        return argument.shape[1:]
-    if isinstance(argument, dict):
-        return ("dict", *[(key, _key_of(part)) for key, part in argument.items()])
-    return (_kind_of(argument), *[_key_of(part) for part in argument])
+def described_arguments(forms: Sequence[AnyForm], names: Sequence[str]) -> str:
+    """Return a phrase that says what a function is compiled for."""
+    pairs = zip(names, forms, strict=True)
+    return ", ".join(f"{name}: {described(form)}" for name, form in pairs) or "no arguments"
 
 
-def _kind_of(argument: list[Any] | tuple[Any, ...]) -> Any:
-    """The name of a sequence's type, with its fields if they are named."""
-    return type(argument).__name__, getattr(argument, "_fields", ())
+def changed_argument(
+    forms: Sequence[AnyForm], before: Sequence[AnyForm], names: Sequence[str]
+) -> str:
+    """Return a phrase that says which argument differs from an earlier call, and how."""
+    for form, other, name in zip(forms, before, names, strict=False):
+        if form != other:
+            return difference(form, other, name)
+    return f"it was called with {len(forms)} arguments, and with {len(before)} before"
 
 
-def _scan(argument: Any, name: str, dtype: Any, arrays: list[Array], plain: list[float]) -> Any:
-    """Collect the arrays and the plain numbers of an argument; give its shape as a key."""
-    if type(argument) is np.ndarray:
-        arrays.append(_real(argument, name, dtype).ravel())
-        return argument.shape
-    if isinstance(argument, dict):
-        return (
-            "dict",
-            *[(key, _scan(part, name, dtype, arrays, plain)) for key, part in argument.items()],
-        )
-    if isinstance(argument, list | tuple):
-        kind = _kind_of(argument)
-        return (kind, *[_scan(part, name, dtype, arrays, plain) for part in argument])
-    plain.append(_number(argument, name))
-    return "number"
+# --------------------------------------------------------------------------------- out of blocks
 
 
-def map_leaves(structure: Any, change: Callable[[Any], Any]) -> Any:
-    """A structure with every array or number in it changed, in the order of ``flatten``."""
-    if isinstance(structure, dict):
-        others = [map_leaves(part, change) for part in structure.values()]
-        return dict_like(structure, list(structure), others)
-    if isinstance(structure, list | tuple):
-        elements = [map_leaves(part, change) for part in structure]
-        kind: Any = type(structure)
-        return kind(*elements) if hasattr(kind, "_fields") else kind(elements)
-    return change(structure)
+def results_of(form: AnyForm, out: Array, examples: int | None) -> Any:
+    """Return results in their structure, with a leading axis of examples if there are any.
+
+    Args:
+        form: of the results, for one example.
+        out: their scalars, of shape (count,) or (count, examples).
+    """
+    if examples is not None:
+        form = map_forms(lambda leaf: with_axes((examples,), leaf), form)
+    return put_together(form, _leaves_of_results(form, out, examples))
+
+
+def _leaves_of_results(form: AnyForm, out: Array, examples: int | None) -> Iterator[Any]:
+    start = 0
+    for leaf in leaf_forms(form):
+        if leaf is None:
+            yield float(out[start])
+            start += 1
+        elif examples is None:
+            shape = shape_of(leaf)
+            end = start + math.prod(shape)
+            yield out[start:end].reshape(shape).copy()
+            start = end
+        else:
+            shape = shape_of(leaf)[1:]
+            end = start + math.prod(shape)
+            yield np.moveaxis(out[start:end].reshape(*shape, examples).copy(), -1, 0)
+            start = end
+
+
+def gradient_like(argument: Any, blocks: Sequence[Array], is_batched: bool) -> Any:
+    """Return the gradients of an argument's blocks in the structure of the argument."""
+    leaves, form = take_apart(argument)
+    are_blocks = [
+        isinstance(leaf, np.ndarray) and (leaf.ndim > 1 or not is_batched) for leaf in leaves
+    ]
+    arrays, plain = iter(blocks), iter(())
+    if not all(are_blocks):
+        plain = iter(blocks[-1].T if is_batched else blocks[-1].tolist())
+    return put_together(
+        form,
+        [
+            next(arrays).reshape(leaf.shape) if is_block else next(plain)
+            for leaf, is_block in zip(leaves, are_blocks, strict=True)
+        ],
+    )
+
+
+def example(argument: Any, i: int) -> Any:
+    """Return one example of a batched argument, with its own structure."""
+    leaves, form = take_apart(argument)
+    own = [leaf[i] if leaf.ndim > 1 else float(leaf[i]) for leaf in leaves]
+    return put_together(map_forms(without_first_axis, form), own)
 
 
 def stacked(results: list[Any]) -> Any:
     """Structures of equal form with their numbers stacked along a new leading axis."""
-    return _combined(results, lambda leaves: np.stack([np.asarray(leaf) for leaf in leaves]))
+    leaves, form = take_apart(results[0])
+    others = [leaves_like(other, form, "results") for other in results[1:]]
+    arrays = [np.stack(own) for own in zip(leaves, *others, strict=True)]
+    return put_together(map_forms(lambda leaf: with_axes((len(results),), leaf), form), arrays)
 
 
 def added(results: list[Any]) -> Any:
     """The sum of structures of equal form, number by number."""
-    return _combined(results, lambda leaves: sum(leaves[1:], leaves[0]))
-
-
-def _combined(results: list[Any], combine: Callable[[list[Any]], Any]) -> Any:
-    first = results[0]
-    if isinstance(first, dict):
-        return {key: _combined([r[key] for r in results], combine) for key in first}
-    if isinstance(first, list | tuple):
-        elements = [_combined([r[i] for r in results], combine) for i in range(len(first))]
-        kind: Any = type(first)
-        return kind(*elements) if hasattr(kind, "_fields") else kind(elements)
-    return combine(results)
+    return map_leaves(lambda *leaves: sum(leaves[1:], leaves[0]), *results)

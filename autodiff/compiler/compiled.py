@@ -17,9 +17,12 @@ from autodiff.compiler.arguments import (
     added,
     as_arrays,
     blocks_of_argument,
-    map_leaves,
+    changed_argument,
+    described_arguments,
+    example,
+    gradient_like,
     note_on_examples,
-    one_example,
+    results_of,
     stacked,
 )
 from autodiff.compiler.outline import Row, outline
@@ -122,7 +125,7 @@ class Compiled(Outlined):
         self.dtype = np.dtype(dtype)
         self.mode = mode
         self.__name__ = getattr(function, "__name__", "function")
-        self._signature = inspect.signature(function)
+        self._signature = _bare(inspect.signature(function))
         unknown = set(self.batched) - set(self._signature.parameters)
         if unknown:
             raise ValueError(
@@ -243,12 +246,21 @@ class Compiled(Outlined):
         return f"<compiled {self.__name__}, for {len(self._specializations)} shapes so far>"
 
     def __getstate__(self) -> dict[str, Any]:
-        """The programs, and the function if it can be pickled; without it no new shapes."""
+        """The programs, and the function if it can be pickled; without it no new shapes.
+
+        Programs for structures of classes that cannot be pickled are left out.
+        """
         state = vars(self).copy()
-        try:
-            pickle.dumps(self.function)
-        except (pickle.PicklingError, AttributeError, TypeError):
+        if not _can_be_pickled(self.function):
             state["function"] = None
+        kept = {
+            key: special
+            for key, special in self._specializations.items()
+            if _can_be_pickled((key, special.results))
+        }
+        state["_specializations"] = kept
+        if self._latest is not None and self._latest[0] not in kept.values():
+            state["_latest"] = None
         return state
 
     # ------------------------------------------------------------------------------ arguments
@@ -270,7 +282,7 @@ class Compiled(Outlined):
         for name, argument in zip(names, arguments, strict=True):
             is_batched = self._is_batched(name)
             if is_batched and type(argument) is not np.ndarray:
-                argument = as_arrays(argument)
+                argument = as_arrays(argument, name)
             arranged.append(argument)
             own, spec, count = blocks_of_argument(argument, name, is_batched, self.dtype)
             blocks += own
@@ -284,7 +296,7 @@ class Compiled(Outlined):
                 examples = count
         special = self._specializations.get(tuple(key))
         if special is None:
-            special = self._specialize(tuple(key), names, arranged)
+            special = self._specialize(tuple(key), names)
         if special.captured:
             if captured_numbers is None:
                 captured_numbers = np.array([value.data for value in special.captured], self.dtype)
@@ -307,29 +319,26 @@ class Compiled(Outlined):
             names += [f"{name}[{i}]" for i in range(len(argument))] if is_rest else [name]
         return bound.args, names
 
-    def _specialize(self, key: Any, names: list[str], arguments: list[Any]) -> Specialization:
+    def _specialize(self, key: Any, names: list[str]) -> Specialization:
         if self.function is None:
             raise RuntimeError(
                 f"{self.__name__} was unpickled without its function, which could not be pickled; "
                 "it runs only with arguments of the shapes that it had before"
             )
         parameters = [
-            Parameter(name, one_example(a), True) if is_batched else Parameter(name, a, False)
-            for name, a, is_batched in zip(
-                names, arguments, map(self._is_batched, names), strict=True
-            )
+            Parameter(name, form, self._is_batched(name))
+            for name, form in zip(names, key, strict=True)
         ]
         if self._specializations:
-            log.warning("compiling %s again, for arguments of shape %.100s", self.__name__, key)
+            before = next(reversed(self._specializations))
+            change = changed_argument(key, before, names)
+            log.warning("compiling %s again: %s", self.__name__, change)
         else:
-            log.info("compiling %s for arguments of shape %.100s", self.__name__, key)
+            log.info("compiling %s for %s", self.__name__, described_arguments(key, names))
         try:
             special = Specialization(self.function, parameters, self.mode)
         except TypeError as error:
-            batched = (
-                pair for pair in zip(names, arguments, strict=True) if self._is_batched(pair[0])
-            )
-            note_on_examples(error, dict(batched))
+            note_on_examples(error, parameters)
             raise
         self._specializations[key] = special
         return special
@@ -419,16 +428,9 @@ class Compiled(Outlined):
     # -------------------------------------------------------------------------------- results
 
     def _results(self, call: _Call, out: Array) -> Any:
-        if call.special.output_count == 1 and isinstance(call.special.results, int):
+        if call.special.results is None:  # a single number
             return float(out[0]) if call.examples is None else out[0]
-
-        def take(places: Any) -> Any:
-            if isinstance(places, np.ndarray):
-                chosen = out[places.astype(int)]
-                return chosen if call.examples is None else np.moveaxis(chosen, -1, 0)
-            return float(out[places]) if call.examples is None else out[places]
-
-        return map_leaves(call.special.results, take)
+        return results_of(call.special.results, out, call.examples)
 
     def _gradient(self, call: _Call, i: int, found: Iterator[Array]) -> Any:
         """The gradients of an argument's blocks, which come next, in its structure."""
@@ -436,16 +438,7 @@ class Compiled(Outlined):
         if type(argument) is np.ndarray and (argument.ndim > 1 or not is_batched):
             return next(found).reshape(argument.shape)
         start, end = call.special.argument_ends[i : i + 2]
-        blocks = [next(found) for _ in range(start, end)]
-        arrays, numbers = iter(blocks), itertools.count()
-
-        def put(part: Any) -> Any:
-            if isinstance(part, np.ndarray) and (part.ndim > 1 or not is_batched):
-                return next(arrays).reshape(part.shape)
-            plain = blocks[-1][..., next(numbers)]
-            return plain if is_batched else float(plain)
-
-        return map_leaves(argument, put)
+        return gradient_like(argument, list(itertools.islice(found, end - start)), is_batched)
 
     # ------------------------------------------------------------------------- eager replay
 
@@ -473,11 +466,8 @@ class Compiled(Outlined):
         return self._gathered(call, results, argnums)
 
     def _example(self, call: _Call, i: int) -> tuple[Any, ...]:
-        def take(part: Any) -> Any:
-            return part[i] if np.ndim(part) > 1 else float(part[i])
-
         return tuple(
-            map_leaves(argument, take) if is_batched else argument
+            example(argument, i) if is_batched else argument
             for is_batched, argument in zip(call.special.is_batched, call.arguments, strict=True)
         )
 
@@ -529,6 +519,24 @@ def _names(batched: Sequence[str] | str) -> tuple[str, ...]:
     if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
         raise TypeError(f"batched expected names of arguments, got {batched!r}")
     return tuple(names)
+
+
+def _bare(signature: inspect.Signature) -> inspect.Signature:
+    """The same parameters, without the objects that are their defaults and annotations."""
+    empty = inspect.Parameter.empty
+    parameters = [
+        parameter.replace(annotation=empty, default=empty if parameter.default is empty else None)
+        for parameter in signature.parameters.values()
+    ]
+    return inspect.Signature(parameters)
+
+
+def _can_be_pickled(thing: Any) -> bool:
+    try:
+        pickle.dumps(thing)
+    except (pickle.PicklingError, AttributeError, TypeError):
+        return False
+    return True
 
 
 def _split(results: Any, wanted: tuple[int, ...] | None) -> tuple[Any, list[Any]]:

@@ -49,10 +49,11 @@ class Specialization:
     ) -> None:
         _keep_freed_memory()
         self.is_batched = [parameter.is_batched for parameter in parameters]
-        counts = [count_blocks(parameter.structure) for parameter in parameters]
+        counts = [count_blocks(parameter.form) for parameter in parameters]
         self.argument_ends = np.cumsum([0, *counts]).tolist()
         traced = trace(function, parameters)
-        self.results = traced.rebuild(list(range(len(traced.program.outputs))))
+        self.results = traced.form
+        """The form of the results, for one example."""
         self.output_count = len(traced.program.outputs)
         self.traced_scalars = traced.program.input_size + len(traced.program.operations)
         program, self.captured = traced.program, traced.captured

@@ -2,38 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from itertools import chain, count
+import math
+from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
-
-import numpy as np
 
 from autodiff import primitives
 from autodiff.adjoint import topological_order
+from autodiff.arrays import as_array
 from autodiff.compiler.program import BATCHED, SHARED, Input, Program
 from autodiff.mathematics import UNKNOWN
 from autodiff.recording import tracing
-from autodiff.structure import Rebuild, flatten
+from autodiff.structure import (
+    AnyForm,
+    flatten,
+    leaf_forms,
+    leaf_names,
+    put_together,
+    shape_of,
+)
 from autodiff.value import Value, results_as_values, traced_leaf
 
 
 class Traced(NamedTuple):
-    """A program, how to put its outputs back into the function's structure, and what it captured.
+    """A program, the form of the results that its outputs are put in, and what it captured.
 
     ``captured`` are leaves that the function used without being given them: model parameters in a
     closure, for instance. They are the program's last input, read at every call.
     """
 
     program: Program
-    rebuild: Rebuild
+    form: AnyForm
     captured: list[Value]
 
 
 class Parameter(NamedTuple):
-    """An argument as the function sees it: a structure of scalars and arrays for one example."""
+    """An argument as the function sees it: the form of its structure, for one example."""
 
     name: str
-    structure: Any
+    form: AnyForm
     is_batched: bool
 
 
@@ -62,43 +69,27 @@ def trace(function: Callable[..., Any], parameters: Sequence[Parameter]) -> Trac
         raise happened.refusals[0]
     checked = [node for node in happened.partial if _may_have_no_value(node)]
     program, captured = _flatten_graph(inputs, leaves, outputs, checked)
-    return Traced(program, rebuild, captured)
-
-
-def parts(structure: Any, name: str) -> Iterator[tuple[str, Any]]:
-    """The arrays and single numbers in a structure, in the order of ``flatten``, with names.
-
-    >>> [(name, np.shape(part)) for name, part in parts({"w": np.ones((2, 3)), "b": [1.0]}, "p")]
-    [('p_w', (2, 3)), ('p_b_0', ())]
-    """
-    if isinstance(structure, dict):
-        for key, part in structure.items():
-            yield from parts(part, f"{name}_{key}")
-    elif isinstance(structure, list | tuple):
-        for key, part in zip(getattr(structure, "_fields", count()), structure, strict=False):
-            yield from parts(part, f"{name}_{key}")
-    else:
-        yield name, structure
+    return Traced(program, rebuild.form, captured)
 
 
 def _as_traced(parameter: Parameter) -> tuple[Any, list[tuple[Input, list[Value]]]]:
     """The argument with Values in it, and these Values input by input."""
     kind = BATCHED if parameter.is_batched else SHARED
-    _, rebuild = flatten(parameter.structure)
-    in_order: list[Value] = []
+    leaves: list[Any] = []
     blocks: list[tuple[Input, list[Value]]] = []
     plain: list[Value] = []
-    for name, part in parts(parameter.structure, parameter.name):
-        if isinstance(part, np.ndarray):
-            values = [traced_leaf(name) for _ in range(part.size)]
-            blocks.append((Input(name, kind, part.size), values))
-        else:
-            values = [traced_leaf(name)]
+    names = leaf_names(parameter.form, parameter.name)
+    for name, leaf in zip(names, leaf_forms(parameter.form), strict=True):
+        values = [traced_leaf(name) for _ in range(math.prod(shape_of(leaf)))]
+        if leaf is None:
             plain += values
-        in_order += values
+            leaves += values
+        else:
+            blocks.append((Input(name, kind, len(values)), values))
+            leaves.append(as_array(values, shape_of(leaf)))
     if plain:
         blocks.append((Input(parameter.name, kind, len(plain)), plain))
-    return rebuild(in_order), blocks
+    return put_together(parameter.form, leaves), blocks
 
 
 def _may_have_no_value(node: Value) -> bool:
