@@ -38,14 +38,15 @@ _NUMBERS = (float, int, np.integer, np.floating, np.bool)
 # ----------------------------------------------------------------------------------- into blocks
 
 
-def as_arrays(argument: Any, name: str) -> Any:
+def as_arrays(argument: Any, name: str, is_whole: bool = True) -> Any:
     """Return a batched argument with arrays in place of lists and tuples of numbers.
 
     Lists and tuples that hold nothing but numbers, nested or not, are examples. Whatever holds
     arrays is a structure, of which each array has a leading axis of examples.
 
     Raises:
-        ValueError: for a list of arrays, which could be either, and for arrays beside numbers.
+        ValueError: if the whole is a list of arrays, which could be examples, or if arrays stand
+            beside plain numbers.
 
     >>> as_arrays({"x": [[1.0, 2.0], [3.0, 4.0]]}, "data")["x"].shape
     (2, 2)
@@ -56,29 +57,34 @@ def as_arrays(argument: Any, name: str) -> Any:
     names, parts, rest = kind.split(argument)
     parts = list(parts)
     if isinstance(argument, list | tuple) and not names:
-        if all(map(_holds_only_numbers, parts)):
-            return _as_array(argument)
-        if isinstance(argument, list):
+        leaves, _ = take_apart(argument)
+        if not any(map(_holds_arrays, parts)):
+            return _as_array(argument) if leaves or is_whole else argument
+        if isinstance(argument, list) and is_whole:
             raise ValueError(
                 "a batched argument is an array with a leading axis of examples (np.stack makes "
-                f"one of a list), or a tuple or dict of such arrays, got a list of arrays in {name}"
+                f"one of a list), or a tuple or dict of such arrays, got a list of them for {name}"
             )
-        if any(map(_holds_only_numbers, parts)):
+        if any(take_apart(part)[0] and not _holds_arrays(part) for part in parts):
             raise ValueError(
                 f"the batched argument {name} has arrays beside plain numbers; np.array(...) makes "
                 f"an array of those, with a leading axis of examples, got {argument!r:.60}"
             )
     keys: Sequence[Any] = names or range(len(parts))
-    changed = [as_arrays(part, f"{name}_{key}") for key, part in zip(keys, parts, strict=True)]
+    changed = [
+        as_arrays(part, f"{name}_{key}", is_whole=False)
+        for key, part in zip(keys, parts, strict=True)
+    ]
     if all(a is b for a, b in zip(changed, parts, strict=True)):
         return argument
     return kind.make(Form(type(argument), names, rest, ()), changed)
 
 
-def _holds_only_numbers(part: Any) -> bool:
+def _holds_arrays(part: Any) -> bool:
+    """Whether there is anything but lists and tuples of numbers."""
     if isinstance(part, list | tuple) and not hasattr(part, "_fields"):
-        return all(map(_holds_only_numbers, part))
-    return kind_of(type(part)) is single
+        return any(map(_holds_arrays, part))
+    return kind_of(type(part)) is not single
 
 
 def _as_array(numbers: Sequence[Any]) -> Array:
