@@ -175,7 +175,7 @@ def test_strategies_name_an_unknown_operation() -> None:
         find(expressions_at_points(operations=("nope",)), lambda _: True)
 
 
-@pytest.mark.parametrize("at", [0.01, 0.5, 0.99, 3.01, -2.5, 1e6 + 0.25])
+@pytest.mark.parametrize("at", [0.01, 0.5, 0.99, 3.01, -2.5])
 @pytest.mark.parametrize("function", [floor, ceil, sign])
 def test_a_staircase_is_flat(function: Any, at: float) -> None:
     check_gradient(function, at)
