@@ -31,7 +31,14 @@ REASONS = {
     "a/y and b/y need no squares, which overflow.",
     "atan2": "At the origin the angle has no derivative; elsewhere no squares are needed, "
     "which overflow.",
-    "logsumexp": "The derivatives are shares of one whole; exp(a - y) takes y rounded.",
+    "logsumexp": "Terms far below the largest are added up without it, which would swallow "
+    "them; the derivatives are shares of one whole; exp(a - y) takes y rounded.",
+    "sign": "NaN has no sign, and is not hidden.",
+    "remainder": "⌊a / b⌋ is that of the exact quotient, of which the remainder is what is "
+    "left; a / b rounds 9.99... to 10.",
+    "copysign": "At a = 0 the size has a kink, with 0 in the middle of its slopes, as for abs.",
+    "acosh": "√(a - 1) √(a + 1) does not overflow, as a² - 1 does.",
+    "asinh": "√(1 + a²) does not overflow, as 1 + a² does.",
     "fsum": "The terms are added exactly and rounded once.",
 }
 

@@ -55,6 +55,8 @@ def _torch(operation: str, operands: Sequence[float]) -> tuple[float, tuple[floa
         "where": lambda c, a, b: torch.where(c != 0, a, b),
         "relu": torch.relu,
         "softplus": torch.nn.functional.softplus,
+        "degrees": torch.rad2deg,
+        "radians": torch.deg2rad,
         "logsumexp": lambda *a: torch.logsumexp(torch.stack(a), 0),
     }
     tensors = [torch.tensor(a, dtype=torch.float64, requires_grad=True) for a in operands]
@@ -77,6 +79,7 @@ def _jax(operation: str, operands: Sequence[float]) -> tuple[float, tuple[float,
         "sigmoid": jax.nn.sigmoid,
         "softplus": jax.nn.softplus,
         "erf": jax.scipy.special.erf,
+        "erfc": jax.scipy.special.erfc,
         "logsumexp": lambda *a: jax.scipy.special.logsumexp(jnp.stack(a)),
     }
     function = _find(operation, functions, jnp)
@@ -88,11 +91,12 @@ def _jax(operation: str, operands: Sequence[float]) -> tuple[float, tuple[float,
 def _autograd(operation: str, operands: Sequence[float]) -> tuple[float, tuple[float, ...]]:
     import autograd.numpy as anp
     from autograd import grad
-    from autograd.scipy.special import erf, expit, logsumexp
+    from autograd.scipy.special import erf, erfc, expit, logsumexp
 
     functions = {
         "asin": anp.arcsin, "acos": anp.arccos, "atan": anp.arctan, "atan2": anp.arctan2,
-        "relu": lambda a: anp.maximum(a, 0.0), "sigmoid": expit, "erf": erf,
+        "asinh": anp.arcsinh, "acosh": anp.arccosh,
+        "relu": lambda a: anp.maximum(a, 0.0), "sigmoid": expit, "erf": erf, "erfc": erfc,
         "softplus": lambda a: anp.logaddexp(a, 0.0),
         "hypot": lambda a, b: anp.sqrt(a * a + b * b),
         "where": lambda c, a, b: anp.where(c != 0, a, b),
