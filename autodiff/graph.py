@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Any
 
 from autodiff import notation, primitives
-from autodiff.adjoint import FLAT, backpropagate, gradients, topological_order
+from autodiff.adjoint import FLAT, ZERO, backpropagate, gradients, topological_order
 from autodiff.mathematics import Number, as_number, format_number
 from autodiff.memory import collection_paused
 from autodiff.paths import Edge, Path, Paths
@@ -354,7 +354,7 @@ class Graph:
         )
         one = type(replica.data)(1)
         sums = gradients(varying, [head], [one], self._local_derivatives)
-        return [(tail, sums[tail]) for tail in varying]
+        return [(tail, FLAT if sums[tail] is ZERO else sums[tail]) for tail in varying]
 
     def _local_derivatives(self, node: Value) -> Sequence[Number]:
         return self._replicas[node].local_derivatives

@@ -59,6 +59,7 @@ class Mathematics:
     round: Callable[[Any], Any]
     remainder: Callable[[Any, Any], Any]
     copysign: Callable[[Any, Any], Any]
+    logaddexp: Callable[[Any, Any], Any]
     fsum: Callable[[Iterable[Any]], Any]
     maximum: Callable[[Any, Any], Any]
     sigmoid: Callable[[Any], Any]
@@ -180,6 +181,10 @@ class _NumberMathematics(Mathematics):
             return peak
         others.remove(peak)  # exp(0) = 1, beside which small terms would be lost
         return peak + self.log1p(sum(self.exp(a - peak) for a in others))
+
+    def logaddexp(self, a: Any, b: Any) -> Any:
+        """log(exp(a) + exp(b))."""
+        return self.logsumexp((a, b))
 
     def softmax(self, operands: Iterable[Any]) -> Sequence[Any]:
         """exp(a) / sum(exp(a)), shifted by the largest operand."""
@@ -318,6 +323,7 @@ class _ArrayMathematics(_NumberMathematics):
     round: Any = staticmethod(np.rint)
     remainder: Any = staticmethod(np.remainder)
     copysign: Any = staticmethod(np.copysign)
+    logaddexp: Any = staticmethod(np.logaddexp)
 
     def erfc(self, a: Any) -> Any:
         """NumPy has none of its own."""

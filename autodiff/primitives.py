@@ -487,7 +487,7 @@ erfc = define(
     lambda m, y, a: -2 / m.sqrt(m.pi) * _bell(m, a),
 )
 logaddexp = define(
-    "logaddexp", "ln(eᵃ+eᵇ)", lambda m, a, b: m.logsumexp((a, b)),
+    "logaddexp", "ln(eᵃ+eᵇ)", lambda m, a, b: m.logaddexp(a, b),
     lambda m, y, a, b: m.sigmoid(a - b),
     lambda m, y, a, b: m.sigmoid(b - a),
 )

@@ -26,7 +26,6 @@ FUNCTIONS: dict[str, Any] = {
     "sigma": lambda a: 1 / (1 + math.exp(-a)), "ReLU": lambda a: max(a, 0.0),
     "softplus": lambda a: math.log1p(math.exp(a)), "where": lambda c, a, b: a if c else b,
     "sign": lambda a: (a > 0) - (a < 0), "copysign": math.copysign, "round": round,
-    "logsumexp": lambda *a: math.log(math.fsum(map(math.exp, a))),
 }  # fmt: skip
 
 BACK = [
