@@ -184,8 +184,8 @@ def _array(array: Any) -> tuple[Any, Shape]:
 
 def _masked(array: Any) -> tuple[Any, Shape]:
     raise TypeError(
-        "expected numbers, got a masked array, which has none where it is masked; fill these places, "
-        "as in array.filled(0.0)"
+        f"expected numbers, got a masked array of shape {array.shape}, which has none where it is "
+        "masked; fill these places, as array.filled(0.0) does"
     )
 
 
