@@ -41,7 +41,7 @@ FLOORS = (  # from the roof to the cellar
            "memory")),
 )  # fmt: skip
 
-_WIDTH, _HEIGHT, _GAP, _MARGIN = 640, 54, 8, 12
+_WIDTH, _HEIGHT, _GAP, _MARGIN = 780, 54, 8, 12
 
 
 def scene() -> Scene:
