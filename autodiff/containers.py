@@ -160,7 +160,7 @@ def _hashable(rest: Any, what: str) -> Hashable:
 def _find(cls: type) -> Container | Leaf:
     """How a class is treated that was not met before."""
     if issubclass(cls, np.ndarray):
-        return _array
+        return _masked if issubclass(cls, np.ma.MaskedArray) else _array
     if issubclass(cls, dict):
         return _DEFAULT_DICT if issubclass(cls, defaultdict) else _DICT
     if issubclass(cls, tuple) and hasattr(cls, "_fields"):
@@ -180,6 +180,13 @@ def single(number: Any) -> tuple[Any, None]:
 
 def _array(array: Any) -> tuple[Any, Shape]:
     return array, array.shape
+
+
+def _masked(array: Any) -> tuple[Any, Shape]:
+    raise TypeError(
+        f"expected numbers, got a masked array of shape {array.shape}, which has none where it is "
+        "masked; fill these places, as array.filled(0.0) does"
+    )
 
 
 def _labelled(table: Any) -> tuple[Any, Labelled]:

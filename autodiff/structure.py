@@ -135,7 +135,7 @@ def nest(outer: AnyForm, inner: AnyForm, rows: Sequence[Sequence[Any]]) -> Any:
             _block(above, below, [scalar for row in own for scalar in row[first:last]])
             for below, first, last in zip(leaf_forms(inner), [0, *columns], columns, strict=False)
         ]
-        form = map_forms(functools.partial(with_axes, above), inner)
+        form = inner if above is None else map_forms(functools.partial(with_axes, above), inner)
         blocks.append(put_together(form, leaves))
     return put_together(map_forms(lambda _: None, outer), blocks)
 

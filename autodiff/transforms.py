@@ -1,7 +1,7 @@
 """Transforms: functions of numbers in, functions that compute derivatives out.
 
-A function may take numbers, lists, tuples, dicts and NumPy arrays of numbers; it is called with
-Values in their places, and derivatives come back in the same structure. Plain numbers in, plain
+A function may take numbers, NumPy arrays and structures of them; it is called with Values in their
+places, and derivatives come back in the same structure. Plain numbers in, plain
 numbers out; inside another transform, or given Values, the derivatives are Values, so that
 transforms nest. Every call sees its arguments through nodes of its own, which is why nested
 transforms never confuse theirs.
@@ -114,13 +114,16 @@ def jacobian(function: Function, argnums: ArgumentNumbers = 0) -> Function:
     """All partial derivatives of a function with any structure of results.
 
     The result has the structure of the function's results, with the structure of the arguments in
-    place of each scalar; for arrays, shape ``(*results, *arguments)``. One reverse pass per result.
+    place of each number or array; arrays of shapes S and T make one of shape S + T. It takes one
+    reverse pass for each scalar result.
 
     Args:
         function, argnums: as for :func:`grad`.
 
     >>> jacobian(lambda x: [x[0] * x[1], x[0] ** 2])([3.0, 4.0])
     [[4.0, 3.0], [6.0, 0.0]]
+    >>> jacobian(lambda p: p["w"] * p["c"])({"w": np.array([1.0, 2.0]), "c": 3.0})["w"].tolist()
+    [[3.0, 0.0], [0.0, 3.0]]
     """
 
     _check_function("jacobian", function)
@@ -136,8 +139,8 @@ def jacobian(function: Function, argnums: ArgumentNumbers = 0) -> Function:
 def hessian(function: Function, argnums: ArgumentNumbers = 0) -> Function:
     """All second partial derivatives of a function with one scalar result.
 
-    The result has the structure of the arguments, with the same structure in place of each scalar;
-    for an array, shape ``(*argument, *argument)``. It is the Jacobian of the gradient.
+    The result has the structure of the arguments, with the same structure in place of each number
+    or array, as for :func:`jacobian`: it is the Jacobian of the gradient.
 
     Args:
         function, argnums: as for :func:`grad`.

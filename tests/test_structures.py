@@ -344,6 +344,7 @@ class Unknown:
         (lambda: register_structure(Unknown, None, len), "a class and two functions"),  # type: ignore[arg-type]
         (lambda: compile(lambda p: p.x)(Unknown()), "register_structure makes a class"),
         (lambda: compile(lambda p: p["a"])({"a": "1"}), "argument p_a must be a number"),
+        (lambda: grad(lambda p: p.sum())(np.ma.array([1.0], mask=[1])), r"array.filled\(0.0\)"),
         (lambda: compile(lambda p: p)([1.0, ad.Value(2.0)]), "argument p_1 is a Value"),
         (lambda: compile(lambda p: p)((np.array(["a"]),)), "argument p_0 must hold real numbers"),
     ],

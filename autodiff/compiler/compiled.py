@@ -66,10 +66,11 @@ def compile(
     every call; all other Python state is fixed when it is traced.
 
     Args:
-        function: of numbers, lists, tuples, dicts and arrays, as for :func:`autodiff.grad`. A
-            choice that depends on a number is written with :func:`autodiff.where`.
+        function: of numbers, arrays and structures, as for :func:`autodiff.grad`. A choice that
+            depends on a number is written with :func:`autodiff.where`.
         batched: names of arguments with a leading axis of examples; the function itself sees one
-            example. Their arrays, or arrays in structures, all have equally many.
+            example. Their arrays, or arrays in structures, all have equally many. Lists and tuples
+            that hold numbers alone are examples.
         dtype: ``"float64"`` or ``"float32"``.
         mode: ``"vector"`` for NumPy, ``"python"`` for straight-line Python on floats (without
             batched arguments), ``"auto"`` for what is expected to be faster.
