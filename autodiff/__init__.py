@@ -20,6 +20,8 @@ from autodiff.functions import (
     asinh,
     atan,
     atan2,
+    atanh,
+    cbrt,
     ceil,
     copysign,
     cos,
@@ -77,10 +79,10 @@ def __dir__() -> list[str]:
 
 __all__ = [
     "Edge", "Graph", "Value", "abs", "acos", "acosh", "array", "asin", "asinh", "atan", "atan2",
-    "ceil", "check_gradient", "check_layer", "check_loss", "compile", "copysign", "cos", "cosh",
-    "degrees", "dot", "erf", "erfc", "exp", "exp2", "expm1", "floor", "fsum", "gate", "grad",
-    "hessian", "hvp", "hypot", "jacobian", "jvp", "log", "log1p", "log2", "log10", "logaddexp",
-    "logsumexp", "maximum", "minimum", "no_grad", "radians", "register_structure", "relu",
-    "remainder", "scope", "sigmoid", "sign", "sin", "sinh", "softplus", "sqrt", "tan", "tanh",
-    "value_and_grad", "vjp", "where",
+    "atanh", "cbrt", "ceil", "check_gradient", "check_layer", "check_loss", "compile", "copysign",
+    "cos", "cosh", "degrees", "dot", "erf", "erfc", "exp", "exp2", "expm1", "floor", "fsum",
+    "gate", "grad", "hessian", "hvp", "hypot", "jacobian", "jvp", "log", "log1p", "log2", "log10",
+    "logaddexp", "logsumexp", "maximum", "minimum", "no_grad", "radians", "register_structure",
+    "relu", "remainder", "scope", "sigmoid", "sign", "sin", "sinh", "softplus", "sqrt", "tan",
+    "tanh", "value_and_grad", "vjp", "where",
 ]  # fmt: skip

@@ -63,6 +63,8 @@ if TYPE_CHECKING:
     asinh: Unary
     atan: Unary
     atan2: Binary
+    atanh: Unary
+    cbrt: Unary
     ceil: Unary
     copysign: Binary
     cos: Unary
@@ -104,6 +106,8 @@ else:
         asinh,
         atan,
         atan2,
+        atanh,
+        cbrt,
         ceil,
         copysign,
         cos,
@@ -145,7 +149,7 @@ __all__ = [
     "asin",
     "asinh",
     "atan",
-    "atan2",
+    "atan2", "atanh", "cbrt",
     "ceil",
     "copysign",
     "cos",

@@ -52,6 +52,8 @@ class Mathematics:
     exp2: Callable[[Any], Any]
     asinh: Callable[[Any], Any]
     acosh: Callable[[Any], Any]
+    atanh: Callable[[Any], Any]
+    cbrt: Callable[[Any], Any]
     erfc: Callable[[Any], Any]
     sign: Callable[[Any], Any]
     floor: Callable[[Any], Any]
@@ -220,6 +222,8 @@ class _FloatMathematics(_NumberMathematics):
     exp2 = staticmethod(math.exp2)
     asinh = staticmethod(math.asinh)
     acosh = staticmethod(math.acosh)
+    atanh = staticmethod(math.atanh)
+    cbrt = staticmethod(math.cbrt)
     erfc = staticmethod(math.erfc)
     copysign: Any = staticmethod(math.copysign)
     fsum = staticmethod(math.fsum)
@@ -317,6 +321,8 @@ class _ArrayMathematics(_NumberMathematics):
     exp2 = staticmethod(np.exp2)
     asinh = staticmethod(np.arcsinh)
     acosh = staticmethod(np.arccosh)
+    atanh = staticmethod(np.arctanh)
+    cbrt = staticmethod(np.cbrt)
     sign: Any = staticmethod(np.sign)
     floor: Any = staticmethod(np.floor)
     ceil: Any = staticmethod(np.ceil)
@@ -386,6 +392,9 @@ class _MultiprecisionMathematics(_NumberMathematics):
 
     def exp2(self, a: Any) -> Any:
         return self._context.power(2, a)
+
+    def cbrt(self, a: Any) -> Any:
+        return self.copysign(self._context.cbrt(abs(a)), a)
 
     def is_finite(self, a: Any) -> bool:
         return bool(self._context.isfinite(a))

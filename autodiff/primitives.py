@@ -401,6 +401,11 @@ sqrt = define(
     domain=Domain("a ≥ 0", lambda a: a >= 0),
     corner=lambda a: a,
 )
+cbrt = define(
+    "cbrt", "∛", lambda m, a: m.cbrt(a),
+    lambda m, y, a: 1 / (3 * y * y),
+    corner=lambda a: a,
+)
 log1p = define(
     "log1p", "ln(1+a)", lambda m, a: m.log1p(a),
     lambda m, y, a: 1 / (1 + a),
@@ -469,6 +474,11 @@ tanh = define(
     lambda m, y, a: m.where(
         builtins.abs(a) < 1, lambda: 1 - y * y, lambda: _square_of_sech(m, a)
     ),
+)
+atanh = define(
+    "atanh", "atanh", lambda m, a: m.atanh(a),
+    lambda m, y, a: 1 / _one_minus_square(m, a),
+    domain=Domain("-1 < a < 1", lambda a: -1 < a < 1),
 )
 sigmoid = define(
     "sigmoid", "σ", lambda m, a: m.sigmoid(a),

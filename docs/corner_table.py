@@ -38,6 +38,7 @@ REASONS = {
     "left; a / b rounds 9.99... to 10.",
     "copysign": "At a = 0 the size has a kink, with 0 in the middle of its slopes, as for abs.",
     "acosh": "√(a - 1) √(a + 1) does not overflow, as a² - 1 does.",
+    "cbrt": "PyTorch has none; this is sgn(a) |a|^(1/3), whose slope at 0 is 0 · inf.",
     "asinh": "√(1 + a²) does not overflow, as 1 + a² does.",
     "fsum": "The terms are added exactly and rounded once.",
 }

@@ -55,6 +55,7 @@ def _torch(operation: str, operands: Sequence[float]) -> tuple[float, tuple[floa
         "where": lambda c, a, b: torch.where(c != 0, a, b),
         "relu": torch.relu,
         "softplus": torch.nn.functional.softplus,
+        "cbrt": lambda a: torch.sign(a) * torch.abs(a) ** (1 / 3),
         "degrees": torch.rad2deg,
         "radians": torch.deg2rad,
         "logsumexp": lambda *a: torch.logsumexp(torch.stack(a), 0),
@@ -95,7 +96,8 @@ def _autograd(operation: str, operands: Sequence[float]) -> tuple[float, tuple[f
 
     functions = {
         "asin": anp.arcsin, "acos": anp.arccos, "atan": anp.arctan, "atan2": anp.arctan2,
-        "asinh": anp.arcsinh, "acosh": anp.arccosh,
+        "asinh": anp.arcsinh, "acosh": anp.arccosh, "atanh": anp.arctanh,
+        "cbrt": lambda a: anp.sign(a) * anp.abs(a) ** (1 / 3),
         "relu": lambda a: anp.maximum(a, 0.0), "sigmoid": expit, "erf": erf, "erfc": erfc,
         "softplus": lambda a: anp.logaddexp(a, 0.0),
         "hypot": lambda a, b: anp.sqrt(a * a + b * b),

@@ -94,7 +94,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_page_adds_one_entry_with_a_domain_and_one_with_a_corner() -> None:
-    assert NAMES == ["atanh", "cbrt"]
+    assert NAMES == ["acot", "signed_sqrt"]
     assert "domain=" in ENTRIES[0].text
     assert "corner=" in ENTRIES[1].text
 
@@ -144,7 +144,9 @@ def test_it_is_a_function_a_method_and_a_program(copy: Path) -> None:
     assert done.stdout.splitlines() == re.findall(r"print\(.*\)  # (.*)", script)
 
 
-@pytest.mark.parametrize(("name", "formula"), [("atanh", "1 / (1 - n"), ("cbrt", "1 / (3 · ")])
+@pytest.mark.parametrize(
+    ("name", "formula"), [("acot", "-1 / (1 + n"), ("signed_sqrt", "1 / (2 · ")]
+)
 def test_it_is_drawn(name: str, formula: str, copy: Path) -> None:
     pytest.importorskip("pygraphviz", reason="the page draws")
     words = shlex.split(the_block("autodiff").replace(NAMES[0], name))
@@ -152,7 +154,7 @@ def test_it_is_drawn(name: str, formula: str, copy: Path) -> None:
     assert done.returncode == 0, done.stderr
     picture = (copy / words[-1]).read_text()
     assert formula in picture
-    assert ">∛<" in picture or name != "cbrt"
+    assert ">±√<" in picture or name != "signed_sqrt"
 
 
 def test_its_code_is_in_the_house_style(copy: Path) -> None:
@@ -171,34 +173,34 @@ def test_it_is_in_the_reference(copy: Path) -> None:
     assert done.returncode == 0, done.stderr
     first, second = map(ast.literal_eval, done.stdout.splitlines())
     assert first[0] == NAMES[0]
-    assert first[-2:] == ["1 / (1 - a²)", "-1 < a < 1"]
-    assert second[:4] == ["cbrt", "∛", "∛(a)", "1 / (3 · y²)"]
+    assert first[-2:] == ["-1 / (1 + a²)", "a ≠ 0"]
+    assert second[:4] == ["signed_sqrt", "±√", "±√(a)", "1 / (2 · |y|)"]
 
 
 def test_a_wrong_entry_is_found_out(tmp_path: Path) -> None:
     """A wrong rule, a corner that nobody mentioned, and a name that means something else."""
     copy = copy_to(tmp_path)
-    atanh, cbrt = ENTRIES
+    acot, signed_sqrt = ENTRIES
     wrong = [
-        (atanh, "1 / _one_minus", "2 / _one_minus"),
-        (cbrt, "    corner=lambda a: a,  # the slope is infinite at 0\n", ""),
-        (atanh, "atanh", "asinh"),
+        (acot, "-1 / (1", "-2 / (1"),
+        (signed_sqrt, "    corner=lambda a: a,  # the slope is infinite at 0\n", ""),
+        (acot, "acot", "acsch"),
     ]
     for entry, right, instead in wrong:
         assert right in entry.text
         name = entry.name.replace(right, instead)
         add(entry._replace(name=name, text=entry.text.replace(right, instead)), copy)
-    names = "against and (tanh or asinh or cbrt)"
+    names = "against and (atan or acot or acsch or signed_sqrt)"
     report = pytest_in(copy, "tests/test_primitives.py", "-k", names)
     by_rule, by_value = "test_derivatives_against_50_digits", "test_value_against_mpmath"
-    assert outcomes(report, "atanh") == {by_rule: "FAILED", by_value: "PASSED"}
-    assert outcomes(report, "cbrt") == {by_rule: "FAILED", by_value: "PASSED"}
-    assert outcomes(report, "asinh") == {by_rule: "PASSED", by_value: "FAILED"}
-    assert outcomes(report, "tanh") == {by_rule: "PASSED", by_value: "PASSED"}
+    assert outcomes(report, "acot") == {by_rule: "FAILED", by_value: "PASSED"}
+    assert outcomes(report, "signed_sqrt") == {by_rule: "FAILED", by_value: "PASSED"}
+    assert outcomes(report, "acsch") == {by_rule: "PASSED", by_value: "FAILED"}
+    assert outcomes(report, "atan") == {by_rule: "PASSED", by_value: "PASSED"}
     for advice in (
-        r"a derivative of atanh at \(\S+,\) should be \S+, as differences of the value rule are",
-        r"a derivative of cbrt at \(0\.0,\) should be .*needs a domain= or a corner=",
-        r"asinh\(\S+,\) should be .*mpmath\.asinh means something else: then say what in ORACLES",
+        r"a derivative of acot at \(\S+,\) should be \S+, as differences of the value rule are",
+        r"a derivative of signed_sqrt at \(0\.0,\) should be .*needs a domain= or a corner=",
+        r"acsch\(\S+,\) should be .*mpmath\.acsch means something else: then say what in ORACLES",
     ):
         assert re.search(advice, report), report
 
