@@ -59,10 +59,14 @@ nitpick_ignore = [
     ("py:class", "Frame"),
     ("py:class", "autodiff.compiler.outline.Operand"),
     ("py:class", "P"),
+    ("py:class", "CompiledScalar"),
+    ("py:class", "autodiff.containers.T"),
     ("py:class", "autodiff.data.augmentation.Real"),
     ("py:class", "autodiff.data.batches.Some"),
     ("py:class", "autodiff.recording.R"),
     ("py:class", "autodiff.training.engines.Examples"),
+    ("py:class", "autodiff.transforms.Gradient"),
+    ("py:class", "autodiff.transforms.ValueAndGradient"),
     ("py:class", "hypothesis.strategies.SearchStrategy"),
 ]
 python_maximum_signature_line_length = 88
