@@ -259,6 +259,11 @@ def _merge_exchange(count: int) -> Iterator[tuple[Array, Array]]:
         p >>= 1
 
 
+@implements(np.sinc)
+def _sinc(x: Any) -> Any:
+    return primitives.sinc(x)
+
+
 @implements(np.median)
 def _median(a: Any, axis: Axes = None, *, keepdims: bool = False) -> Any:
     lines = lines_of(a, axis)

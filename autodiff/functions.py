@@ -70,6 +70,7 @@ if TYPE_CHECKING:
     cos: Unary
     cosh: Unary
     degrees: Unary
+    digamma: Unary
     erf: Unary
     erfc: Unary
     exp: Unary
@@ -77,6 +78,7 @@ if TYPE_CHECKING:
     expm1: Unary
     floor: Unary
     hypot: Binary
+    lgamma: Unary
     log: Unary
     log10: Unary
     log1p: Unary
@@ -84,6 +86,7 @@ if TYPE_CHECKING:
     logaddexp: Binary
     maximum: Binary
     minimum: Binary
+    polygamma: Binary
     radians: Unary
     relu: Unary
     remainder: Binary
@@ -91,6 +94,7 @@ if TYPE_CHECKING:
     sigmoid: Unary
     sign: Unary
     sin: Unary
+    sinc: Unary
     sinh: Unary
     softplus: Unary
     sqrt: Unary
@@ -113,6 +117,7 @@ else:
         cos,
         cosh,
         degrees,
+        digamma,
         erf,
         erfc,
         exp,
@@ -120,6 +125,7 @@ else:
         expm1,
         floor,
         hypot,
+        lgamma,
         log,
         log1p,
         log2,
@@ -127,6 +133,7 @@ else:
         logaddexp,
         maximum,
         minimum,
+        polygamma,
         radians,
         relu,
         remainder,
@@ -134,6 +141,7 @@ else:
         sigmoid,
         sign,
         sin,
+        sinc,
         sinh,
         softplus,
         sqrt,
@@ -155,6 +163,7 @@ __all__ = [
     "cos",
     "cosh",
     "degrees",
+    "digamma",
     "dot",
     "erf",
     "erfc",
@@ -164,6 +173,7 @@ __all__ = [
     "floor",
     "fsum",
     "hypot",
+    "lgamma",
     "log",
     "log1p",
     "log2",
@@ -172,6 +182,7 @@ __all__ = [
     "logsumexp",
     "maximum",
     "minimum",
+    "polygamma",
     "radians",
     "relu",
     "remainder",
@@ -179,6 +190,7 @@ __all__ = [
     "sigmoid",
     "sign",
     "sin",
+    "sinc",
     "sinh",
     "softplus",
     "sqrt",

@@ -19,6 +19,8 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from autodiff.special import polygamma, whole_order
+
 Number = Any
 """A float, or a carrier that is kept as it is: Fraction, Decimal, mpmath's mpf."""
 
@@ -55,6 +57,10 @@ class Mathematics:
     atanh: Callable[[Any], Any]
     cbrt: Callable[[Any], Any]
     erfc: Callable[[Any], Any]
+    lgamma: Callable[[Any], Any]
+    polygamma: Callable[[Any, Any], Any]
+    sinc: Callable[[Any], Any]
+    sinc_slope: Callable[[Any], Any]
     sign: Callable[[Any], Any]
     floor: Callable[[Any], Any]
     ceil: Callable[[Any], Any]
@@ -131,6 +137,48 @@ def logistic_density(m: Mathematics, a: Any) -> Any:
     return m.where(abs(a) < 2, by_tanh, lambda: m.sigmoid(a) * m.sigmoid(-a))
 
 
+def _sine_of_half_turns(m: Mathematics, a: Any) -> Any:
+    """sin(πa), of which whole multiples of π are taken off exactly, before π is rounded."""
+    alternating = 1 - 2 * m.remainder(m.round(a), 2)
+    return alternating * m.sin(m.pi * (a - m.round(a)))
+
+
+def _cosine_of_half_turns(m: Mathematics, a: Any) -> Any:
+    """cos(πa), as a sine of what is left to the next zero."""
+    return _sine_of_half_turns(m, m.ratio(1, 2) - abs(a - 2 * m.round(a / 2)))
+
+
+def sinc(m: Mathematics, a: Any) -> Any:
+    """sin(πa) / (πa), and 1 at 0."""
+    divisor = m.where(m.is_zero(a), lambda: 1, lambda: a)
+    return m.where(m.is_zero(a), lambda: 1, lambda: _sine_of_half_turns(m, a) / m.pi / divisor)
+
+
+_TERMS = 24
+"""Of the series for the slope of sinc: enough for 50 digits up to a half."""
+
+
+def sinc_slope(m: Mathematics, a: Any) -> Any:
+    """(cos(πa) - sinc(a)) / a, and near 0, where that loses all digits, a series.
+
+    It is -π j₁(πa), of a spherical Bessel function (Abramowitz and Stegun, 10.1.2 and 10.1.11).
+    """
+    near = m.where(abs(a) < 0.5, lambda: a, lambda: 0)
+    far = m.where(abs(a) < 0.5, lambda: 1, lambda: a)
+
+    def by_series() -> Any:
+        square = (m.pi * near) * (m.pi * near)
+        tail: Any = 1
+        for k in range(_TERMS, 0, -1):
+            tail = 1 - square * tail / (2 * k * (2 * k + 3))
+        return -m.pi * (m.pi * near) / 3 * tail
+
+    def by_quotient() -> Any:
+        return (_cosine_of_half_turns(m, far) - m.sinc(far)) / far
+
+    return m.where(abs(a) < 0.5, by_series, by_quotient)
+
+
 class _NumberMathematics(Mathematics):
     """What is composed of the above, written once for all kinds of numbers."""
 
@@ -174,6 +222,14 @@ class _NumberMathematics(Mathematics):
     def logistic_density(self, a: Any) -> Any:
         """The slope of the sigmoid."""
         return logistic_density(self, a)
+
+    def sinc(self, a: Any) -> Any:
+        """sin(πa) / (πa), and 1 at 0."""
+        return sinc(self, a)
+
+    def sinc_slope(self, a: Any) -> Any:
+        """The slope of sinc."""
+        return sinc_slope(self, a)
 
     def logsumexp(self, operands: Iterable[Any]) -> Any:
         """log(sum(exp(a))), shifted by the largest operand so that nothing overflows."""
@@ -225,6 +281,8 @@ class _FloatMathematics(_NumberMathematics):
     atanh = staticmethod(math.atanh)
     cbrt = staticmethod(math.cbrt)
     erfc = staticmethod(math.erfc)
+    lgamma = staticmethod(math.lgamma)
+    polygamma = staticmethod(polygamma)
     copysign: Any = staticmethod(math.copysign)
     fsum = staticmethod(math.fsum)
 
@@ -294,6 +352,23 @@ class _DecimalMathematics(_NumberMathematics):
         )
 
 
+def _elementwise(function: Callable[..., float]) -> Callable[..., Any]:
+    """A function of floats over arrays, for what NumPy has not; what is undefined is NaN."""
+
+    def defined(*numbers: float) -> float:
+        try:
+            return function(*numbers)
+        except ValueError:
+            return math.nan
+
+    by_element = np.vectorize(defined, otypes=[float])
+
+    def over_arrays(*operands: Any) -> Any:
+        return by_element(*operands).astype(np.result_type(*operands, np.float32))
+
+    return over_arrays
+
+
 class _ArrayMathematics(_NumberMathematics):
     """NumPy arrays, element by element, following IEEE 754: overflow is inf, 0/0 is NaN."""
 
@@ -330,14 +405,10 @@ class _ArrayMathematics(_NumberMathematics):
     remainder: Any = staticmethod(np.remainder)
     copysign: Any = staticmethod(np.copysign)
     logaddexp: Any = staticmethod(np.logaddexp)
-
-    def erfc(self, a: Any) -> Any:
-        """NumPy has none of its own."""
-        return np.vectorize(math.erfc, otypes=[float])(a).astype(np.result_type(a, np.float32))
-
-    def erf(self, a: Any) -> Any:
-        """NumPy has none of its own."""
-        return np.vectorize(math.erf, otypes=[float])(a).astype(np.result_type(a, np.float32))
+    erf = staticmethod(_elementwise(math.erf))
+    erfc = staticmethod(_elementwise(math.erfc))
+    lgamma = staticmethod(_elementwise(math.lgamma))
+    polygamma = staticmethod(_elementwise(polygamma))
 
     def fsum(self, operands: Iterable[Any]) -> Any:
         """Each element's sum over the operands, rounded once."""
@@ -395,6 +466,12 @@ class _MultiprecisionMathematics(_NumberMathematics):
 
     def cbrt(self, a: Any) -> Any:
         return self.copysign(self._context.cbrt(abs(a)), a)
+
+    def lgamma(self, a: Any) -> Any:
+        return self._context.re(self._context.loggamma(a))
+
+    def polygamma(self, order: Any, a: Any) -> Any:
+        return self._context.psi(whole_order(order), a)
 
     def is_finite(self, a: Any) -> bool:
         return bool(self._context.isfinite(a))

@@ -90,7 +90,26 @@ def derivative(
     return typeset(str(as_formula(partial)), names)
 
 
-class _AtPoint(FormulaMathematics):
+class TextbookMathematics(FormulaMathematics):
+    """The namespace in which functions of our own are written as every textbook has them."""
+
+    def logistic_density(self, a: Any) -> Any:  # noqa: ARG002
+        """The slope of the sigmoid."""
+        return Formula("σ(1 - σ)")
+
+    def sinc_slope(self, a: Any) -> Any:
+        """The slope of sinc."""
+        return (self.cos(self.pi * a) - Formula("sinc")) / a
+
+    def polygamma(self, order: Any, a: Any) -> Any:
+        """The digamma function ψ, and its derivatives by their order."""
+        if isinstance(order, Formula):
+            return Formula(f"polygamma({order}, {a})")
+        mark = f"⁽{str(order).translate(_SUPERSCRIPTS)}⁾" if order else ""
+        return Formula(f"ψ{mark}({a})")
+
+
+class _AtPoint(TextbookMathematics):
     """The namespace in which a choice is decided by numbers; what is chosen is written."""
 
     def __init__(self, numbers: Mapping[str, Number]) -> None:
@@ -105,10 +124,6 @@ class _AtPoint(FormulaMathematics):
         """
         is_on_sizes = str(condition).startswith("abs(")
         return if_true() if is_on_sizes or self._holds(condition) else if_false()
-
-    def logistic_density(self, a: Any) -> Any:  # noqa: ARG002
-        """The slope of the sigmoid, as every textbook has it."""
-        return Formula("σ(1 - σ)")
 
     def _holds(self, condition: Any) -> bool:
         """Whether a condition of a rule, which is an expression of Python, is true here."""

@@ -44,6 +44,7 @@ class Domain(NamedTuple):
 
 
 EVERYWHERE = Domain("", lambda *operands: True)
+NO_POLE_OF_GAMMA = Domain("a ≠ 0, -1, -2, ...", lambda a: a > 0 or a % 1 != 0)
 
 
 class Recorded:
@@ -217,6 +218,11 @@ def named(name: str) -> Primitive:
 def flat(*_: Any) -> int:
     """The rule of a derivative that is 0 wherever there is one."""
     return FLAT
+
+
+def undefined(m: Mathematics, *_: Any) -> Any:
+    """The rule of a derivative that does not exist, with respect to an operand that is an index."""
+    return m.undefined
 
 
 # Shapes that several derivatives share. Each is written one way near 0 and another far from
@@ -500,6 +506,30 @@ logaddexp = define(
     "logaddexp", "ln(eᵃ+eᵇ)", lambda m, a, b: m.logaddexp(a, b),
     lambda m, y, a, b: m.sigmoid(a - b),
     lambda m, y, a, b: m.sigmoid(b - a),
+)
+sinc = define(
+    "sinc", "sinc", lambda m, a: m.sinc(a),
+    lambda m, y, a: m.sinc_slope(a),
+)
+lgamma = define(
+    "lgamma", "ln|Γ|", lambda m, a: m.lgamma(a),
+    lambda m, y, a: m.polygamma(0, a),
+    domain=NO_POLE_OF_GAMMA,
+)
+digamma = define(
+    "digamma", "ψ", lambda m, a: m.polygamma(0, a),
+    lambda m, y, a: m.polygamma(1, a),
+    domain=NO_POLE_OF_GAMMA,
+)
+# ψ⁽ⁿ⁾(a), the derivative of digamma of order n; there is none by n.
+polygamma = define(
+    "polygamma", "ψ⁽ⁿ⁾", lambda m, n, a: m.polygamma(n, a),
+    undefined,
+    lambda m, y, n, a: m.polygamma(n + 1, a),
+    domain=Domain(
+        "n = 0, 1, 2, ...; a ≠ 0, -1, -2, ...",
+        lambda n, a: n >= 0 and n % 1 == 0 and NO_POLE_OF_GAMMA.contains(a),
+    ),
 )
 degrees = define(
     "degrees", "°", lambda m, a: a * (180 / m.pi),

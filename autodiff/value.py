@@ -26,6 +26,7 @@ from autodiff.mathematics import (
     carrier_of,
     format_number,
     logistic_density,
+    sinc_slope,
     mathematics_of,
 )
 from autodiff.primitives import PRIMITIVES, Primitive, Recorded
@@ -533,6 +534,9 @@ class Value(Recorded):
         def ceil(self) -> Value: ...
         def degrees(self) -> Value: ...
         def erfc(self) -> Value: ...
+        def lgamma(self) -> Value: ...
+        def digamma(self) -> Value: ...
+        def sinc(self) -> Value: ...
         def exp2(self) -> Value: ...
         def floor(self) -> Value: ...
         def log10(self) -> Value: ...
@@ -579,7 +583,7 @@ def _method(primitive: Primitive) -> Callable[..., Value]:
 
 
 for _primitive in PRIMITIVES.values():
-    if _primitive.arity:
+    if _primitive.arity and _primitive is not primitives.polygamma:  # which has its order first
         setattr(Value, _primitive.name, _method(_primitive))
 
 
@@ -771,6 +775,9 @@ class _ValueMathematics(Mathematics):
 
     def logistic_density(self, a: Value) -> Any:
         return logistic_density(self, a)
+
+    def sinc_slope(self, a: Value) -> Any:
+        return sinc_slope(self, a)
 
     def softmax(self, operands: Iterable[Value]) -> list[Value]:
         """Shifted by a constant, the largest operand's number, which changes no derivative.

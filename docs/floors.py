@@ -39,7 +39,7 @@ FLOORS = (  # from the roof to the cellar
           ("primitives", "formula", "notation")),
     Floor("ground", "the chain rule, carriers of numbers, where things are recorded",
           ("adjoint", "mathematics", "recording", "structure", "containers", "arrays", "copies",
-           "files", "memory")),
+           "files", "memory", "special")),
 )  # fmt: skip
 
 _WIDTH, _HEIGHT, _GAP, _MARGIN = 780, 54, 8, 12

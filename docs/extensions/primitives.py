@@ -14,7 +14,8 @@ from sphinx.util.docutils import SphinxDirective
 
 import autodiff
 from autodiff import notation
-from autodiff.formula import Formula, FormulaMathematics, as_formula
+from autodiff.formula import Formula, as_formula
+from autodiff.notation import TextbookMathematics
 from autodiff.primitives import PRIMITIVES, Primitive
 
 HEADINGS = ("name", "gate", "value y", "derivatives", "defined where")
@@ -54,7 +55,7 @@ class Choice(Formula):
             super().__init__(str(otherwise), otherwise.rank)
 
 
-class CasesMathematics(FormulaMathematics):
+class CasesMathematics(TextbookMathematics):
     """The namespace in which a choice is written case by case."""
 
     undefined = Formula("undefined")
@@ -73,10 +74,6 @@ class CasesMathematics(FormulaMathematics):
         ]
         *others, (_, otherwise) = _cases(if_false())
         return Choice([*cases, *others], otherwise)
-
-    def logistic_density(self, a: Any) -> Any:  # noqa: ARG002
-        """The slope of the sigmoid."""
-        return Formula("σ(1 - σ)")
 
 
 def _cases(formula: Any) -> list[tuple[str, Formula]]:
