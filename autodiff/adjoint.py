@@ -124,6 +124,22 @@ FLAT = _Flat(0)
 """The local derivative of what is flat, as a comparison is: it has no edge in the chain rule."""
 
 
+class Reciprocal:
+    """A local derivative 1/a, by which a gradient is divided.
+
+    The product of a gradient and 1/a has a factor 1/a² in its derivatives, which overflows at an a
+    at which the quotient's derivatives do not: x · log(x) at 1e-160.
+    """
+
+    def __init__(self, quotient: Any, divisor: Any) -> None:
+        self._quotient, self._divisor = quotient, divisor
+
+    def __mul__(self, gradient: Any) -> Any:
+        if gradient is ZERO or gradient is ONE:
+            return gradient * self._quotient
+        return gradient / self._divisor
+
+
 class Adjoint:
     """The shadow of a node: the same links, with local derivatives and a gradient of its own."""
 

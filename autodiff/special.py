@@ -17,10 +17,10 @@ _TERMS = 15
 
 def _bernoulli(count: int) -> list[Fraction]:
     """B₂, B₄, ... by their recurrence, Σ over k of binomial(m + 1, k) Bₖ = 0."""
-    numbers = [Fraction(1)]
+    numbers: list[Fraction] = [Fraction(1)]
     for m in range(1, 2 * count + 1):
         total = sum(math.comb(m + 1, k) * b for k, b in enumerate(numbers))
-        numbers.append(-total / (m + 1))
+        numbers.append(Fraction(-total, m + 1))
     return numbers[2::2]
 
 

@@ -16,7 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autodiff import arrays, copies, primitives
-from autodiff.adjoint import ONE, ZERO, backpropagate, gradients, topological_order
+from autodiff.adjoint import (
+    ONE,
+    ZERO,
+    Reciprocal,
+    backpropagate,
+    gradients,
+    topological_order,
+)
 from autodiff.linearize import FAILURES, explain, linearize
 from autodiff.mathematics import (
     UNKNOWN,
@@ -26,8 +33,8 @@ from autodiff.mathematics import (
     carrier_of,
     format_number,
     logistic_density,
-    sinc_slope,
     mathematics_of,
+    sinc_slope,
 )
 from autodiff.primitives import PRIMITIVES, Primitive, Recorded
 from autodiff.recording import TRACING, differentiated, is_tracing, refuse_while_tracing, trace_now
@@ -829,8 +836,18 @@ def derivatives_as_values(node: Value) -> Sequence[Any]:
     except (ArithmeticError, ValueError) as error:
         error.add_note(f"in the derivative of {node.op}({', '.join(map(str, operands[:4]))})")
         raise
-    neutral = {0: ZERO, 1: ONE}
-    return [neutral.get(d, d) if isinstance(d, int) else d for d in partials]
+    return [_as_factor(derivative) for derivative in partials]
+
+
+def _as_factor(derivative: Any) -> Any:
+    """A local derivative as the chain rule is to multiply by it."""
+    if isinstance(derivative, int):
+        return {0: ZERO, 1: ONE}.get(derivative, derivative)
+    if isinstance(derivative, Value) and derivative.op is primitives.divide and not is_tracing():
+        numerator, divisor = derivative.parents
+        if numerator.op is _CONSTANT and numerator._data == 1:
+            return Reciprocal(derivative, divisor)
+    return derivative
 
 
 def _has_changed(node: Value, operands: Sequence[Number], varies: Sequence[bool]) -> bool:

@@ -84,9 +84,7 @@ ORACLES = Oracles({
 })  # fmt: skip
 
 # Rounded, so that ties, zeros and whole numbers are met often; many of them in narrow domains.
-numbers = (st.floats(-30, 30) | st.floats(0, 1) | st.floats(1, 30)).map(
-    lambda a: round(a, 4) + 0.0
-)
+numbers = (st.floats(-30, 30) | st.floats(0, 1) | st.floats(1, 30)).map(lambda a: round(a, 4) + 0.0)
 
 
 # Whole numbers from 0, for an operand that is an index.
