@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import find, given, settings
+from hypothesis import HealthCheck, assume, find, given, settings
 from hypothesis import strategies as st
 
 from autodiff import Value, ceil, check_gradient, exp, floor, relu, sigmoid, sign, sin
 from autodiff.checking import GradientError, numerical_derivative
+from autodiff.primitives import PRIMITIVES, Primitive, undefined
 from autodiff.testing import Example, Expression, expressions_at_points
 
 
@@ -181,3 +182,75 @@ def test_a_staircase_is_flat(function: Any, at: float) -> None:
     check_gradient(function, at)
     with pytest.raises(GradientError):
         check_gradient(function, at, gradient=lambda x: 1.0)
+
+
+# Functions with a scale of their own, which floats are too coarse for, far away from 0.
+WITH_OWN_SCALE = {
+    "sin", "cos", "tan", "sinc", "floor", "ceil", "round", "remainder",
+    "lgamma", "digamma", "polygamma", "logaddexp",
+}  # fmt: skip
+CHECKED = [p for p in PRIMITIVES.values() if p.arity]
+signs = st.sampled_from((1.0, -1.0))
+magnitudes = st.builds(
+    lambda sign, mantissa, exponent: sign * mantissa * 10.0**exponent,
+    signs,
+    st.floats(1, 9.9),
+    st.integers(-300, 300),
+)
+
+
+@st.composite
+def points_of_any_magnitude(draw: st.DrawFn, primitive: Primitive) -> tuple[list[float], int]:
+    """Operands in the domain, far from each other or alike in size, and a slot to check."""
+    operands = [draw(magnitudes) for _ in range(primitive.arity or 0)]
+    if len(operands) == 2 and draw(st.booleans()):
+        operands[1] = operands[0] * draw(signs) * draw(st.floats(0.1, 3))
+    if primitive.name == "power" and draw(st.booleans()):
+        operands[1] = draw(st.floats(-3, 3))
+    if primitive.name == "polygamma":
+        operands[0] = float(draw(st.integers(0, 3)))
+    if primitive.name in ("acos", "asin", "atanh", "exp", "sinh", "cosh", "expm1", "exp2"):
+        operands[0] = draw(signs) * abs(operands[0]) ** 0.01
+    assume(all(map(math.isfinite, operands)) and primitive.domain.contains(*operands))
+    assume(not primitive.is_corner(*operands))
+    slots = [s for s, rule in enumerate(primitive.derivatives) if rule is not undefined]
+    return operands, draw(st.sampled_from(slots))
+
+
+def distance(number: float) -> float:
+    """How far the next whole number is."""
+    return abs(number - round(number))
+
+
+@pytest.mark.parametrize("primitive", CHECKED, ids=str)
+@settings(suppress_health_check=[HealthCheck.filter_too_much])
+@given(st.data())
+def test_the_table_at_any_magnitude(primitive: Primitive, data: st.DataObject) -> None:
+    """Right derivatives pass, and errors just above the tolerance are found where floats can."""
+    operands, slot = data.draw(points_of_any_magnitude(primitive))
+    at = operands[slot]
+    try:
+        value, slopes = primitive.linearize(operands, [True] * len(operands))
+    except (ValueError, ArithmeticError):
+        assume(False)
+    slope = float(slopes[slot])
+    assume(math.isfinite(slope))
+    scale = abs(at)
+    if primitive.name in WITH_OWN_SCALE:
+        assume(scale < 2**25 and distance(at) > 1e-6)
+        if primitive.name == "remainder":
+            quotient = operands[0] / operands[1]
+            assume(abs(quotient) < 2**25 and distance(quotient) > 1e-6)
+        scale = min(scale, 0.01)
+    elif primitive.corner:
+        assume(abs(primitive.corner(*operands)) > 1e-9 * scale)
+
+    def along(x: float) -> float:
+        return float(primitive.evaluate([*operands[:slot], x, *operands[slot + 1 :]]))
+
+    check_gradient(along, at, gradient=lambda _: slope)
+    is_visible = abs(slope) * scale > 1e10 * math.ulp(value) and abs(slope) > 1e-290
+    if is_visible:
+        wrong = slope * (1 + data.draw(signs) * 2.5e-6)
+        with pytest.raises(GradientError):
+            check_gradient(along, at, gradient=lambda _: wrong)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from statistics import median
 from typing import NamedTuple
 
 _STEPS = 7  # in a window
@@ -31,6 +32,10 @@ class Difference(NamedTuple):
     value: float
     error: float
     noise: float = 0.0
+
+    def agrees(self, other: Difference) -> bool:
+        """Whether both may be the same, as far as is known."""
+        return abs(self.value - other.value) <= 2 * (self.error + other.error)
 
     @property
     def rounding(self) -> float:
@@ -78,9 +83,8 @@ class _Window(NamedTuple):
         So a staircase is flat, however straight it looks from afar, unless its steps are those of
         the rounding of the function's values.
         """
-        value, error, _ = self.difference
         return all(
-            abs(value - other.difference.value) <= 2 * (error + other.difference.error)
+            self.difference.agrees(other.difference)
             for other in windows
             if other.top < self.top and other.is_known
         )
@@ -108,6 +112,57 @@ def best_difference(
     windows.sort(key=search.rank)
     best = next((window for window in windows if window.agrees(windows)), windows[0])
     return search.refined(best).difference
+
+
+def closest_difference(
+    function: Callable[[float], float], at: float, found: Difference
+) -> Difference:
+    """Return what the smallest steps tell of a derivative, made as exact as larger ones agree to.
+
+    From far away a function with many poles, or many waves, may look smooth.
+    """
+    search = _Search(function, at)
+    best = None
+    for halvings in range(_REACH, -1, -_STRIDE // 2):
+        window = search.window(_FIRST * _scaled(abs(at), -halvings))
+        if window is None or not window.difference.error < 1e-3 * abs(window.difference.value):
+            continue
+        if best is not None and not window.difference.agrees(best):
+            break
+        if best is None or window.difference.error < best.error:
+            best = window.difference
+    return found if best is None or best.agrees(found) else best
+
+
+def is_constant_near(function: Callable[[float], float], at: float, slope: float) -> bool:
+    """Whether the function keeps its value over steps at which a slope would show in it.
+
+    So a staircase is told from a ramp that is seen from far away.
+    """
+    here = function(at)
+    step = max(16 * math.ulp(here) / abs(slope), 16 * math.ulp(at)) if slope else math.inf
+    try:
+        return function(at + step) == here == function(at - step)
+    except (ValueError, ArithmeticError):
+        return False
+
+
+def is_erratic(function: Callable[[float], float], at: float) -> bool:
+    """Whether the function changes from one float to the next about as much as far away.
+
+    Then floats are too coarse for it, as they are for sin(x) at 1e100: no step is small enough.
+    """
+
+    def change(step: float) -> float:
+        try:
+            return max(abs(function(at + step) - here), abs(function(at - step) - here))
+        except (ValueError, ArithmeticError):
+            return math.inf
+
+    here = function(at)
+    usual = median(change(_scaled(_FIRST * abs(at), -halvings)) for halvings in range(0, 48, 4))
+    nearest = max(change(ulps * math.ulp(at)) for ulps in (1, 2, 3))
+    return 16 * nearest > usual > 64 * math.ulp(here)
 
 
 class _Search:
