@@ -145,7 +145,7 @@ def _sine_of_half_turns(m: Mathematics, a: Any) -> Any:
 
 def _cosine_of_half_turns(m: Mathematics, a: Any) -> Any:
     """cos(πa), as a sine of what is left to the next zero."""
-    return _sine_of_half_turns(m, m.ratio(1, 2) - abs(a - 2 * m.round(a / 2)))
+    return _sine_of_half_turns(m, (1 - 2 * abs(a - 2 * m.round(a / 2))) / 2)
 
 
 def sinc(m: Mathematics, a: Any) -> Any:

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from autodiff.formula import FORMULA, Formula, FormulaMathematics, as_formula
+from autodiff.formula import Formula, FormulaMathematics, as_formula
 from autodiff.mathematics import Number, mathematics_of
 from autodiff.primitives import Primitive
 
@@ -54,7 +54,7 @@ def value(primitive: Primitive, operands: Sequence[str]) -> str:
     names = [
         operand or subscripted(letter) for operand, letter in zip(operands, letters, strict=True)
     ]
-    text = str(as_formula(primitive.value(FORMULA, *map(Formula, letters))))
+    text = str(as_formula(primitive.value(_TEXTBOOK, *map(Formula, letters))))
     if " if " in text or primitive.name in _CALLED_BY_SYMBOL:  # a choice says little in one line
         return call(primitive.symbol, names)
     return typeset(text, dict(zip(letters, names, strict=True)))
@@ -99,7 +99,11 @@ class TextbookMathematics(FormulaMathematics):
 
     def sinc_slope(self, a: Any) -> Any:
         """The slope of sinc."""
-        return (self.cos(self.pi * a) - Formula("sinc")) / a
+        return self.where(
+            self.is_zero(a),
+            lambda: 0,
+            lambda: (self.cos(self.pi * a) - Formula("sinc")) / a,
+        )
 
     def polygamma(self, order: Any, a: Any) -> Any:
         """The digamma function ψ, and its derivatives by their order."""
@@ -107,6 +111,9 @@ class TextbookMathematics(FormulaMathematics):
             return Formula(f"polygamma({order}, {a})")
         mark = f"⁽{str(order).translate(_SUPERSCRIPTS)}⁾" if order else ""
         return Formula(f"ψ{mark}({a})")
+
+
+_TEXTBOOK = TextbookMathematics(lambda c, a, b: f"({a} if {c} else {b})")
 
 
 class _AtPoint(TextbookMathematics):

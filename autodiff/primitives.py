@@ -71,6 +71,7 @@ class Primitive:
         corner: 0 where a derivative jumps or is infinite, and elsewhere about as far from 0 as the
             operands are from there; None for an operation that is smooth all over its domain.
         flat_slots: the operands by which it is flat, so that the chain rule has no edge there.
+        index_slots: the operands that are whole numbers, with respect to which nothing varies.
 
     >>> exp(0.0), add(2, 3)
     (1.0, 5.0)
@@ -84,6 +85,7 @@ class Primitive:
     domain: Domain
     corner: Callable[..., float] | None
     flat_slots: frozenset[int]
+    index_slots: frozenset[int]
 
     def __call__(self, *operands: Any) -> Any:
         """A recorded Value if an operand is one, an array over arrays, else a plain number."""
@@ -204,8 +206,13 @@ def define(
 ) -> Primitive:
     """Add an entry to the table; the number of derivative rules says how many operands it takes."""
     arity = None if variadic else len(derivatives)
-    flat_slots = frozenset([slot for slot, rule in enumerate(derivatives) if rule is flat])
-    primitive = Primitive(name, symbol, arity, value, derivatives, domain, corner, flat_slots)
+
+    def slots(of: Rule) -> frozenset[int]:
+        return frozenset([slot for slot, rule in enumerate(derivatives) if rule is of])
+
+    primitive = Primitive(
+        name, symbol, arity, value, derivatives, domain, corner, slots(flat), slots(undefined)
+    )
     PRIMITIVES[name] = primitive
     return primitive
 

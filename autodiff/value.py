@@ -590,7 +590,7 @@ def _method(primitive: Primitive) -> Callable[..., Value]:
 
 
 for _primitive in PRIMITIVES.values():
-    if _primitive.arity and _primitive is not primitives.polygamma:  # which has its order first
+    if _primitive.arity and 0 not in _primitive.index_slots:
         setattr(Value, _primitive.name, _method(_primitive))
 
 

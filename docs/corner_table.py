@@ -40,6 +40,9 @@ REASONS = {
     "acosh": "√(a - 1) √(a + 1) does not overflow, as a² - 1 does.",
     "cbrt": "PyTorch has none; this is sgn(a) |a|^(1/3), whose slope at 0 is 0 · inf.",
     "asinh": "√(1 + a²) does not overflow, as 1 + a² does.",
+    "sinc": "Whole multiples of π are taken off exactly, before π is rounded.",
+    "digamma": "PyTorch's derivative has 9 digits.",
+    "polygamma": "The order is a whole number: nothing varies with it. PyTorch's has 9 digits.",
     "fsum": "The terms are added exactly and rounded once.",
 }
 

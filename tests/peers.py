@@ -58,6 +58,7 @@ def _torch(operation: str, operands: Sequence[float]) -> tuple[float, tuple[floa
         "cbrt": lambda a: torch.sign(a) * torch.abs(a) ** (1 / 3),
         "degrees": torch.rad2deg,
         "radians": torch.deg2rad,
+        "polygamma": lambda n, a: torch.polygamma(int(n), a),
         "logsumexp": lambda *a: torch.logsumexp(torch.stack(a), 0),
     }
     tensors = [torch.tensor(a, dtype=torch.float64, requires_grad=True) for a in operands]
@@ -81,6 +82,9 @@ def _jax(operation: str, operands: Sequence[float]) -> tuple[float, tuple[float,
         "softplus": jax.nn.softplus,
         "erf": jax.scipy.special.erf,
         "erfc": jax.scipy.special.erfc,
+        "lgamma": jax.scipy.special.gammaln,
+        "digamma": jax.scipy.special.digamma,
+        "polygamma": lambda n, a: jax.scipy.special.polygamma(jnp.int64(operands[0]), a),
         "logsumexp": lambda *a: jax.scipy.special.logsumexp(jnp.stack(a)),
     }
     function = _find(operation, functions, jnp)
@@ -92,7 +96,7 @@ def _jax(operation: str, operands: Sequence[float]) -> tuple[float, tuple[float,
 def _autograd(operation: str, operands: Sequence[float]) -> tuple[float, tuple[float, ...]]:
     import autograd.numpy as anp
     from autograd import grad
-    from autograd.scipy.special import erf, erfc, expit, logsumexp
+    from autograd.scipy.special import digamma, erf, erfc, expit, gammaln, logsumexp, polygamma
 
     functions = {
         "asin": anp.arcsin, "acos": anp.arccos, "atan": anp.arctan, "atan2": anp.arctan2,
@@ -104,6 +108,7 @@ def _autograd(operation: str, operands: Sequence[float]) -> tuple[float, tuple[f
         "where": lambda c, a, b: anp.where(c != 0, a, b),
         "logsumexp": lambda *a: logsumexp(anp.array(a)),
     }  # fmt: skip
+    functions |= {"lgamma": gammaln, "digamma": digamma, "polygamma": polygamma}
     function = _find(operation, functions, anp)
     if operation in ("less", "less_equal", "greater", "greater_equal"):
         return float(function(*operands)), (0.0,) * len(operands)

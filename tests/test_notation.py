@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from autodiff import Graph, Value, dot, gate, maximum, notation, primitives
 from autodiff.notation import Operand
 from autodiff.primitives import PRIMITIVES, Primitive
-from test_primitives import points
+from autodiff.special import polygamma
+from test_primitives import points, varying
 
 NAMES = ["u", "v", "s", "t", "r"]
 
@@ -26,13 +27,15 @@ FUNCTIONS: dict[str, Any] = {
     "sigma": lambda a: 1 / (1 + math.exp(-a)), "ReLU": lambda a: max(a, 0.0),
     "softplus": lambda a: math.log1p(math.exp(a)), "where": lambda c, a, b: a if c else b,
     "sign": lambda a: (a > 0) - (a < 0), "copysign": math.copysign, "round": round,
+    "polygamma": polygamma,
 }  # fmt: skip
 
 BACK = [
     (r"σ\(1 - σ\)", "sigma(u) * (1 - sigma(u))"), (r"σ", "sigma"), (r"π", "pi"),
     (r"√(\w+)", r"root(\1)"), (r"√\(", "root("), (r"\|([^|]*)\|", r"abs(\1)"),
     ("²", "**2"), (r"\^", "**"), ("·", "*"), ("≤", "<="), ("≥", ">="), ("eˣ", "exp(u)"),
-    (r"\b(tan|tanh)\b(?!\()", r"\1(u)"),
+    (r"\b(tan|tanh|sinc)\b(?!\()", r"\1(u)"),
+    (r"ψ⁽¹⁾\(", "polygamma(1, "), (r"ψ\(", "polygamma(0, "),
 ]  # fmt: skip
 """What each printed sign means in Python."""
 
@@ -55,13 +58,15 @@ WRITTEN_OUT = [
 def test_what_formulas_say_is_true(primitive: Primitive, data: st.DataObject) -> None:
     point = data.draw(points(primitive))
     assume(not primitive.is_corner(*point))
-    y, slopes = primitive.linearize(point, [True] * len(point))
+    y, slopes = primitive.linearize(point, varying(primitive))
     assume(all(map(math.isfinite, (y, *slopes))) and all(abs(x) < 1e100 for x in (y, *slopes)))
     names = dict(zip(NAMES, point, strict=False))
     operands = [Operand(number, name) for name, number in names.items()]
     text = notation.value(primitive, list(names))
     assert evaluated(text, names, primitive) == pytest.approx(y, rel=1e-9, abs=1e-12)
     for slot, slope in enumerate(slopes):
+        if slot in primitive.index_slots:
+            continue
         text = notation.derivative(primitive, Operand(y, "y"), operands, slot)
         expected = pytest.approx(slope, rel=1e-6, abs=1e-9)
         assert evaluated(text, {**names, "y": y}, primitive) == expected, text

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import peers
 from autodiff import primitives
 from docs import corner_table
-from test_primitives import OPERATIONS, points
+from test_primitives import OPERATIONS, points, varying
 
 pytestmark = [pytest.mark.peers, pytest.mark.filterwarnings("ignore")]
 
@@ -33,13 +33,17 @@ def test_values_and_derivatives_agree(
     point = data.draw(points(primitive))
     assume(not primitive.is_corner(*point))
     assume((primitive.name, name) != ("softplus", "torch") or point[0] <= 20)  # see the corners
-    value, derivatives = primitive.linearize(point, [True] * len(point))
+    assume((primitive.name, name, *point) != ("sinc", "autograd", 0.0))  # 0 / 0
+    if name == "jax" and "gamma" in primitive.name:
+        assume(point[-1] > 0)  # JAX: polygamma(1, -7.5) is 9.7447594, mpmath's 9.7447663
+    value, derivatives = primitive.linearize(point, varying(primitive))
     try:
         their_value, theirs = peers.peer(name)(primitive.name, point)
     except (LookupError, NotImplementedError) as missing:
         pytest.skip(str(missing))
+    tolerance = 1e-7 if "gamma" in primitive.name else 1e-11  # PyTorch's have few digits
     for ours, other in zip((value, *derivatives), (their_value, *theirs), strict=True):
-        assert math.isclose(ours, other, rel_tol=1e-11, abs_tol=1e-11)
+        assert math.isclose(ours, other, rel_tol=tolerance, abs_tol=tolerance)
 
 
 def test_the_corner_table_states_what_the_peers_do_today() -> None:

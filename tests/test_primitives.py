@@ -99,9 +99,7 @@ def points(primitive: Primitive) -> st.SearchStrategy[tuple[float, ...]]:
 
 def varying(primitive: Primitive) -> list[bool]:
     """The operands with respect to which there is a derivative at all, each by its slot."""
-    if primitive.arity is None:
-        return [True] * 5
-    return [rule is not primitives.undefined for rule in primitive.derivatives]
+    return [slot not in primitive.index_slots for slot in range(primitive.arity or 5)]
 
 
 def numerical_derivatives(primitive: Primitive, point: tuple[float, ...]) -> list[mpmath.mpf]:
@@ -306,6 +304,12 @@ CORNERS = [
     ("acosh", (1.0,), 0.0, (INF,)),
     ("acosh", (1e200,), math.acosh(1e200), (1e-200,)),
     ("asinh", (-1e200,), math.asinh(-1e200), (1e-200,)),
+    ("sinc", (0.0,), 1.0, (0,)),
+    ("sinc", (1e9,), 0.0, (1e-9,)),
+    ("lgamma", (INF,), INF, (INF,)),
+    ("lgamma", (1.0,), 0.0, (-0.5772156649015329,)),
+    ("digamma", (-0.5,), 0.03648997397857652, (8.934802200544679,)),
+    ("polygamma", (1.0, 1.0), math.pi**2 / 6, (NAN, -2.404113806319188)),
 ]
 
 
@@ -337,6 +341,10 @@ UNDEFINED = [
     ("log", (-1.0,), ValueError),
     ("sqrt", (-1.0,), ValueError),
     ("log1p", (-1.0,), ValueError),
+    ("lgamma", (0.0,), ValueError),
+    ("digamma", (-1.0,), ValueError),
+    ("polygamma", (1.5, 1.0), ValueError),
+    ("polygamma", (-1.0, 1.0), ValueError),
     ("asin", (1.5,), ValueError),
     ("acos", (-1.5,), ValueError),
     ("sinh", (1000.0,), OverflowError),
