@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -40,19 +41,30 @@ def peer(name: str) -> Peer:
     return {"torch": _torch, "jax": _jax, "autograd": _autograd}[name]
 
 
-def _find(operation: str, functions: dict[str, Any], library: Any) -> Callable[..., Any]:
-    function = _OPERATORS.get(operation) or functions.get(operation)
-    function = function or getattr(library, operation, None)
-    if function is None:
-        raise LookupError(f"{library.__name__} has nothing that is called {operation}")
-    return function
+class Functions(dict[str, Callable[..., Any]]):
+    """A library's functions by our names: as listed, or else those that it calls the same."""
+
+    def __init__(self, library: Any, listed: dict[str, Callable[..., Any]]) -> None:
+        super().__init__({**_OPERATORS, **listed})
+        self._library = library
+
+    def __missing__(self, operation: str) -> Callable[..., Any]:
+        function: Callable[..., Any] | None = getattr(self._library, operation, None)
+        if function is None:
+            raise LookupError(f"{self._library.__name__} has nothing that is called {operation}")
+        return function
 
 
-def _torch(operation: str, operands: Sequence[float]) -> tuple[float, tuple[float, ...]]:
+@functools.cache
+def torch_functions() -> Functions:
     import torch
 
-    functions = {
+    return Functions(torch, {
         "where": lambda c, a, b: torch.where(c != 0, a, b),
+        "less": lambda a, b: (a < b).double(),
+        "less_equal": lambda a, b: (a <= b).double(),
+        "greater": lambda a, b: (a > b).double(),
+        "greater_equal": lambda a, b: (a >= b).double(),
         "relu": torch.relu,
         "softplus": torch.nn.functional.softplus,
         "cbrt": lambda a: torch.sign(a) * torch.abs(a) ** (1 / 3),
@@ -60,34 +72,49 @@ def _torch(operation: str, operands: Sequence[float]) -> tuple[float, tuple[floa
         "radians": torch.deg2rad,
         "polygamma": lambda n, a: torch.polygamma(int(n), a),
         "logsumexp": lambda *a: torch.logsumexp(torch.stack(a), 0),
-    }
+    })  # fmt: skip
+
+
+def _torch(operation: str, operands: Sequence[float]) -> tuple[float, tuple[float, ...]]:
+    import torch
+
     tensors = [torch.tensor(a, dtype=torch.float64, requires_grad=True) for a in operands]
-    function = _find(operation, functions, torch)
-    value = function(*tensors)
+    value = torch_functions()[operation](*tensors)
     if value.requires_grad:
         value.backward()
     gradient = tuple(0.0 if t.grad is None else t.grad.item() for t in tensors)
     return value.item(), gradient
 
 
-def _jax(operation: str, operands: Sequence[float]) -> tuple[float, tuple[float, ...]]:
+@functools.cache
+def jax_functions() -> Functions:
     import jax
     import jax.numpy as jnp
 
     jax.config.update("jax_enable_x64", True)
-    functions = {
+    special = jax.scipy.special
+    return Functions(jnp, {
         "where": lambda c, a, b: jnp.where(c != 0, a, b),
         "relu": jax.nn.relu,
         "sigmoid": jax.nn.sigmoid,
         "softplus": jax.nn.softplus,
-        "erf": jax.scipy.special.erf,
-        "erfc": jax.scipy.special.erfc,
-        "lgamma": jax.scipy.special.gammaln,
-        "digamma": jax.scipy.special.digamma,
-        "polygamma": lambda n, a: jax.scipy.special.polygamma(jnp.int64(operands[0]), a),
-        "logsumexp": lambda *a: jax.scipy.special.logsumexp(jnp.stack(a)),
-    }
-    function = _find(operation, functions, jnp)
+        "erf": special.erf,
+        "erfc": special.erfc,
+        "lgamma": special.gammaln,
+        "digamma": special.digamma,
+        "logsumexp": lambda *a: special.logsumexp(jnp.stack(a)),
+    })  # fmt: skip
+
+
+def _jax(operation: str, operands: Sequence[float]) -> tuple[float, tuple[float, ...]]:
+    import jax
+    import jax.numpy as jnp
+
+    if operation == "polygamma":
+        function = functools.partial(jax.scipy.special.polygamma, int(operands[0]))
+        value, slope = jax.value_and_grad(function)(operands[1])
+        return float(value), (0.0, float(slope))
+    function = jax_functions()[operation]
     arguments = [jnp.float64(a) for a in operands]
     value, gradient = jax.value_and_grad(function, tuple(range(len(operands))))(*arguments)
     return float(value), tuple(map(float, gradient))
@@ -109,7 +136,7 @@ def _autograd(operation: str, operands: Sequence[float]) -> tuple[float, tuple[f
         "logsumexp": lambda *a: logsumexp(anp.array(a)),
     }  # fmt: skip
     functions |= {"lgamma": gammaln, "digamma": digamma, "polygamma": polygamma}
-    function = _find(operation, functions, anp)
+    function = Functions(anp, functions)[operation]
     if operation in ("less", "less_equal", "greater", "greater_equal"):
         return float(function(*operands)), (0.0,) * len(operands)
     with np.errstate(all="ignore"):
