@@ -181,7 +181,7 @@ class Graph:
             for operand in operands
         ]
         if self.group(node) is not None:
-            return notation.call(self.symbol(node), texts)
+            return notation.call_of(self.symbol(node), texts)
         assert node.op is not None
         return notation.value(node.op, texts)
 

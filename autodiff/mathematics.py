@@ -353,18 +353,24 @@ class _DecimalMathematics(_NumberMathematics):
 
 
 def _elementwise(function: Callable[..., float]) -> Callable[..., Any]:
-    """A function of floats over arrays, for what NumPy has not; what is undefined is NaN."""
+    """A function of floats over arrays, for what NumPy has not.
+
+    What is undefined is NaN, and an invalid operation, which is treated as np.errstate says.
+    """
 
     def defined(*numbers: float) -> float:
         try:
             return function(*numbers)
-        except ValueError:
+        except (ValueError, OverflowError):
             return math.nan
 
     by_element = np.vectorize(defined, otypes=[float])
 
     def over_arrays(*operands: Any) -> Any:
-        return by_element(*operands).astype(np.result_type(*operands, np.float32))
+        result = by_element(*operands)
+        if np.isnan(result).any() and not any(np.isnan(operand).any() for operand in operands):
+            np.sqrt(-1.0)
+        return result.astype(np.result_type(*operands, np.float32))
 
     return over_arrays
 

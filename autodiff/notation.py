@@ -9,34 +9,49 @@ Where a rule has branches, the one is written that is taken at the given numbers
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from autodiff.formula import Formula, FormulaMathematics, as_formula
-from autodiff.mathematics import Number, mathematics_of
+from autodiff.expressions import (
+    Call,
+    Expression,
+    ExpressionMathematics,
+    Literal,
+    Name,
+    as_expression,
+    evaluate,
+)
+from autodiff.mathematics import Number, Thunk, mathematics_of
 from autodiff.primitives import Primitive
+from autodiff.printers import (
+    ANYTHING,
+    ARITHMETIC,
+    ATOM,
+    POWER,
+    SIGN,
+    SUM,
+    Printer,
+    Template,
+    Written,
+    infix,
+)
 
 _MOST_OPERANDS = 6
 """An operation with more of them is not written out."""
 
 _CALLED_BY_SYMBOL = ("minimum", "fsum", "logsumexp")
-_FUNCTIONS = {"sigmoid": "σ", "sqrt": "√", "log": "ln", "pi": "π", "maximum": "max"}
+_FUNCTIONS = {"sigmoid": "σ", "sqrt": "√", "log": "ln", "maximum": "max"}
+_CONSTANTS = {"pi": "π"}
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
-_PRINTED: list[tuple[str, Any]] = [
-    (r" \*\* (\d+)\b", lambda power: power[1].translate(_SUPERSCRIPTS)),
-    (r" \*\* ", "^"),
-    (r" \* ", " · "),
-    (r"softmax\(.*\)\[(\d+)\]", lambda found: f"softmax{found[1].translate(_SUBSCRIPTS)}"),
-    (r"abs\(([^()]*)\)", r"|\1|"),
-    (r" \+ 0\)", ")"),
-    (r"(\(|, )\((-[\w.]+)\)(?=[,)])", r"\1\2"),
-    (r"\((\([^()]*\))\)", r"\1"),
-    (r"<=", "≤"),
-    (r">=", "≥"),
-]
-"""How Python's text is printed: patterns and what stands for them, in turn."""
+_TEMPLATES: dict[str, Template] = {
+    **ARITHMETIC,
+    "multiply": infix("·", ARITHMETIC["multiply"].rank),
+    "less_equal": infix("≤", ARITHMETIC["less_equal"].rank),
+    "greater_equal": infix("≥", ARITHMETIC["greater_equal"].rank),
+    "equal": infix("=", ARITHMETIC["equal"].rank),
+    "abs": Template("|{}|", ATOM, (ANYTHING,)),
+}
 
 
 class Operand(NamedTuple):
@@ -54,13 +69,13 @@ def value(primitive: Primitive, operands: Sequence[str]) -> str:
     names = [
         operand or subscripted(letter) for operand, letter in zip(operands, letters, strict=True)
     ]
-    text = str(as_formula(primitive.value(_TEXTBOOK, *map(Formula, letters))))
-    if " if " in text or primitive.name in _CALLED_BY_SYMBOL:  # a choice says little in one line
-        return call(primitive.symbol, names)
-    return typeset(text, dict(zip(letters, names, strict=True)))
+    expression = as_expression(primitive.value(TEXTBOOK, *map(Name, letters)))
+    if primitive.name in _CALLED_BY_SYMBOL or _chooses(expression):
+        return call_of(primitive.symbol, names)  # a choice says little in one line
+    return typeset(expression, dict(zip(letters, names, strict=True)))
 
 
-def call(symbol: str, operands: Sequence[str]) -> str:
+def call_of(symbol: str, operands: Sequence[str]) -> str:
     """A function applied to operands with these names or numbers."""
     if len(operands) > _MOST_OPERANDS:
         return f"{symbol} of {len(operands)} operands"
@@ -78,70 +93,71 @@ def derivative(
     letters = _letters(primitive, len(operands))
     numbers = dict(zip(letters, (operand.number for operand in operands), strict=True))
     numbers["y"] = result.number
-    m = _AtPoint(numbers)
     partial = primitive.partial_derivatives(
-        m, Formula("y"), list(map(Formula, letters)), [i == slot for i in range(len(operands))]
+        _AtPoint(numbers),
+        Name("y"),
+        list(map(Name, letters)),
+        [i == slot for i in range(len(operands))],
     )[slot]
     names = {
         letter: operand.name or subscripted(letter)
         for letter, operand in zip(letters, operands, strict=True)
     }
     names["y"] = result.name or _result_of(primitive, names)
-    return typeset(str(as_formula(partial)), names)
+    return typeset(as_expression(partial), names)
 
 
-class TextbookMathematics(FormulaMathematics):
+class TextbookMathematics(ExpressionMathematics):
     """The namespace in which functions of our own are written as every textbook has them."""
 
     def logistic_density(self, a: Any) -> Any:  # noqa: ARG002
         """The slope of the sigmoid."""
-        return Formula("σ(1 - σ)")
+        return Name("σ(1 - σ)")
 
     def sinc_slope(self, a: Any) -> Any:
         """The slope of sinc."""
         return self.where(
             self.is_zero(a),
             lambda: 0,
-            lambda: (self.cos(self.pi * a) - Formula("sinc")) / a,
+            lambda: (self.cos(self.pi * a) - Name("sinc")) / a,
         )
 
-    def polygamma(self, order: Any, a: Any) -> Any:
-        """The digamma function ψ, and its derivatives by their order."""
-        if isinstance(order, Formula):
-            return Formula(f"polygamma({order}, {a})")
-        mark = f"⁽{str(order).translate(_SUPERSCRIPTS)}⁾" if order else ""
-        return Formula(f"ψ{mark}({a})")
 
-
-_TEXTBOOK = TextbookMathematics(lambda c, a, b: f"({a} if {c} else {b})")
+TEXTBOOK = TextbookMathematics()
 
 
 class _AtPoint(TextbookMathematics):
     """The namespace in which a choice is decided by numbers; what is chosen is written."""
 
     def __init__(self, numbers: Mapping[str, Number]) -> None:
-        super().__init__(_not_written)
-        self._numbers = dict(numbers)
+        self._numbers = numbers
+        self._m = mathematics_of(list(numbers.values()))
 
-    def where(self, condition: Any, if_true: Callable[[], Any], if_false: Callable[[], Any]) -> Any:
-        """The branch that is taken.
-
-        A condition on sizes, as |a| < 1, only chooses between forms that are equal in value but
-        not in rounding; then the first, which is the simpler one, is written.
-        """
-        is_on_sizes = str(condition).startswith("abs(")
-        return if_true() if is_on_sizes or self._holds(condition) else if_false()
-
-    def _holds(self, condition: Any) -> bool:
-        """Whether a condition of a rule, which is an expression of Python, is true here."""
-        if not isinstance(condition, Formula):
-            return bool(condition)
-        m = mathematics_of(list(self._numbers.values()))
-        return bool(eval(str(condition), {"exp": m.exp, "log": m.log}, self._numbers))
+    def where(self, condition: Any, if_true: Thunk, if_false: Thunk) -> Any:
+        """The branch that is taken."""
+        if is_on_sizes(condition):
+            return if_true()
+        if isinstance(condition, Expression):
+            condition = evaluate(condition, self._numbers, self._m)
+        return if_true() if condition else if_false()
 
 
-def _not_written(condition: str, if_true: str, if_false: str) -> str:
-    raise AssertionError(f"the choice between {if_true} and {if_false} by {condition} was made")
+def is_on_sizes(condition: Any) -> bool:
+    """Whether a condition is on sizes, as |a| < 1.
+
+    Such a one only chooses between forms that are equal in value but not in rounding; then the
+    first, which is the simpler one, is written.
+    """
+    if not isinstance(condition, Call):
+        return False
+    first = condition.operands[0]
+    return isinstance(first, Call) and first.function == "abs"
+
+
+def _chooses(expression: Expression) -> bool:
+    return isinstance(expression, Call) and (
+        expression.function == "where" or any(map(_chooses, expression.operands))
+    )
 
 
 def _result_of(primitive: Primitive, names: Mapping[str, str]) -> str:
@@ -159,22 +175,57 @@ def subscripted(letter: str) -> str:
     return letter.translate(_SUBSCRIPTS)
 
 
-def typeset(text: str, names: Mapping[str, str]) -> str:
-    """Python's text of a formula with names and signs as they are printed."""
-
-    def word(found: re.Match[str]) -> str:
-        name = names.get(found[0])
-        if name is None:
-            return _FUNCTIONS.get(found[0], found[0])
-        return f"({name})" if _is_compound(name) and found[0] != text else name
-
-    # Squares of letters, which are operands, and not of names, which others may have as well.
-    squared = re.sub(r"(?<!\w)(?<!\* )(\w+) \* \1(?!\w|\(| \*\*)", r"\1 ** 2", text)
-    typeset = re.sub(r"\b[a-z]\w*\b", word, squared)
-    for pattern, printed in _PRINTED:
-        typeset = re.sub(pattern, printed, typeset)
-    return typeset
+def typeset(expression: Expression, names: Mapping[str, str]) -> str:
+    """An expression as it is printed, with names or numbers in place of letters."""
+    return _Textbook(names).text(expression)
 
 
-def _is_compound(name: str) -> bool:
-    return name.startswith("-") or " " in name
+class _Textbook(Printer):
+    """Writes expressions for people; a name of several words, or with a sign, is set apart."""
+
+    def __init__(self, names: Mapping[str, str]) -> None:
+        super().__init__(_TEMPLATES, _FUNCTIONS)
+        self._names = names
+
+    def name(self, name: Name) -> Written:
+        text = self._names.get(name.text, _CONSTANTS.get(name.text, name.text))
+        is_compound = name.text in self._names and (text.startswith("-") or " " in text)
+        return Written(text, ANYTHING if is_compound else ATOM)
+
+    def write_add(self, expression: Call) -> Written:
+        """A sum; 0 in one is for computers, which tell -0.0 from 0.0."""
+        left, right = expression.operands
+        if right == Literal(0):
+            return self.written(left)
+        return Written(f"{self.within(left, SUM)} + {self.within(right, SUM + 1)}", SUM)
+
+    def write_multiply(self, expression: Call) -> Written:
+        """A product, or the square of a letter."""
+        left, right = expression.operands
+        if left == right and isinstance(left, Name):
+            return Written(f"{self.within(left, ATOM)}²", POWER)
+        template = _TEMPLATES["multiply"]
+        texts = map(self.within, expression.operands, template.operands)
+        return Written(template.text.format(*texts), template.rank)
+
+    def write_power(self, expression: Call) -> Written:
+        """A whole number stands above the line."""
+        base = self.within(expression.operands[0], ATOM)
+        exponent = self.within(expression.operands[1], SIGN)
+        if exponent.isdigit():
+            return Written(f"{base}{exponent.translate(_SUPERSCRIPTS)}", POWER)
+        return Written(f"{base}^{exponent}", POWER)
+
+    def write_item(self, expression: Call) -> Written:
+        """One of the shares of a softmax, by its number."""
+        shares, index = expression.operands
+        assert isinstance(shares, Call)
+        return Written(f"{shares.function}{subscripted(str(index))}")
+
+    def write_polygamma(self, expression: Call) -> Written:
+        """The digamma function ψ, and its derivatives by their order."""
+        order, at = expression.operands
+        if not isinstance(order, Literal):
+            return self.called(expression)
+        mark = f"⁽{str(order).translate(_SUPERSCRIPTS)}⁾" if order.number else ""
+        return Written(f"ψ{mark}({self.text(at)})")

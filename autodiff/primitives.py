@@ -285,7 +285,7 @@ def _square_of_sech(m: Mathematics, a: Any) -> Any:
 
 def _bell(m: Mathematics, a: Any) -> Any:
     """exp(-a²); far out, where a² may overflow, it is 0 to any number of digits."""
-    return m.where(builtins.abs(a) < 10**150, lambda: m.exp(-a * a), lambda: 0)
+    return m.where(builtins.abs(a) < 10**150, lambda: m.exp(-(a * a)), lambda: 0)
 
 
 def _distance_to_whole(a: float) -> float:

@@ -21,11 +21,12 @@ import pytest
 from hypothesis import assume, find, given
 from hypothesis import strategies as st
 
-from autodiff import formula, functions, primitives
+from autodiff import functions, primitives
 from autodiff.compiler import writer
-from autodiff.formula import FORMULA, Formula, as_formula
+from autodiff.expressions import EXPRESSION, Name, as_expression, evaluate
 from autodiff.mathematics import ARRAY, FLOAT, mathematics_of
 from autodiff.primitives import PRIMITIVES, Primitive
+from autodiff.printers import PYTHON
 from autodiff.testing import Example, expressions_at_points
 
 ULP = 2.0**-52
@@ -209,20 +210,21 @@ def test_the_same_rule_serves_arrays(primitive: Primitive, data: st.DataObject) 
 
 @pytest.mark.parametrize("primitive", OPERATIONS, ids=str)
 @given(data=st.data())
-def test_the_same_rule_serves_names(primitive: Primitive, data: st.DataObject) -> None:
-    """The text of a rule, evaluated, is the number that the rule gives."""
+def test_the_same_rule_serves_expressions(primitive: Primitive, data: st.DataObject) -> None:
+    """An expression, evaluated or written as Python, is the very number that the rule gives."""
     point = data.draw(points(primitive))
     assume(not primitive.is_corner(*point))
-    y, expected = primitive.linearize(point, varying(primitive))
-    names = [f"x{i}" for i in range(len(point))]
-    scope = {**writer.functions(FLOAT), **dict(zip(names, point, strict=True)), "y": y, "abs": abs}
-    value = primitive.value(FORMULA, *[Formula(name) for name in names])
-    assert eval(str(as_formula(value)), scope) == pytest.approx(y, rel=1e-14, abs=1e-300)
-    for slot, slope in enumerate(expected):
-        if not varying(primitive)[slot]:
-            continue
-        text = formula.derivative(primitive, "y", names, slot)
-        assert eval(text, scope) == pytest.approx(slope, rel=1e-14, abs=1e-300)
+    y, slopes = primitive.linearize(point, varying(primitive))
+    names = [Name(f"x{i}") for i in range(len(point))]
+    numbers = {"y": y, **{name.text: number for name, number in zip(names, point, strict=True)}}
+    rules = primitive.partial_derivatives(EXPRESSION, Name("y"), names, varying(primitive))
+    scope = {**writer.functions(FLOAT), "abs": abs}
+    for rule, number in zip(
+        (primitive.value(EXPRESSION, *names), *rules), (y, *slopes), strict=True
+    ):
+        expression = as_expression(rule)
+        assert evaluate(expression, numbers, FLOAT) == number
+        assert eval(PYTHON.text(expression), scope, numbers) == number
 
 
 NAN, INF = math.nan, math.inf

@@ -35,7 +35,7 @@ from autodiff.compiler.schedule import (
     VectorProgram,
     View,
 )
-from autodiff.formula import Formula, as_formula
+from autodiff.expressions import EXPRESSION, Name, as_expression
 
 
 class _Gradient:
@@ -122,12 +122,12 @@ class Adjoint(Forward):
     ) -> None:
         flags = [view.block in varies for view in instruction.views]
         operands = self._operands(instruction)
-        y = Formula(self.names[instruction.block])
+        y = Name(self.names[instruction.block])
         grid = self._grid(instruction)
         if grid:
             shape = f"({grid[0]}, {grid[1]}{', n' * batched})"
-            y, d = Formula(f"{y}.reshape{shape}"), f"{d}.reshape{shape}"
-        partials = instruction.primitive.partial_derivatives(self.mathematics, y, operands, flags)
+            y, d = Name(f"{y}.reshape{shape}"), f"{d}.reshape{shape}"
+        partials = instruction.primitive.partial_derivatives(EXPRESSION, y, operands, flags)
         by_view: dict[Any, Any] = {}
         view_of: dict[Any, View] = {}
         for view, partial, varying in zip(
@@ -141,12 +141,11 @@ class Adjoint(Forward):
             if before is None:
                 by_view[key] = partial
             else:  # the same operand twice, as in a·a
-                same = str(before) == str(partial)
-                by_view[key] = 2 * partial if same else before + partial
+                by_view[key] = 2 * partial if before == partial else before + partial
         for key, partial in by_view.items():
             view = view_of[key]
             is_one = d == self.ones and instruction.primitive.arity is None
-            text = str(as_formula(partial if is_one else Formula(d) * partial))
+            text = self._text(as_expression(partial if is_one else Name(d) * partial))
             axes = [a for a in (0, 1) if grid and view.indices.shape[a] < grid[a]]
             if axes:
                 text = f"({text}).sum({axes[0] if len(axes) == 1 else (0, 1)}, keepdims=True)"

@@ -7,7 +7,6 @@ always a view. The table's rules are applied to names, which gives the text of e
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import numpy as np
 
@@ -23,25 +22,19 @@ from autodiff.compiler.schedule import (
     VectorProgram,
     View,
 )
-from autodiff.compiler.writer import CodeMathematics, Writer, identifier
-from autodiff.formula import Formula, Rows, as_formula
+from autodiff.compiler.writer import CodePrinter, Writer, identifier
+from autodiff.expressions import (
+    EXPRESSION,
+    Expression,
+    Name,
+    Rows,
+    as_expression,
+    is_function,
+    replaced,
+)
+from autodiff.printers import ANYTHING, ATOM, Template
 
-
-class _SharingMathematics(CodeMathematics):
-    """Rules as text, where a function that was computed before is read by its name."""
-
-    def __init__(self) -> None:
-        super().__init__(lambda c, a, b: f"where({c}, {a}, {b})")
-        self.known: dict[str, str] = {}
-
-    def __getattr__(self, name: str) -> Any:
-        function = super().__getattr__(name)
-
-        def call(*operands: Any) -> Formula:
-            text = str(function(*operands))
-            return Formula(self.known.get(text, text))
-
-        return call
+_NUMPY = CodePrinter(Template("where({}, {}, {})", ATOM, (ANYTHING,) * 3))
 
 
 class Forward(Writer):
@@ -50,7 +43,7 @@ class Forward(Writer):
     def __init__(self, program: VectorProgram) -> None:
         super().__init__(program)
         self.matrices: dict[str, str] = {}
-        self.mathematics = _SharingMathematics()
+        self.known: dict[Expression, Expression] = {}
 
     # -------------------------------------------------------------------------------- forward
 
@@ -60,11 +53,12 @@ class Forward(Writer):
         name = self.names[instruction.block]
         if isinstance(instruction, Elementwise):
             operands = self._operands(instruction)
-            value = str(as_formula(instruction.primitive.value(self.mathematics, *operands)))
+            expression = as_expression(instruction.primitive.value(EXPRESSION, *operands))
+            value = self._text(expression)
             if self._grid(instruction):
                 value = f"({value}).reshape{shape_text(block)}"
-            if value.endswith(")"):
-                self.mathematics.known[value] = name
+            elif is_function(expression):
+                self.known[expression] = Name(name)
             if _is_one_row(instruction):
                 value = f"{value}[None]"
             value = self._in_full(value, instruction)
@@ -78,13 +72,16 @@ class Forward(Writer):
         else:
             self._pack(instruction, block)
 
-    def _operands(self, instruction: Elementwise) -> list[Formula]:
+    def _text(self, expression: Expression) -> str:
+        """As code; a function that was computed before is read by its name."""
+        return _NUMPY.text(replaced(expression, self.known))
+
+    def _operands(self, instruction: Elementwise) -> list[Name]:
         batched = self.program.blocks[instruction.block].kind == BATCHED
-        kind = Rows if instruction.primitive.arity is None else _expression
         views = self._operand_views(instruction)
-        if kind is Rows:
+        if instruction.primitive.arity is None:
             return [Rows(self._read_stack(view)) for view in views]
-        return [kind(self._read(view, batched)) for view in views]
+        return [Name(self._read(view, batched)) for view in views]
 
     def _operand_views(self, instruction: Elementwise) -> tuple[View, ...]:
         """The views as they are read: without an axis of one element, or on a grid."""
@@ -147,7 +144,7 @@ class Forward(Writer):
         if self._is_rowwise(instruction):
             left, right = self._rows_of(instruction)
             if is_one_dot(instruction):
-                return f"({_expression(left) * _expression(right)}).sum(0, keepdims=True)"
+                return f"({left} * {right}).sum(0, keepdims=True)"
             subscripts = [
                 "gk" if self._is_unbatched(v) else "gkn"
                 for v in (instruction.left, instruction.right)
@@ -255,11 +252,6 @@ def rows_view(view: View) -> View:
     """One side of separate dot products, of shape (groups, k), or (k,) for a single one."""
     rows = view.indices[:, 0]
     return View(view.block, rows[0] if len(rows) == 1 else rows)
-
-
-def _expression(text: str) -> Formula:
-    """The text of a view as an operand: a literal may need parentheses."""
-    return Formula(text, 3) if text.startswith("-") else Formula(text)
 
 
 def squeezed(view: View) -> View:

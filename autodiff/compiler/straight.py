@@ -12,9 +12,10 @@ from typing import Any
 
 from autodiff import primitives
 from autodiff.compiler.program import Program
-from autodiff.compiler.writer import CodeMathematics, Names, Source, comment, functions, identifier
-from autodiff.formula import Formula, as_formula
+from autodiff.compiler.writer import CodePrinter, Names, Source, comment, functions, identifier
+from autodiff.expressions import EXPRESSION, Name, as_expression
 from autodiff.mathematics import FLOAT
+from autodiff.printers import ATOM, COMPARISON, Template
 
 TERMS_IN_A_LINE = 50
 _ARITHMETIC = {
@@ -22,7 +23,7 @@ _ARITHMETIC = {
     primitives.negate, primitives.dot, primitives.fsum, primitives.hypot,
 }  # fmt: skip
 """What may overflow silently on Python's floats, and keeps what has overflowed visible."""
-_CODE = CodeMathematics(lambda c, a, b: f"({a} if {c} else {b})")
+_CODE = CodePrinter(Template("({1} if {0} else {2})", ATOM, (COMPARISON,) * 3))
 
 
 def emit_straight(program: Program, wanted: Sequence[int] | None = None) -> Source:
@@ -53,7 +54,7 @@ class _Straight:
             base = identifier(block.name, "")
             self.inputs.append([self._fresh(f"{base}{k}") for k in range(block.size)])
             self.names += self.inputs[-1]
-        self.names += [str(as_formula(constant)) for constant in program.constants]
+        self.names += [repr(constant) for constant in program.constants]
 
     def run(self) -> Source:
         """The source, instruction by instruction."""
@@ -91,8 +92,7 @@ class _Straight:
         elif operation is primitives.fsum:
             self._sum(name, operands)
         else:
-            formulas = [_atom(operand) for operand in operands]
-            value = str(as_formula(operation.value(_CODE, *formulas)))
+            value = _text(operation.value(EXPRESSION, *map(Name, operands)))
             if operation is primitives.power:  # ** of floats may be complex, pow raises
                 value = f"pow({operands[0]}, {operands[1]})"
             is_comparison = operation.name in ("less", "less_equal", "greater", "greater_equal")
@@ -150,16 +150,16 @@ class _Straight:
         at = i - self.program.first
         operation, operands = self.program.operations[at], self.program.operands[at]
         flags = [varies[operand] for operand in operands]
-        formulas = [_atom(self.names[operand]) for operand in operands]
-        partials = operation.partial_derivatives(_CODE, _atom(self.names[i]), formulas, flags)
+        names = [Name(self.names[operand]) for operand in operands]
+        partials = operation.partial_derivatives(EXPRESSION, Name(self.names[i]), names, flags)
         if operation is primitives.logsumexp:
             shares = self._fresh("shares")
-            self.lines.append(f"{shares} = softmax(({', '.join(map(str, formulas))},))")
-            partials = [Formula(f"{shares}[{k}]") for k in range(len(operands))]
-        d = Formula(gradients[i])
+            self.lines.append(f"{shares} = softmax(({', '.join(map(str, names))},))")
+            partials = [Name(f"{shares}[{k}]") for k in range(len(operands))]
+        d = Name(gradients[i])
         for operand, partial, varying in zip(operands, partials, flags, strict=True):
             if varying and not (isinstance(partial, int) and partial == 0):
-                self._contribute(gradients, operand, str(as_formula(d * partial)))
+                self._contribute(gradients, operand, _text(d * partial))
 
     def _contribute(self, gradients: dict[int, str], i: int, text: str) -> None:
         if i in gradients:
@@ -169,5 +169,5 @@ class _Straight:
             self.lines.append(f"{gradients[i]} = {text}")
 
 
-def _atom(text: str) -> Formula:
-    return Formula(text, 3) if text.startswith("-") else Formula(text)
+def _text(part: Any) -> str:
+    return _CODE.text(as_expression(part))

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from autodiff.compiler.layout import Window, strided, window
 from autodiff.compiler.program import BATCHED, CONSTANT
 from autodiff.compiler.schedule import CONSTANTS, Block, Indices, VectorProgram, View
-from autodiff.formula import FormulaMathematics, as_formula
+from autodiff.expressions import Call, Expression, Literal, call, evaluate
 from autodiff.mathematics import ARRAY, FLOAT, Mathematics
+from autodiff.printers import ARITHMETIC, COMPARISON, SUM, Printer, Template, Written
 
 
 @dataclass
@@ -75,39 +76,44 @@ def _watched_einsum(subscripts: str, left: Any, right: Any) -> Any:
     return result
 
 
-class CodeMathematics(FormulaMathematics):
-    """The namespace in which a rule's result is code: whole numbers are written as floats.
+class CodePrinter(Printer):
+    """Writes expressions as code, in which a choice between numbers and a function of one is float.
 
-    An int among floats changes nothing, but a choice between ints, or a function of one, is an int.
+    Python's int among floats changes nothing; NumPy's makes an array of them.
+
+    Args:
+        where: how a choice is written.
     """
 
-    def where(self, condition: Any, if_true: Callable[[], Any], if_false: Callable[[], Any]) -> Any:
-        """The condition itself for 1 and 0; else both branches as text."""
-        chosen, other = if_true(), if_false()
-        is_condition = (
-            isinstance(chosen, int) and isinstance(other, int) and chosen == other + 1 == 1
-        )
-        if not is_condition:
-            chosen, other = _as_float(chosen), _as_float(other)
-        return super().where(condition, lambda: chosen, lambda: other)
+    def __init__(self, where: Template) -> None:
+        super().__init__(ARITHMETIC)
+        self._where = where
 
-    def ratio(self, numerator: int, denominator: int) -> Any:
-        """A plain float."""
-        return numerator / denominator
+    def write_where(self, expression: Call) -> Written:
+        """A choice; one between 1 and 0 is the condition itself."""
+        condition, *branches = expression.operands
+        if branches == [Literal(1), Literal(0)]:
+            is_comparison = self.written(condition).rank == COMPARISON
+            return self.written(condition if is_comparison else call("unequal", condition, 0))
+        floats = map(self._float, branches)
+        texts = map(self.within, (condition, *floats), self._where.operands)
+        return Written(self._where.text.format(*texts), self._where.rank)
 
-    def __getattr__(self, name: str) -> Any:
-        function = super().__getattr__(name)
+    def write_unequal(self, expression: Call) -> Written:
+        """The comparison that the table does not need."""
+        left, right = expression.operands
+        return Written(f"{self.within(left, SUM)} != {self.within(right, SUM)}", COMPARISON)
 
-        def call(*operands: Any) -> Any:
-            if all(isinstance(operand, int | float) for operand in operands):
-                return getattr(FLOAT, name)(*operands)  # log(2): a number of no type of its own
-            return function(*map(_as_float, operands))
+    def called(self, expression: Call) -> Written:
+        """A function of numbers alone is a number, of no type of its own."""
+        if all(isinstance(operand, Literal) for operand in expression.operands):
+            return self.literal(Literal(evaluate(expression, {}, FLOAT)))
+        operands = tuple(map(self._float, expression.operands))
+        return super().called(Call(expression.function, operands))
 
-        return call
-
-
-def _as_float(part: Any) -> Any:
-    return float(part) if isinstance(part, int) else part
+    def _float(self, part: Expression) -> Expression:
+        is_int = isinstance(part, Literal) and isinstance(part.number, int)
+        return Literal(float(part.number)) if is_int else part  # type: ignore[attr-defined]
 
 
 class Names:
@@ -186,7 +192,7 @@ class Writer:
     def _read_constants(self, indices: Indices, batched: bool) -> str:
         numbers = self.program.constants[indices]
         if _are_equal(numbers):
-            return str(as_formula(float(numbers.flat[0])))
+            return repr(float(numbers.flat[0]))
         return self._array("c", numbers[..., None] if batched else numbers)
 
     def _read_block(self, view: View, block: Block) -> str:

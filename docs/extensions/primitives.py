@@ -6,7 +6,7 @@ Each row is a target, so that the name of a function leads to it.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from docutils import nodes
@@ -14,72 +14,65 @@ from sphinx.util.docutils import SphinxDirective
 
 import autodiff
 from autodiff import notation
-from autodiff.formula import Formula, as_formula
-from autodiff.notation import TextbookMathematics
+from autodiff.expressions import Call, Expression, Name, as_expression
+from autodiff.mathematics import Thunk
+from autodiff.notation import TEXTBOOK, TextbookMathematics, is_on_sizes
 from autodiff.primitives import PRIMITIVES, Primitive
 
 HEADINGS = ("name", "gate", "value y", "derivatives", "defined where")
 _TERMS = 3
 """Operands that are written of an operation that takes any number."""
 
-DEFINITIONS = {
-    "log1p": "log(1 + a)",
-    "expm1": "exp(a) - 1",
-    "sinh": "(exp(a) - exp(-a)) / 2",
-    "cosh": "(exp(a) + exp(-a)) / 2",
-    "tanh": "sinh(a) / cosh(a)",
-    "sigmoid": "1 / (1 + exp(-a))",
-    "softplus": "log(1 + exp(a))",
-    "hypot": "sqrt(a ** 2 + b ** 2)",
-    "where": "a if c else b",
-    "dot": "a0 * a1 + a2",
-    "fsum": "a0 + a1 + a2",
-    "logsumexp": "log(exp(a0) + exp(a1) + exp(a2))",
+DEFINITIONS: dict[str, Callable[..., Any]] = {
+    "log1p": lambda m, a: m.log(1 + a),
+    "expm1": lambda m, a: m.exp(a) - 1,
+    "sinh": lambda m, a: (m.exp(a) - m.exp(-a)) / 2,
+    "cosh": lambda m, a: (m.exp(a) + m.exp(-a)) / 2,
+    "tanh": lambda m, a: m.sinh(a) / m.cosh(a),
+    "sigmoid": lambda m, a: 1 / (1 + m.exp(-a)),
+    "softplus": lambda m, a: m.log(1 + m.exp(a)),
+    "hypot": lambda m, a, b: m.sqrt(m.power(a, 2) + m.power(b, 2)),
+    "sinc": lambda m, a: m.sin(m.pi * a) / (m.pi * a),
+    "where": lambda m, c, a, b: m.where(c, lambda: a, lambda: b),
+    "dot": lambda _, a0, a1, a2: a0 * a1 + a2,
+    "fsum": lambda _, a0, a1, a2: a0 + a1 + a2,
+    "logsumexp": lambda m, a0, a1, a2: m.log(m.exp(a0) + m.exp(a1) + m.exp(a2)),
 }
-"""Operations that are computed otherwise than they are defined, as Python has it. A test agrees."""
-
-
-class Choice(Formula):
-    """A formula with cases: pairs of a condition and what holds there, and what holds elsewhere."""
-
-    __slots__ = ("cases", "otherwise")
-
-    def __init__(self, cases: list[tuple[str, Formula]], otherwise: Formula) -> None:
-        while cases and str(cases[-1][1]) == str(otherwise):
-            cases.pop()
-        self.cases, self.otherwise = cases, otherwise
-        texts = [f"{formula} if {condition}" for condition, formula in cases]
-        if cases:
-            super().__init__("; ".join([*texts, f"else {otherwise}"]), rank=0)
-        else:
-            super().__init__(str(otherwise), otherwise.rank)
+"""Operations that are computed otherwise than they are defined. A test agrees."""
 
 
 class CasesMathematics(TextbookMathematics):
     """The namespace in which a choice is written case by case."""
 
-    undefined = Formula("undefined")
+    undefined = Name("undefined")
 
-    def __init__(self) -> None:
-        super().__init__(lambda condition, *_: condition)
-
-    def where(self, condition: Any, if_true: Callable[[], Any], if_false: Callable[[], Any]) -> Any:
-        """Cases; of forms that are chosen by size, and are equal in value, the first."""
-        text = str(condition)
-        if text.startswith("abs("):
-            return if_true()
-        cases = [
-            (text if within == "" else f"{text} and {within}", formula)
-            for within, formula in _cases(if_true())
-        ]
-        *others, (_, otherwise) = _cases(if_false())
-        return Choice([*cases, *others], otherwise)
+    def where(self, condition: Any, if_true: Thunk, if_false: Thunk) -> Any:
+        """A choice; of forms that are chosen by size, and are equal in value, the first."""
+        return if_true() if is_on_sizes(condition) else super().where(condition, if_true, if_false)
 
 
-def _cases(formula: Any) -> list[tuple[str, Formula]]:
-    if isinstance(formula, Choice):
-        return [*formula.cases, ("", formula.otherwise)]
-    return [("", as_formula(formula))]
+def case_by_case(formula: Any, names: Mapping[str, str]) -> str:
+    """A formula as it is printed; with choices, each result with its condition."""
+    *cases, (_, otherwise) = [
+        (condition, notation.typeset(part, names))
+        for condition, part in _cases(as_expression(formula), names)
+    ]
+    while cases and cases[-1][1] == otherwise:
+        cases.pop()
+    texts = [f"{text} if {condition}" for condition, text in cases]
+    return "; ".join([*texts, f"else {otherwise}"]) if cases else otherwise
+
+
+def _cases(formula: Expression, names: Mapping[str, str]) -> list[tuple[str, Expression]]:
+    if not (isinstance(formula, Call) and formula.function == "where"):
+        return [("", formula)]
+    condition, chosen, other = formula.operands
+    text = notation.typeset(condition, names)
+    return [
+        *[(f"{text} and {within}" if within else text, part) for within, part in
+          _cases(chosen, names)],
+        *_cases(other, names),
+    ]  # fmt: skip
 
 
 def operands(primitive: Primitive) -> list[str]:
@@ -93,18 +86,18 @@ def derivatives(primitive: Primitive) -> Iterator[tuple[str, str]]:
     """For each operand its name and ∂y/∂operand."""
     names = operands(primitive)
     formulas = primitive.partial_derivatives(
-        CasesMathematics(), Formula("y"), [Formula(name) for name in names], [True] * len(names)
+        CasesMathematics(), Name("y"), list(map(Name, names)), [True] * len(names)
     )
     printed = {name: notation.subscripted(name) for name in names}
     for name, formula in zip(names, formulas, strict=True):
-        yield printed[name], notation.typeset(str(as_formula(formula)), printed)
+        yield printed[name], case_by_case(formula, printed)
 
 
 def value(primitive: Primitive) -> str:
     """What an operation computes."""
     printed = {name: notation.subscripted(name) for name in operands(primitive)}
-    if text := DEFINITIONS.get(primitive.name):
-        return notation.typeset(text, printed)
+    if definition := DEFINITIONS.get(primitive.name):
+        return case_by_case(definition(TEXTBOOK, *map(Name, printed)), printed)
     return notation.value(primitive, list(printed.values()))
 
 
@@ -115,7 +108,7 @@ def row(primitive: Primitive) -> list[str]:
     if len(slopes) > 1 and len({text for _, text in slopes}) == 1:
         texts = [f"{slopes[0][1]} for each operand"]
     cells = [primitive.name, primitive.symbol, value(primitive), "\n".join(texts)]
-    return [cell.replace("==", "=") for cell in (*cells, primitive.domain.text)]
+    return [*cells, primitive.domain.text]
 
 
 class Primitives(SphinxDirective):
