@@ -160,7 +160,9 @@ def linked_operands(node: Any) -> Sequence[Any]:
 
 
 def adjoints(
-    inputs: Sequence[N], roots: Sequence[N], derivatives_of: Callable[[N], Sequence[Any]]
+    inputs: Sequence[N],
+    roots: Sequence[N],
+    derivatives_of: Callable[[N, Sequence[bool]], Sequence[Any]],
 ) -> dict[N, Adjoint]:
     """Shadows of the inputs and of every operation between them and the roots, in that order.
 
@@ -176,9 +178,10 @@ def adjoints(
     links: dict[N, list[tuple[N, Any]]] = {}
     for node in reversed(order):
         if node in reached:
+            wanted = [parent in depends for parent in node.parents]
             links[node] = [
                 (parent, local)
-                for parent, local in zip(node.parents, derivatives_of(node), strict=True)
+                for parent, local in zip(node.parents, derivatives_of(node, wanted), strict=True)
                 if parent in depends and local is not ZERO and local is not FLAT
             ]
             reached.update([parent for parent, _ in links[node]])
@@ -193,7 +196,7 @@ def gradients(
     inputs: Sequence[N],
     roots: Sequence[N],
     seeds: Sequence[Any],
-    derivatives_of: Callable[[N], Sequence[Any]],
+    derivatives_of: Callable[[N, Sequence[bool]], Sequence[Any]],
 ) -> dict[N, Any]:
     """Σ seed · ∂root/∂node for the inputs and everything above them: reverse mode."""
     shadows = adjoints(inputs, roots, derivatives_of)
@@ -208,7 +211,7 @@ def tangents(
     inputs: Sequence[N],
     roots: Sequence[N],
     seeds: Sequence[Any],
-    derivatives_of: Callable[[N], Sequence[Any]],
+    derivatives_of: Callable[[N, Sequence[bool]], Sequence[Any]],
 ) -> list[Any]:
     """Σ ∂root/∂input · seed for each root: forward mode, the chain rule from left to right.
 

@@ -5,6 +5,7 @@ Nothing here looks at a number: a graph that is replayed with others, or compile
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -19,6 +20,7 @@ from autodiff.arrays import (
     Array,
     Rule,
     ValueArray,
+    by_numpy,
     mapped,
     with_values,
 )
@@ -103,6 +105,8 @@ def _extreme(choose: Rule, reaches: Rule) -> Rule:
         where: Any = True,
     ) -> Any:
         if where is not True:
+            if initial is None:
+                raise ValueError("the largest or smallest of what a mask leaves needs initial=...")
             operand = np.where(where, operand, initial)
         lines = lines_of(operand, axis)
         if initial is not None:
@@ -152,6 +156,21 @@ def _logaddexp_reduce(operand: Any, axis: Axes = 0, keepdims: bool = False, **_:
 
 
 REDUCTIONS["logaddexp"] = _logaddexp_reduce
+
+
+def _masked(ufunc: np.ufunc, neutral: int) -> Rule:
+    """A sum or product; what a mask leaves out is neutral in it."""
+
+    def reduce(operand: Any, axis: Axes = 0, where: Any = True, **options: Any) -> Any:
+        if where is not True:
+            operand = np.where(where, operand, neutral)
+        return by_numpy(ufunc, "reduce", [operand], {"axis": axis, **options})
+
+    return reduce
+
+
+REDUCTIONS["add"] = _masked(np.add, 0)
+REDUCTIONS["multiply"] = _masked(np.multiply, 1)
 ELEMENT_RULES.setdefault("logaddexp", primitives.logsumexp)
 
 # ------------------------------------------------------------------------------ truth, recorded
@@ -182,6 +201,26 @@ ELEMENT_RULES.update(
     invert=_not, bitwise_and=_and, bitwise_or=_or, bitwise_xor=_either,
     clip=lambda a, low, high: primitives.minimum(primitives.maximum(a, low), high),
 )  # fmt: skip
+
+
+def _quantifier(combine: Rule, neutral: int) -> Rule:
+    """any() or all(), along any number of axes; what a mask leaves out is neutral in it."""
+
+    def over(*truths: Any) -> Any:
+        return functools.reduce(combine, truths, neutral)
+
+    def reduce(
+        operand: Any, axis: Axes = 0, where: Any = True, keepdims: bool = False, **_: Any
+    ) -> Any:
+        if where is not True:
+            operand = np.where(where, operand, neutral)
+        return along(over, operand, axis, keepdims)
+
+    return reduce
+
+
+REDUCTIONS["logical_or"] = _quantifier(_or, 0)
+REDUCTIONS["logical_and"] = _quantifier(_and, 1)
 
 # --------------------------------------------------------------------------- NumPy's functions
 

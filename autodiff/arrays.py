@@ -188,8 +188,8 @@ def apply_ufunc(ufunc: Any, method: str, inputs: Sequence[Any], options: dict[st
     Raises:
         TypeError: if there is no rule for it, or the result is to go where no Value can be.
     """
-    if ufunc.__name__ in _OPERATORS and "out" not in options:
-        return _by_numpy(ufunc, method, inputs, options)
+    if ufunc.__name__ in _OPERATORS and "out" not in options and "where" not in options:
+        return by_numpy(ufunc, method, inputs, options)
     (out,) = options.pop("out", None) or (None,)
     if out is not None and out.dtype != object:
         raise TypeError(
@@ -213,19 +213,20 @@ def _computed(ufunc: Any, method: str, inputs: Sequence[Any], options: dict[str,
     if method == "reduce" and name in REDUCTIONS:
         return REDUCTIONS[name](*inputs, **options)
     if name in _OPERATORS:
-        return _by_numpy(ufunc, method, inputs, options)
+        return by_numpy(ufunc, method, inputs, options)
     rule = ELEMENT_RULES.get(name)
     if rule is None and ufunc.types == [f"{'O' * ufunc.nin}->{'O' * ufunc.nout}"]:
-        return _by_numpy(ufunc, method, inputs, options)  # made by np.frompyfunc
+        return by_numpy(ufunc, method, inputs, options)  # made by np.frompyfunc
     if rule is None:
         refuse(name)
     if method == "__call__" and not options:
         return mapped(rule, inputs)
     options.pop("dtype", None)
-    return _by_numpy(np.frompyfunc(rule, ufunc.nin, 1), method, inputs, options)
+    return by_numpy(np.frompyfunc(rule, ufunc.nin, 1), method, inputs, options)
 
 
-def _by_numpy(ufunc: Any, method: str, inputs: Sequence[Any], options: dict[str, Any]) -> Any:
+def by_numpy(ufunc: Any, method: str, inputs: Sequence[Any], options: dict[str, Any]) -> Any:
+    """A method of a NumPy ufunc as NumPy has it for objects, by their operators."""
     if ufunc.signature and any(type(operand) in _as_constant for operand in inputs):
         raise TypeError(
             f"np.{ufunc.__name__}, which @ stands for, takes vectors and matrices, got a single "

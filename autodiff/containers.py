@@ -99,7 +99,7 @@ def register_structure(
 ) -> None:
     """Say what objects of your own class are made of: then functions may take and return them.
 
-    Dataclasses are known without it. It helps them, too, where a constructor refuses derivatives.
+    Dataclasses are known without it: each field is a part, and the constructor is not run again.
 
     Args:
         cls: the class. Classes derived from it are registered on their own.
@@ -234,8 +234,6 @@ def _split_dataclass(instance: Any) -> tuple[tuple[Any, ...], Iterable[Any], Has
     """Fields that are no numbers, such as the name of an activation, are kept as they are."""
     names, parts, rest = [], [], []
     for field in dataclasses.fields(instance):
-        if not field.init:  # the constructor computes it from the others
-            continue
         part = getattr(instance, field.name)
         if field.metadata.get("static") or _is_no_number(part):
             what = f"the field {field.name} of {type(instance).__name__}"
@@ -253,8 +251,12 @@ def _is_no_number(part: Any) -> bool:
 
 
 def _make_dataclass(form: Form, parts: list[Any]) -> Any:
+    """With the fields as they are: a constructor would compute with them once more."""
+    instance: Any = object.__new__(form.kind)
     fields: Any = form.rest
-    return _constructed(form.kind, **dict(zip(form.names, parts, strict=True)), **dict(fields))
+    for name, part in (*zip(form.names, parts, strict=True), *fields):
+        object.__setattr__(instance, name, part)
+    return instance
 
 
 def _constructed(cls: type, *arguments: Any, **named: Any) -> Any:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from autodiff.mathematics import Mathematics, Thunk
 
@@ -52,6 +52,12 @@ class Expression:
     def __rtruediv__(self, other: Any) -> Expression:
         return call("divide", other, self)
 
+    def __mod__(self, other: Any) -> Expression:
+        return call("modulo", self, other)
+
+    def __rmod__(self, other: Any) -> Expression:
+        return call("modulo", other, self)
+
     def __pow__(self, other: Any) -> Expression:
         return call("power", self, other)
 
@@ -63,6 +69,9 @@ class Expression:
 
     def __abs__(self) -> Expression:
         return call("abs", self)
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError("an expression is neither true nor false; rules choose by m.where(...)")
 
     def __lt__(self, other: Any) -> Expression:
         return call("less", self, other)
@@ -165,7 +174,7 @@ class ExpressionMathematics(Mathematics):
     """The namespace in which a rule's result is an expression: functions are called by name."""
 
     carrier = staticmethod(as_expression)
-    pi = Name("pi")
+    pi: Any = Name("pi")
 
     @property
     def undefined(self) -> Any:
@@ -220,7 +229,7 @@ EXPRESSION = ExpressionMathematics()
 
 OPERATORS: dict[str, Callable[..., Any]] = {
     "add": operator.add, "subtract": operator.sub, "multiply": operator.mul,
-    "divide": operator.truediv, "negate": operator.neg, "abs": operator.abs,
+    "divide": operator.truediv, "modulo": operator.mod, "negate": operator.neg, "abs": operator.abs,
     "less": operator.lt, "less_equal": operator.le, "greater": operator.gt,
     "greater_equal": operator.ge, "equal": operator.eq, "item": operator.getitem,
 }  # fmt: skip

@@ -253,7 +253,7 @@ class Graph:
         self._differentiate()
         return self._find(node)._grad
 
-    def forward(self, feed: Mapping[Value, Number] | None = None) -> Number | tuple[Number, ...]:
+    def forward(self, feed: Mapping[Value, Number] | None = None) -> Any:
         """Replay the graph, with new numbers for some of its leaves; the others keep theirs.
 
         Returns:
@@ -356,7 +356,7 @@ class Graph:
         sums = gradients(varying, [head], [one], self._local_derivatives)
         return [(tail, FLAT if sums[tail] is ZERO else sums[tail]) for tail in varying]
 
-    def _local_derivatives(self, node: Value) -> Sequence[Number]:
+    def _local_derivatives(self, node: Value, _wanted: Sequence[bool]) -> Sequence[Number]:
         return self._replicas[node].local_derivatives
 
     def _differentiate(self) -> None:

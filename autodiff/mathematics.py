@@ -145,7 +145,9 @@ def _sine_of_half_turns(m: Mathematics, a: Any) -> Any:
 
 def _cosine_of_half_turns(m: Mathematics, a: Any) -> Any:
     """cos(πa), as a sine of what is left to the next zero."""
-    return _sine_of_half_turns(m, (1 - 2 * abs(a - 2 * m.round(a / 2))) / 2)
+    turn = a - 2 * m.round(a / 2)
+    size = m.where(turn < 0, lambda: -turn, lambda: turn)  # |turn|, but with a slope at 0
+    return _sine_of_half_turns(m, (1 - 2 * size) / 2)
 
 
 def sinc(m: Mathematics, a: Any) -> Any:
@@ -179,7 +181,7 @@ def sinc_slope(m: Mathematics, a: Any) -> Any:
     return m.where(abs(a) < 0.5, by_series, by_quotient)
 
 
-class _NumberMathematics(Mathematics):
+class NumberMathematics(Mathematics):
     """What is composed of the above, written once for all kinds of numbers."""
 
     def maximum(self, a: Any, b: Any) -> Any:
@@ -188,7 +190,13 @@ class _NumberMathematics(Mathematics):
 
     def sign(self, a: Any) -> Any:
         """1, 0 or -1; NaN for NaN."""
-        return 1 if a > 0 else -1 if a < 0 else 0 if a == 0 else a
+        return self.where(
+            a > 0,
+            lambda: 1,
+            lambda: self.where(
+                a < 0, lambda: -1, lambda: self.where(self.is_zero(a), lambda: 0, lambda: a)
+            ),
+        )
 
     def floor(self, a: Any) -> Any:
         """The next whole number below; what is not finite stays as it is."""
@@ -253,7 +261,7 @@ class _NumberMathematics(Mathematics):
         return [share / total for share in shares]
 
 
-class _FloatMathematics(_NumberMathematics):
+class _FloatMathematics(NumberMathematics):
     carrier = float
     pi = math.pi
     exp = staticmethod(math.exp)
@@ -298,7 +306,7 @@ class _FloatMathematics(_NumberMathematics):
         return math.copysign(round(a), a) if math.isfinite(a) else a
 
 
-class _RationalMathematics(_NumberMathematics):
+class _RationalMathematics(NumberMathematics):
     """Exact arithmetic. A function whose values are irrational has no rule here."""
 
     carrier = Fraction
@@ -320,7 +328,7 @@ class _RationalMathematics(_NumberMathematics):
         )
 
 
-class _DecimalMathematics(_NumberMathematics):
+class _DecimalMathematics(NumberMathematics):
     carrier = Decimal
     exp = staticmethod(Decimal.exp)
     log = staticmethod(Decimal.ln)
@@ -375,7 +383,7 @@ def _elementwise(function: Callable[..., float]) -> Callable[..., Any]:
     return over_arrays
 
 
-class _ArrayMathematics(_NumberMathematics):
+class _ArrayMathematics(NumberMathematics):
     """NumPy arrays, element by element, following IEEE 754: overflow is inf, 0/0 is NaN."""
 
     carrier = staticmethod(np.asarray)
@@ -448,7 +456,7 @@ class _ArrayMathematics(_NumberMathematics):
         return shares
 
 
-class _MultiprecisionMathematics(_NumberMathematics):
+class _MultiprecisionMathematics(NumberMathematics):
     """mpmath's numbers, at the precision of the context that they come from."""
 
     def __init__(self, carrier: Callable[[Any], Any], context: Any) -> None:

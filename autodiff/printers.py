@@ -13,7 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from autodiff.expressions import OF_MANY, Call, Expression, Literal, Name, Rows
+from autodiff.expressions import OF_MANY, Call, Expression, Literal, Name, Rows, evaluate
+from autodiff.mathematics import FLOAT
 
 ANYTHING, CHOICE, COMPARISON, SUM, PRODUCT, SIGN, POWER, ATOM = range(8)
 """How tightly a written expression binds."""
@@ -44,6 +45,7 @@ ARITHMETIC: dict[str, Template] = {
     "subtract": infix("-", SUM),
     "multiply": infix("*", PRODUCT),
     "divide": infix("/", PRODUCT),
+    "modulo": infix("%", PRODUCT),
     "negate": Template("-{}", SIGN, (SIGN,)),
     "power": Template("{} ** {}", POWER, (ATOM, POWER)),
     "less": infix("<", COMPARISON),
@@ -51,6 +53,7 @@ ARITHMETIC: dict[str, Template] = {
     "greater": infix(">", COMPARISON),
     "greater_equal": infix(">=", COMPARISON),
     "equal": infix("==", COMPARISON),
+    "unequal": infix("!=", COMPARISON),
     "item": Template("{}[{}]", ATOM, (ATOM, ANYTHING)),
 }
 """The operators as Python and many languages have them."""
@@ -115,7 +118,43 @@ class Printer:
         return Written(f"{name}({', '.join(operands)})")
 
 
-PYTHON = Printer(
-    {**ARITHMETIC, "where": Template("{1} if {0} else {2}", CHOICE, (CHOICE + 1,) * 3)}
-)
-"""Python on floats: a branch that is not taken is not evaluated."""
+class CodePrinter(Printer):
+    """Writes code for floats: a choice between ints, or a function of them, gets floats.
+
+    Python's int among floats changes nothing; but NumPy's makes an array of ints.
+
+    Args:
+        where: how a choice is written.
+        functions: the names of functions, where they have another one.
+    """
+
+    def __init__(self, where: Template, functions: Mapping[str, str] | None = None) -> None:
+        templates = {name: t for name, t in ARITHMETIC.items() if name not in (functions or ())}
+        super().__init__(templates, functions)
+        self._where = where
+
+    def write_where(self, expression: Call) -> Written:
+        """A choice."""
+        condition, *branches = expression.operands
+        texts = map(self.within, (condition, *map(as_float, branches)), self._where.operands)
+        return Written(self._where.text.format(*texts), self._where.rank)
+
+    def called(self, expression: Call) -> Written:
+        """A function of numbers alone is a number, of no type of its own."""
+        if all(isinstance(operand, Literal) for operand in expression.operands):
+            return self.literal(Literal(evaluate(expression, {}, FLOAT)))
+        operands = tuple(map(as_float, expression.operands))
+        return super().called(Call(expression.function, operands))
+
+
+def as_float(part: Expression) -> Expression:
+    """An int as a float."""
+    is_int = isinstance(part, Literal) and isinstance(part.number, int)
+    return Literal(float(part.number)) if is_int else part  # type: ignore[attr-defined]
+
+
+CONDITIONAL = Template("{1} if {0} else {2}", CHOICE, (CHOICE + 1,) * 3)
+"""A choice as Python has it: a branch that is not taken is not evaluated."""
+
+PYTHON = CodePrinter(CONDITIONAL)
+"""Python on floats."""

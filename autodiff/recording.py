@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from functools import wraps
 from itertools import takewhile
 from types import FrameType
-from typing import Any, NamedTuple, NoReturn, ParamSpec, TypeVar, cast
+from typing import Any, NamedTuple, NoReturn, ParamSpec, TypeVar, cast, overload
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -355,8 +355,14 @@ def _inside(outer: str, entry: ScopeEntry) -> Scope:
     return scope
 
 
-def no_grad() -> Region:
+@overload
+def no_grad() -> Region: ...
+@overload
+def no_grad(function: Callable[P, R]) -> Callable[P, R]: ...
+def no_grad(function: Callable[..., Any] | None = None) -> Any:
     """A context manager and decorator: operations inside compute values and record nothing.
+
+    As a decorator it may stand without parentheses.
 
     Their results are constants.
 
@@ -376,7 +382,7 @@ def no_grad() -> Region:
     >>> square(x).parents
     ()
     """
-    return _NO_GRAD
+    return _NO_GRAD if function is None else _NO_GRAD(function)
 
 
 def _without_recording(scope: str, records: bool | str) -> State:

@@ -240,8 +240,8 @@ class _Call(NamedTuple):
     rebuild_outputs: Rebuild
     as_graph: bool
 
-    def derivatives_of(self, node: Value) -> Sequence[Any]:
-        return derivatives_as_values(node) if self.as_graph else node.local_derivatives
+    def derivatives_of(self, node: Value, wanted: Sequence[bool]) -> Sequence[Any]:
+        return derivatives_as_values(node, wanted) if self.as_graph else node.local_derivatives
 
     def gradient(self, outputs: list[Value], seeds: Sequence[Any]) -> list[Any]:
         found = gradients(self.inputs, outputs, seeds, self.derivatives_of)

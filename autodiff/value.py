@@ -136,6 +136,10 @@ class Value(Recorded):
 
     @data.setter
     def data(self, data: Number) -> None:
+        if is_tracing():
+            refuse_while_tracing(
+                "sets the data of a Value, which a compiled function does not do again at each call"
+            )
         if self.op is not None:
             raise AttributeError(
                 f"only a leaf's data can be set, and this one was computed by {self.op}; "
@@ -244,6 +248,10 @@ class Value(Recorded):
         """
         if self._data is UNKNOWN:
             _refuse_unknown("cuts a traced value off, which a compiled function cannot do")
+        if is_tracing() and self.op is not _CONSTANT:
+            refuse_while_tracing(
+                "cuts a Value off, whose number would be that of now at each call; read it outside"
+            )
         return _constant(self._data)
 
     # ------------------------------------------------------------------------------- backward
@@ -466,8 +474,9 @@ class Value(Recorded):
         """The nearest whole number, or multiple of 10 to the power of minus digits."""
         if digits is None:
             return _record(primitives.round, (self,))
-        scale = 10.0**digits
-        return _record(primitives.round, (self * scale,)) / scale
+        scale = carrier_of(self._data)(10) ** digits
+        whole: Value = _record(primitives.round, (self * scale,))
+        return cast(Value, whole / scale)
 
     def __floor__(self) -> Value:
         return _record(primitives.floor, (self,))
@@ -526,6 +535,8 @@ class Value(Recorded):
         )
 
     def __format__(self, specification: str) -> str:
+        if specification and self._data is UNKNOWN:
+            _refuse_unknown("writes out the number of a traced value, which is not known yet")
         return format_number(self._data, specification) if specification else repr(self)
 
     def __repr__(self) -> str:
@@ -814,8 +825,12 @@ def _is_open(a: Value) -> bool:
     return a.op is not _CONSTANT and is_tracing()
 
 
-def derivatives_as_values(node: Value) -> Sequence[Any]:
+def derivatives_as_values(node: Value, wanted: Sequence[bool]) -> Sequence[Any]:
     """The local derivatives of an operation as graphs over its operands, by the same rules.
+
+    Args:
+        node: the operation.
+        wanted: the operands whose derivatives are asked for; those of others may be 0.
 
     Raises:
         RuntimeError: if the operands' data has changed since the operation was recorded.
@@ -824,8 +839,9 @@ def derivatives_as_values(node: Value) -> Sequence[Any]:
     """
     assert node.op is not None
     operands = [parent._data for parent in node.parents]
-    varies = [parent.op is not _CONSTANT for parent in node.parents]
-    if not is_tracing() and _has_changed(node, operands, varies):
+    constant = [parent.op is _CONSTANT for parent in node.parents]
+    varies = [each and not fixed for each, fixed in zip(wanted, constant, strict=True)]
+    if not is_tracing() and _has_changed(node, operands, [not fixed for fixed in constant]):
         raise RuntimeError(
             f"a leaf's data was changed after {node.op}(...) was computed from it (or mpmath's "
             "precision was); compute the value again before asking for derivatives that are graphs"

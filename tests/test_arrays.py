@@ -561,3 +561,25 @@ def test_random_programs_agree_with_jax(data: st.DataObject) -> None:
     for found in (value_and_grad(ours)(x), compile(ours).value_and_grad(x)):
         assert found[0] == pytest.approx(float(expected), rel=1e-9, abs=1e-9)
         assert found[1] == pytest.approx(np.asarray(slope), rel=1e-7, abs=1e-7)
+
+
+@pytest.mark.parametrize("mask", [[True, False, True], "recorded"])
+def test_reductions_under_a_mask(mask: Any) -> None:
+    x = array([3.0, 0.5, 2.0])
+    where = x > 1 if mask == "recorded" else mask
+    assert np.sum(x, where=where).data == 5.0
+    assert np.prod(x, where=where).data == 6.0
+    assert np.max(x, where=where, initial=-9.0).data == 3.0
+    with pytest.raises(ValueError, match="initial"):
+        np.max(x, where=where)
+
+
+@pytest.mark.parametrize("axis", [None, 0, 1, (0, 1)])
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_any_and_all_along_any_axes(axis: Any, keepdims: bool) -> None:
+    numbers = np.array([[1.0, -2.0], [3.0, 4.0]])
+    x = array(numbers)
+    for function in (np.any, np.all):
+        found = function(x > 0, axis=axis, keepdims=keepdims)
+        expected = function(numbers > 0, axis=axis, keepdims=keepdims)
+        assert np.array_equal(np.asarray(found.data, float), expected.astype(float))

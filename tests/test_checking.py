@@ -254,3 +254,28 @@ def test_the_table_at_any_magnitude(primitive: Primitive, data: st.DataObject) -
         wrong = slope * (1 + data.draw(signs) * 2.5e-6)
         with pytest.raises(GradientError):
             check_gradient(along, at, gradient=lambda _: wrong)
+
+
+@pytest.mark.parametrize("at", [0.01, 0.5, 1.0, 3.0])
+@pytest.mark.parametrize("shift", [1.0, 50.0, 100.0, 1000.0])
+@pytest.mark.parametrize(("function", "slope"), [(math.sin, math.cos), (math.exp, math.exp)])
+def test_a_gradient_that_was_lost_is_found_beside_a_large_shift(
+    function: Any, slope: Any, shift: float, at: float
+) -> None:
+    if function is math.exp:
+        shift /= 10  # else it overflows
+    check_gradient(lambda x: function(x + shift), at, gradient=lambda x: slope(x + shift))
+    with pytest.raises(GradientError):
+        check_gradient(lambda x: function(x + shift), at, gradient=lambda _: 0.0)
+
+
+@pytest.mark.parametrize(("waves", "at"), [(2000, 2.8), (8065, 2.8), (1000, 1e6)])
+def test_fast_waves(waves: int, at: float) -> None:
+    check_gradient(lambda x: sin(waves * x + 1), at)
+    with pytest.raises(GradientError):
+        check_gradient(lambda x: sin(waves * x + 1), at, gradient=lambda _: 1.0)
+
+
+def test_steps_are_no_periods() -> None:
+    with pytest.raises(GradientError):
+        check_gradient(lambda x: x + math.sin(128 * math.pi * x), 1e4, gradient=lambda _: 1.0)

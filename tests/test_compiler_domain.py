@@ -20,6 +20,8 @@ from autodiff import (
     compile,
     exp,
     grad,
+    hessian,
+    lgamma,
     log,
     maximum,
     minimum,
@@ -219,3 +221,43 @@ def swallowing(refused: Any) -> Any:
 def test_a_refusal_that_was_swallowed_fails_all_the_same(refused: Any) -> None:
     with pytest.raises(TypeError, match="line"):
         compile(swallowing(refused))(2.0)
+
+
+def swallows(refused: Any) -> Any:
+    def f(x: Any) -> Any:
+        try:
+            refused(x)
+        except TypeError:
+            return 5 * x
+        return x
+
+    return f
+
+
+@pytest.mark.parametrize(
+    ("refused", "complaint"),
+    [
+        (lambda x: float(f"{x:.3f}"), "writes out the number"),
+        (lambda x: setattr(x, "data", 1.0), "sets the data"),
+        (lambda x: setattr(OUTSIDE, "data", 1.0), "sets the data"),
+        (lambda x: x * OUTSIDE.detach(), "cuts a Value off"),
+    ],
+)
+def test_what_a_program_could_not_do_again_is_refused(refused: Any, complaint: str) -> None:
+    with pytest.raises(TypeError, match=complaint):
+        compile(swallows(refused))(3.0)
+
+
+OUTSIDE = Value(2.0)
+
+
+def test_a_derivative_that_nobody_asks_for_is_not_needed() -> None:
+    power = lambda x, y: x**y  # noqa: E731
+    assert grad(power)(-2.0, 3.0) == compile(grad(power))(-2.0, 3.0) == 12.0
+    assert hessian(power)(-2.0, 3.0) == compile(hessian(power))(-2.0, 3.0) == -12.0
+    for mode in ("vector", "python"):
+        quotient = compile(grad(lambda x, y: x / y), mode=mode)
+        assert quotient(1.0, 1e-300) == pytest.approx(1e300)
+    for mode in ("vector", "python"):
+        with pytest.raises(ValueError, match="domain"):
+            compile(lambda x: where(lgamma(x) > 1, x, 2 * x), mode=mode)(-1.0)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autodiff import compile, erf, grad, hessian, jvp, log, logsumexp, tanh, value_and_grad
+from autodiff import compile, erf, grad, hessian, jvp, log, logsumexp, sinc, tanh, value_and_grad
 
 POINTS = [[-38.0, 0.0], [0.0, -38.0, -50.0], [1.0, 1.0, -40.0], [-700.0, 3.0], [5.0]]
 terms = st.lists(st.integers(-80, 80).map(lambda n: n / 2), min_size=1, max_size=4)
@@ -96,3 +96,13 @@ def test_the_second_derivative_of_x_log_x(x: float) -> None:
     assert jvp(grad(times_log), (x,), (1.0,))[1] == pytest.approx(1 / x, rel=1e-15)
     assert hessian(times_log)(x) == pytest.approx(1 / x, rel=1e-15)
     assert compile(grad(grad(times_log)))(x) == pytest.approx(1 / x, rel=1e-15)
+
+
+@pytest.mark.parametrize("at", [0.0, 1e-8, 0.3, 0.5, 1.0, 2.0, -2.0, 4.0, 3.5, 1e6])
+def test_sinc_to_the_fifth_derivative(at: float) -> None:
+    function: Any = sinc
+    for order in range(6):
+        with mpmath.workdps(60):
+            expected = mpmath.diff(mpmath.sincpi, mpmath.mpf(at), order)
+        assert function(at) == pytest.approx(float(expected), rel=1e-12, abs=1e-12)
+        function = grad(function)

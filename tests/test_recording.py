@@ -573,3 +573,16 @@ def test_a_users_module_is_the_users(module: str | None) -> None:
     exec(builtins.compile(source, "users_file.py", "exec"), namespace)
     with pytest.raises(TypeError, match=r"line 2 of users_file.py"):
         compile(namespace["f"])(1.0)
+
+
+def test_no_grad_without_parentheses() -> None:
+    @no_grad
+    def square(x: Value) -> Value:
+        return x * x
+
+    assert square(Value(3.0)).parents == ()
+
+
+def test_rounding_to_digits_keeps_the_carrier() -> None:
+    assert round(Value(Fraction(7, 3)), 1).data == Fraction(23, 10)
+    assert round(Value(Decimal("2.675")), 2).data == round(Decimal("2.675"), 2)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 _STEPS = 7  # in a window
 _STRIDE = 8  # halvings from one window to the next
 _REACH = 56  # halvings that a search goes either way: floats have 53 bits
-_FIRST = 0.0711  # of the point: no simple fraction, lest the steps are periods of the function
+_FIRST = math.sqrt(2) / 20  # of the point: no fraction, lest the steps are periods of the function
 _ROUNDING = 2.0**-50  # of a function's value, relative: a few units in the last place
 _SMALLEST, _LARGEST = 2.0**-1074, 2.0**1020
 
@@ -122,25 +122,29 @@ def closest_difference(
     From far away a function with many poles, or many waves, may look smooth.
     """
     search = _Search(function, at)
-    best = None
+    seen: list[Difference] = []  # by larger and larger steps, as long as they agree
     for halvings in range(_REACH, -1, -_STRIDE // 2):
         window = search.window(_FIRST * _scaled(abs(at), -halvings))
         if window is None or not window.difference.error < 1e-3 * abs(window.difference.value):
             continue
-        if best is not None and not window.difference.agrees(best):
-            break
-        if best is None or window.difference.error < best.error:
-            best = window.difference
-    return found if best is None or best.agrees(found) else best
+        if seen and not window.difference.agrees(seen[-1]):
+            if len(seen) > 1:
+                break
+            seen = []  # one alone may be the rounding of what the function computes
+        seen.append(window.difference)
+    best = min(seen, key=lambda difference: difference.error, default=found)
+    return best if len(seen) > 1 and not best.agrees(found) else found
 
 
 def is_constant_near(function: Callable[[float], float], at: float, slope: float) -> bool:
-    """Whether the function keeps its value over steps at which a slope would show in it.
+    """Whether the function keeps its value over steps at which a slope would show clearly in it.
 
-    So a staircase is told from a ramp that is seen from far away.
+    So a staircase is told from a ramp that is seen from far away, unless its steps might be the
+    rounding of what the function computes: of sin(x + 1000), say.
     """
     here = function(at)
-    step = max(16 * math.ulp(here) / abs(slope), 16 * math.ulp(at)) if slope else math.inf
+    visible = 2.0**20 * max(math.ulp(here), math.ulp(at) * abs(slope))
+    step = visible / abs(slope) if slope else math.inf
     try:
         return function(at + step) == here == function(at - step)
     except (ValueError, ArithmeticError):

@@ -310,9 +310,15 @@ class Compiled(Outlined):
         """Arguments by position, and their names; a default that is left out stays as it is."""
         bound = self._signature.bind(*arguments, **named)
         if bound.kwargs:
+            name = next(iter(bound.kwargs))
+            parameter = self._signature.parameters.get(name)
+            is_keyword = parameter is not None and parameter.kind is parameter.KEYWORD_ONLY
+            advice = (
+                "write its definition without the *" if is_keyword else f"give those before {name}"
+            )
             raise TypeError(
-                f"{self.__name__} is compiled for arguments by position; give those before "
-                f"{next(iter(bound.kwargs))} too"
+                f"{self.__name__} is compiled for arguments by position, and got {name} by name "
+                f"alone; {advice}"
             )
         names: list[str] = []
         for name, argument in bound.arguments.items():

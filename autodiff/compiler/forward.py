@@ -22,7 +22,7 @@ from autodiff.compiler.schedule import (
     VectorProgram,
     View,
 )
-from autodiff.compiler.writer import CodePrinter, Writer, identifier
+from autodiff.compiler.writer import ProgramPrinter, Writer, identifier
 from autodiff.expressions import (
     EXPRESSION,
     Expression,
@@ -34,7 +34,7 @@ from autodiff.expressions import (
 )
 from autodiff.printers import ANYTHING, ATOM, Template
 
-_NUMPY = CodePrinter(Template("where({}, {}, {})", ATOM, (ANYTHING,) * 3))
+_NUMPY = ProgramPrinter(Template("where({}, {}, {})", ATOM, (ANYTHING,) * 3))
 
 
 class Forward(Writer):

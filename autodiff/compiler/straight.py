@@ -12,10 +12,10 @@ from typing import Any
 
 from autodiff import primitives
 from autodiff.compiler.program import Program
-from autodiff.compiler.writer import CodePrinter, Names, Source, comment, functions, identifier
+from autodiff.compiler.writer import Names, ProgramPrinter, Source, comment, functions, identifier
 from autodiff.expressions import EXPRESSION, Name, as_expression
 from autodiff.mathematics import FLOAT
-from autodiff.printers import ATOM, COMPARISON, Template
+from autodiff.printers import CONDITIONAL
 
 TERMS_IN_A_LINE = 50
 _ARITHMETIC = {
@@ -23,7 +23,7 @@ _ARITHMETIC = {
     primitives.negate, primitives.dot, primitives.fsum, primitives.hypot,
 }  # fmt: skip
 """What may overflow silently on Python's floats, and keeps what has overflowed visible."""
-_CODE = CodePrinter(Template("({1} if {0} else {2})", ATOM, (COMPARISON,) * 3))
+_CODE = ProgramPrinter(CONDITIONAL)
 
 
 def emit_straight(program: Program, wanted: Sequence[int] | None = None) -> Source:

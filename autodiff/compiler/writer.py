@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from autodiff.compiler.layout import Window, strided, window
 from autodiff.compiler.program import BATCHED, CONSTANT
 from autodiff.compiler.schedule import CONSTANTS, Block, Indices, VectorProgram, View
-from autodiff.expressions import Call, Expression, Literal, call, evaluate
-from autodiff.mathematics import ARRAY, FLOAT, Mathematics
-from autodiff.printers import ARITHMETIC, COMPARISON, SUM, Printer, Template, Written
+from autodiff.expressions import Call, Literal, call
+from autodiff.mathematics import ARRAY, Mathematics
+from autodiff.printers import COMPARISON, CodePrinter, Written
 
 
 @dataclass
@@ -76,18 +76,8 @@ def _watched_einsum(subscripts: str, left: Any, right: Any) -> Any:
     return result
 
 
-class CodePrinter(Printer):
-    """Writes expressions as code, in which a choice between numbers and a function of one is float.
-
-    Python's int among floats changes nothing; NumPy's makes an array of them.
-
-    Args:
-        where: how a choice is written.
-    """
-
-    def __init__(self, where: Template) -> None:
-        super().__init__(ARITHMETIC)
-        self._where = where
+class ProgramPrinter(CodePrinter):
+    """Writes the lines of a program, in which a condition is a factor like any other."""
 
     def write_where(self, expression: Call) -> Written:
         """A choice; one between 1 and 0 is the condition itself."""
@@ -95,25 +85,7 @@ class CodePrinter(Printer):
         if branches == [Literal(1), Literal(0)]:
             is_comparison = self.written(condition).rank == COMPARISON
             return self.written(condition if is_comparison else call("unequal", condition, 0))
-        floats = map(self._float, branches)
-        texts = map(self.within, (condition, *floats), self._where.operands)
-        return Written(self._where.text.format(*texts), self._where.rank)
-
-    def write_unequal(self, expression: Call) -> Written:
-        """The comparison that the table does not need."""
-        left, right = expression.operands
-        return Written(f"{self.within(left, SUM)} != {self.within(right, SUM)}", COMPARISON)
-
-    def called(self, expression: Call) -> Written:
-        """A function of numbers alone is a number, of no type of its own."""
-        if all(isinstance(operand, Literal) for operand in expression.operands):
-            return self.literal(Literal(evaluate(expression, {}, FLOAT)))
-        operands = tuple(map(self._float, expression.operands))
-        return super().called(Call(expression.function, operands))
-
-    def _float(self, part: Expression) -> Expression:
-        is_int = isinstance(part, Literal) and isinstance(part.number, int)
-        return Literal(float(part.number)) if is_int else part  # type: ignore[attr-defined]
+        return super().write_where(expression)
 
 
 class Names:
