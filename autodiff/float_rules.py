@@ -7,9 +7,9 @@ the eager path of every operation. What the table refuses or answers with a limi
 >>> float_rule(primitives.divide, (True, True))(1.0, 4.0)
 (0.25, (0.25, -0.0625))
 >>> print(source(primitives.divide, (True, False)))
-def divide(a, b):
+def divide_rule(a, b):
     y = a / b
-    return y, (1.0 / b, 0)
+    return y, (1 / b, 0)
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def source(primitive: Primitive, varies: tuple[bool, ...]) -> str:
     ]
     operands = ", ".join(letters)
     return (
-        f"def {primitive.name}({operands}):\n"
+        f"def {primitive}_rule({operands}):\n"
         f"    y = {_text(value)}\n"
         f"    return y, ({', '.join(texts)}{',' * (len(texts) == 1)})"
     )
@@ -99,7 +99,7 @@ def float_rule(primitive: Primitive, varies: tuple[bool, ...]) -> FloatRule:
         ArithmeticError or TypeError where the table has to be asked.
     """
     scope: dict[str, Any] = {
-        **_OF_FLOATS, "abs": abs, "pow": math.pow, "nan": math.nan, "inf": math.inf, "FLAT": FLAT,
+        **_OF_FLOATS, "logsumexp": FLOAT.logsumexp, "abs": abs, "pow": math.pow, "nan": math.nan, "inf": math.inf, "FLAT": FLAT,
     }  # fmt: skip
     exec(compile(source(primitive, varies), f"<float rule of {primitive}>", "exec"), scope)
-    return scope[primitive.name]  # type: ignore[no-any-return]
+    return scope[f"{primitive}_rule"]  # type: ignore[no-any-return]

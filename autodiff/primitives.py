@@ -89,6 +89,13 @@ class Primitive:
 
     def __call__(self, *operands: Any) -> Any:
         """A recorded Value if an operand is one, an array over arrays, else a plain number."""
+        recorder = RECORDERS.get(self)
+        if recorder is not None and len(operands) == self.arity:
+            return recorder(*operands)
+        return self.apply(operands)
+
+    def apply(self, operands: tuple[Any, ...]) -> Any:
+        """The same in general: what is recorded, and how, is asked of the operands."""
         for operand in operands:
             if isinstance(operand, Recorded):
                 return operand._apply(self, operands)
@@ -193,6 +200,9 @@ class Primitive:
 
 
 PRIMITIVES: dict[str, Primitive] = {}
+
+RECORDERS: dict[Primitive, Callable[..., Any]] = {}
+"""Short ways to record an operation, filled from above; they leave the rest to ``apply``."""
 
 
 def define(

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from autodiff import primitives
 from autodiff.adjoint import Adjoint
-from autodiff.linearize import linearize
+from autodiff.float_rules import float_rule
+from autodiff.linearize import FAILURES, linearize
 from autodiff.mathematics import Number
 from autodiff.memory import collection_paused
 from autodiff.value import Value
 
-_CONSTANT, _ADD, _MULTIPLY = primitives.constant, primitives.add, primitives.multiply
-_ONES = (1.0, 1.0)
+_CONSTANT = primitives.constant
+_FLOAT = {float}
 
 
 class Replica(Adjoint):
@@ -50,20 +52,18 @@ def replay(nodes: Sequence[Value], numbers: Mapping[Value, Number]) -> dict[Valu
 
 
 def _again(node: Value, parents: Sequence[Replica]) -> Replica:
-    """The numbers of an operation, from those of its operands.
-
-    + and × are written out, because large graphs are made of them; a test holds them to the table.
-    """
+    """The numbers of an operation, from those of its operands: on floats by its float rule."""
     operation = node.op
     assert operation is not None
-    if operation is _ADD or operation is _MULTIPLY:
-        left, right = node.parents
-        a, b = parents[0].data, parents[1].data
-        if type(a) is type(b) is float and left.op is not _CONSTANT is not right.op:
-            y = a + b if operation is _ADD else a * b
-            if y - y == 0.0:
-                return Replica(y, parents, _ONES if operation is _ADD else (b, a))
     operands = [parent.data for parent in parents]
+    if operation.arity and set(map(type, operands)) == _FLOAT:
+        varies = tuple([parent.op is not _CONSTANT for parent in node.parents])
+        try:
+            y, slopes = float_rule(operation, varies)(*operands)
+        except FAILURES:  # the general way says what went wrong
+            y, slopes = math.nan, ()
+        if y - y == 0.0:
+            return Replica(y, parents, slopes)
     y, local_derivatives = linearize(operation, node.parents, operands, node.scope)
     return Replica(y, parents, _without_constants(node.parents, local_derivatives))
 

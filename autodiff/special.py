@@ -14,6 +14,9 @@ from typing import Any
 _TERMS = 15
 """Of the asymptotic series."""
 
+_LARGEST_ORDER = 169
+"""Whose factorials are floats."""
+
 
 def _bernoulli(count: int) -> list[Fraction]:
     """B₂, B₄, ... by their recurrence, Σ over k of binomial(m + 1, k) Bₖ = 0."""
@@ -57,6 +60,8 @@ def polygamma(order: float, a: float) -> float:
     if math.isnan(order) or math.isnan(a) or a == -math.inf:
         return math.nan
     whole = whole_order(order)
+    if whole > _LARGEST_ORDER:
+        raise OverflowError(f"polygamma takes orders up to {_LARGEST_ORDER}, got {whole}")
     if a == math.inf:
         return math.inf if whole == 0 else 0.0
     if a <= 0 and a == math.floor(a):

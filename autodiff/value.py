@@ -24,6 +24,7 @@ from autodiff.adjoint import (
     gradients,
     topological_order,
 )
+from autodiff.float_rules import float_rule
 from autodiff.linearize import FAILURES, explain, linearize
 from autodiff.mathematics import (
     UNKNOWN,
@@ -36,12 +37,11 @@ from autodiff.mathematics import (
     mathematics_of,
     sinc_slope,
 )
-from autodiff.primitives import PRIMITIVES, Primitive, Recorded
+from autodiff.primitives import PRIMITIVES, RECORDERS, Primitive, Recorded
 from autodiff.recording import TRACING, differentiated, is_tracing, refuse_while_tracing, trace_now
 from autodiff.recording import recording_now as _recording_now
 
-_CONSTANT, _ADD, _MULTIPLY = primitives.constant, primitives.add, primitives.multiply
-_ONES, _FLOAT_ONES = (1, 1), (1.0, 1.0)  # exact for exact numbers, fast for floats
+_CONSTANT = primitives.constant
 
 Operand: TypeAlias = "Value | float | Fraction | Decimal | np.number[Any]"
 """What an operator takes beside a Value; mpmath's numbers have no types, and are taken too."""
@@ -56,11 +56,124 @@ class _Operator(Protocol):
     def __call__(self, other: NDArray[Any], /) -> NDArray[Any]: ...
 
 
-def _operator(method: Callable[[Any, Any], Any]) -> _Operator:
-    return cast(_Operator, method)
-
-
 _new = object.__new__
+_PLAIN = frozenset([float, int, np.float64])
+_NAN = float("nan")
+
+
+# Each operation on floats goes one of the short ways below, by its float rule. What they do not
+# know (other carriers, constants, tracing, no_grad, arrays, failures) goes the general way.
+
+
+def _recorder_of_one(primitive: Primitive) -> Callable[[Value], Value]:
+    """Return the function, and method, that records an operation with one operand."""
+    rule = float_rule(primitive, (True,))
+
+    def record(operand: Any) -> Any:
+        if type(operand) is Value and type(a := operand._data) is float:
+            scope, records = _recording_now()
+            if records is True and operand.op is not _CONSTANT:
+                try:
+                    y, slopes = rule(a)
+                except FAILURES:
+                    y = _NAN
+                if y - y == 0.0:
+                    node = _new(Value)
+                    node._data = y
+                    node._grad = 0.0
+                    node.op = primitive
+                    node.parents = (operand,)
+                    node.local_derivatives = slopes
+                    node._name = ""
+                    node.scope = scope
+                    return node
+        return primitive.apply((operand,))
+
+    record.__name__ = primitive.name
+    return record
+
+
+def _recorders_of_two(
+    primitive: Primitive, otherwise: Callable[[Any, Any], Any]
+) -> tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]]:
+    """Return what records an operation with a Value on the left, and with one on the right alone.
+
+    Args:
+        primitive: the operation.
+        otherwise: the general way, given the left and the right operand.
+    """
+    of_both = float_rule(primitive, (True, True))
+    of_left = float_rule(primitive, (True, False))
+    of_right = float_rule(primitive, (False, True))
+
+    def record(self: Any, other: Any) -> Any:
+        if type(a := self._data) is float and self.op is not _CONSTANT:
+            scope, records = _recording_now()
+            if records is True:
+                y = _NAN
+                try:
+                    if type(other) is Value:
+                        if type(b := other._data) is float and other.op is not _CONSTANT:
+                            y, slopes = of_both(a, b)
+                    elif type(other) in _PLAIN:
+                        other = _constant_of(float(other), scope)
+                        y, slopes = of_left(a, other._data)
+                except FAILURES:
+                    pass
+                if y - y == 0.0:
+                    node = _new(Value)
+                    node._data = y
+                    node._grad = 0.0
+                    node.op = primitive
+                    node.parents = (self, other)
+                    node.local_derivatives = slopes
+                    node._name = ""
+                    node.scope = scope
+                    return node
+        return otherwise(self, other)
+
+    def record_reflected(self: Any, other: Any) -> Any:
+        if type(b := self._data) is float and self.op is not _CONSTANT and type(other) in _PLAIN:
+            scope, records = _recording_now()
+            if records is True:
+                y = _NAN
+                try:
+                    other = _constant_of(float(other), scope)
+                    y, slopes = of_right(other._data, b)
+                except FAILURES:
+                    pass
+                if y - y == 0.0:
+                    node = _new(Value)
+                    node._data = y
+                    node._grad = 0.0
+                    node.op = primitive
+                    node.parents = (other, self)
+                    node.local_derivatives = slopes
+                    node._name = ""
+                    node.scope = scope
+                    return node
+        return otherwise(other, self)
+
+    record.__name__ = primitive.name
+    return record, record_reflected
+
+
+def _constant_of(number: float, scope: str) -> Value:
+    node = _new(Value)
+    node._data = number
+    node._grad = 0.0
+    node.op = _CONSTANT
+    node.parents = ()
+    node.local_derivatives = ()
+    node._name = ""
+    node.scope = scope
+    return node
+
+
+def _operators(primitive: Primitive) -> tuple[_Operator, _Operator]:
+    """Return the operator for a Value on the left, and the one for a Value on the right alone."""
+    left, right = _recorders_of_two(primitive, lambda a, b: _binary(primitive, a, b))
+    return cast(_Operator, left), cast(_Operator, right)
 
 
 class Value(Recorded):
@@ -352,93 +465,13 @@ class Value(Recorded):
                 'for text write str(v) or f"x is {v}", for a number float(...) of the string'
             ) from None
 
-    # + and × are written out here, because networks are made of them and a call costs a third of
-    # their time. A test holds them to the table.
+    __add__, __radd__ = _operators(primitives.add)
+    __sub__, __rsub__ = _operators(primitives.subtract)
+    __mul__, __rmul__ = _operators(primitives.multiply)
+    __truediv__, __rtruediv__ = _operators(primitives.divide)
+    __mod__, __rmod__ = _operators(primitives.remainder)
+    __pow__, _rpow = _operators(primitives.power)
 
-    @_operator
-    def __add__(self, other: Any) -> Value:
-        if type(other) is Value and (self.op is not _CONSTANT or other.op is not _CONSTANT):
-            scope, records = _recording_now()
-            is_finite = False
-            if records is True:
-                try:
-                    y = self._data + other._data
-                    is_finite = y - y == 0
-                except (ArithmeticError, TypeError):  # the general way says what went wrong
-                    pass
-            if is_finite:
-                node = _new(Value)
-                node.scope = scope
-                node._data = y
-                node._grad = 0.0
-                node.op = _ADD
-                node.parents = (self, other)
-                node.local_derivatives = _FLOAT_ONES if type(y) is float else _ONES
-                node._name = ""
-                return node
-        return _binary(_ADD, self, other)
-
-    @_operator
-    def __mul__(self, other: Any) -> Value:
-        if type(other) is Value and (self.op is not _CONSTANT or other.op is not _CONSTANT):
-            a, b = self._data, other._data
-            scope, records = _recording_now()
-            is_finite = False
-            if records is True:
-                try:
-                    y = a * b
-                    is_finite = y - y == 0
-                except (ArithmeticError, TypeError):
-                    pass
-            if is_finite:
-                node = _new(Value)
-                node.scope = scope
-                node._data = y
-                node._grad = 0.0
-                node.op = _MULTIPLY
-                node.parents = (self, other)
-                node.local_derivatives = (b, a)
-                node._name = ""
-                return node
-        return _binary(_MULTIPLY, self, other)
-
-    @_operator
-    def __radd__(self, other: Any) -> Value:
-        return _binary(primitives.add, other, self)
-
-    @_operator
-    def __rmul__(self, other: Any) -> Value:
-        return _binary(primitives.multiply, other, self)
-
-    @_operator
-    def __sub__(self, other: Any) -> Value:
-        return _binary(primitives.subtract, self, other)
-
-    @_operator
-    def __rsub__(self, other: Any) -> Value:
-        return _binary(primitives.subtract, other, self)
-
-    @_operator
-    def __truediv__(self, other: Any) -> Value:
-        return _binary(primitives.divide, self, other)
-
-    @_operator
-    def __rtruediv__(self, other: Any) -> Value:
-        return _binary(primitives.divide, other, self)
-
-    @_operator
-    def __mod__(self, other: Any) -> Value:
-        return _binary(primitives.remainder, self, other)
-
-    @_operator
-    def __rmod__(self, other: Any) -> Value:
-        return _binary(primitives.remainder, other, self)
-
-    @_operator
-    def __pow__(self, other: Any) -> Value:
-        return _binary(primitives.power, self, other)
-
-    @_operator
     def __rpow__(self, other: Any) -> Value:
         is_rounded = type(other) is float and type(self._data) is Fraction
         if is_rounded and sys.version_info < (3, 12):
@@ -446,26 +479,16 @@ class Value(Recorded):
                 "a Fraction to the power of a Value arrives here as a float, because Python's "
                 "Fraction turns itself into one; write Value(base) ** exponent"
             )
-        return _binary(primitives.power, other, self)
+        return cast(Value, self._rpow(other))
 
-    @_operator
-    def __lt__(self, other: Any) -> Value:
-        return _binary(primitives.less, self, other)
-
-    @_operator
-    def __le__(self, other: Any) -> Value:
-        return _binary(primitives.less_equal, self, other)
-
-    @_operator
-    def __gt__(self, other: Any) -> Value:
-        return _binary(primitives.greater, self, other)
-
-    @_operator
-    def __ge__(self, other: Any) -> Value:
-        return _binary(primitives.greater_equal, self, other)
-
-    def __neg__(self) -> Value:
-        return _record(primitives.negate, (self,))
+    __lt__, _ = _operators(primitives.less)
+    __le__, _ = _operators(primitives.less_equal)
+    __gt__, _ = _operators(primitives.greater)
+    __ge__, _ = _operators(primitives.greater_equal)
+    __neg__ = _recorder_of_one(primitives.negate)
+    __abs__ = _recorder_of_one(primitives.abs)
+    __floor__ = _recorder_of_one(primitives.floor)
+    __ceil__ = _recorder_of_one(primitives.ceil)
 
     def __pos__(self) -> Value:
         return self
@@ -477,15 +500,6 @@ class Value(Recorded):
         scale = carrier_of(self._data)(10) ** digits
         whole: Value = _record(primitives.round, (self * scale,))
         return cast(Value, whole / scale)
-
-    def __floor__(self) -> Value:
-        return _record(primitives.floor, (self,))
-
-    def __ceil__(self) -> Value:
-        return _record(primitives.ceil, (self,))
-
-    def __abs__(self) -> Value:
-        return _record(primitives.abs, (self,))
 
     def conjugate(self) -> Value:
         """Return the value itself, as for every real number; NumPy asks for it."""
@@ -592,15 +606,37 @@ class Value(Recorded):
 
 
 def _method(primitive: Primitive) -> Callable[..., Value]:
-    def method(self: Value, *others: Any) -> Value:
-        return self._apply(primitive, (self, *others))
+    if primitive.arity == 1:
+        method: Callable[..., Value] = _recorder_of_one(primitive)
+    else:
+
+        def method(self: Value, *others: Any) -> Value:
+            return primitive(self, *others)  # type: ignore[no-any-return]
 
     method.__name__ = primitive.name
     method.__doc__ = f"The same as ``{primitive.name}(self, ...)``."
     return method
 
 
+def _function_of_two(primitive: Primitive) -> Callable[[Any, Any], Any]:
+    def otherwise(left: Any, right: Any) -> Any:
+        return primitive.apply((left, right))
+
+    of_left, of_right = _recorders_of_two(primitive, otherwise)
+
+    def record(left: Any, right: Any) -> Any:
+        if type(left) is Value:
+            return of_left(left, right)
+        return of_right(right, left) if type(right) is Value else otherwise(left, right)
+
+    return record
+
+
 for _primitive in PRIMITIVES.values():
+    if _primitive.arity == 1:
+        RECORDERS[_primitive] = _recorder_of_one(_primitive)
+    elif _primitive.arity == 2:
+        RECORDERS[_primitive] = _function_of_two(_primitive)
     if _primitive.arity and 0 not in _primitive.index_slots:
         setattr(Value, _primitive.name, _method(_primitive))
 

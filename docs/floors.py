@@ -36,7 +36,7 @@ FLOORS = (  # from the roof to the cellar
     Floor("value", "Value, its operators, backward()",
           ("value", "functions", "array_functions", "linearize")),
     Floor("table", "one rule for each operation, and the rules as data",
-          ("primitives", "expressions", "printers", "notation")),
+          ("primitives", "expressions", "printers", "float_rules", "notation")),
     Floor("ground", "the chain rule, carriers of numbers, where things are recorded",
           ("adjoint", "mathematics", "recording", "structure", "containers", "arrays", "copies",
            "files", "memory", "special")),

@@ -6,9 +6,11 @@ derivatives with numerical derivatives of its own value rule, evaluated at 50 di
 
 from __future__ import annotations
 
+import itertools
 import math
 import operator
 import pickle
+import struct
 from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
@@ -22,8 +24,10 @@ from hypothesis import assume, find, given
 from hypothesis import strategies as st
 
 from autodiff import functions, primitives
+from autodiff.adjoint import FLAT
 from autodiff.compiler import writer
 from autodiff.expressions import EXPRESSION, Name, as_expression, evaluate
+from autodiff.float_rules import float_rule
 from autodiff.mathematics import ARRAY, FLOAT, mathematics_of
 from autodiff.primitives import PRIMITIVES, Primitive
 from autodiff.printers import PYTHON
@@ -225,6 +229,40 @@ def test_the_same_rule_serves_expressions(primitive: Primitive, data: st.DataObj
         expression = as_expression(rule)
         assert evaluate(expression, numbers, FLOAT) == number
         assert eval(PYTHON.text(expression), scope, numbers) == number
+
+
+def bits(number: Any) -> Any:
+    """What distinguishes floats, also 0 from -0; NaN is like NaN, and flat like flat alone."""
+    return FLAT if number is FLAT else struct.pack("d", number) if number == number else "nan"
+
+
+def assert_float_rule(primitive: Primitive, point: tuple[float, ...]) -> None:
+    """A float rule gives the bits of the table, or leaves the point to it."""
+    for varies in itertools.product([True, False], repeat=len(point)):
+        try:
+            value, slopes = float_rule(primitive, varies)(*point)
+        except (ValueError, ArithmeticError, TypeError):
+            continue
+        if math.isfinite(value):
+            y, expected = primitive.linearize(point, varies)
+            assert list(map(bits, (value, *slopes))) == list(map(bits, (y, *expected)))
+
+
+FIXED = [p for p in PRIMITIVES.values() if p.arity]
+
+
+@pytest.mark.parametrize("primitive", FIXED, ids=str)
+@given(data=st.data())
+def test_float_rules_give_the_bits_of_the_table(primitive: Primitive, data: st.DataObject) -> None:
+    assert_float_rule(primitive, data.draw(points(primitive)))
+
+
+@pytest.mark.parametrize("primitive", FIXED, ids=str)
+@given(data=st.data())
+def test_float_rules_at_any_floats(primitive: Primitive, data: st.DataObject) -> None:
+    corner = st.sampled_from([0.0, -0.0, 1.0, -1.0, 0.5, 2.0, 1e-310, 1e200, -1e308, 1e-20])
+    numbers = st.tuples(*[corner | st.floats(allow_nan=False)] * (primitive.arity or 0))
+    assert_float_rule(primitive, data.draw(numbers))
 
 
 NAN, INF = math.nan, math.inf
