@@ -4,6 +4,7 @@ A rule applied to names instead of numbers gives a small immutable tree. A print
 some language (:mod:`autodiff.printers`), :func:`evaluate` computes it with any carrier.
 
 >>> from autodiff import primitives
+>>> from autodiff.mathematics import FLOAT
 >>> a, b = Name("a"), Name("b")
 >>> primitives.divide.value(EXPRESSION, a, b)
 Call('divide', a, b)
@@ -244,6 +245,7 @@ def evaluate(expression: Expression, numbers: Mapping[str, Any], m: Mathematics)
         numbers: what each name stands for.
         m: the namespace of their carrier.
 
+    >>> from autodiff.mathematics import FLOAT
     >>> evaluate(call("where", Name("a") > 0, Name("a"), 0), {"a": 3.0}, FLOAT)
     3.0
     """

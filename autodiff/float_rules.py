@@ -99,7 +99,8 @@ def float_rule(primitive: Primitive, varies: tuple[bool, ...]) -> FloatRule:
         ArithmeticError or TypeError where the table has to be asked.
     """
     scope: dict[str, Any] = {
-        **_OF_FLOATS, "logsumexp": FLOAT.logsumexp, "abs": abs, "pow": math.pow, "nan": math.nan, "inf": math.inf, "FLAT": FLAT,
+        **_OF_FLOATS, "abs": abs, "pow": math.pow, "logsumexp": FLOAT.logsumexp,
+        "nan": math.nan, "inf": math.inf, "FLAT": FLAT,
     }  # fmt: skip
     exec(compile(source(primitive, varies), f"<float rule of {primitive}>", "exec"), scope)
     return scope[f"{primitive}_rule"]  # type: ignore[no-any-return]

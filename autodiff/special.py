@@ -66,7 +66,10 @@ def polygamma(order: float, a: float) -> float:
         return math.inf if whole == 0 else 0.0
     if a <= 0 and a == math.floor(a):
         raise ValueError("math domain error")
-    return _reflected(whole, a) if a < 0 else _right_of_zero(whole, a)
+    value = _reflected(whole, a) if a < 0 else _right_of_zero(whole, a)
+    if not math.isfinite(value):
+        raise OverflowError("the result of polygamma is too large")
+    return value
 
 
 def _right_of_zero(order: int, a: float) -> float:

@@ -13,7 +13,7 @@ from typing import Any
 import mpmath
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from autodiff import compile, value_and_grad
@@ -120,6 +120,7 @@ def test_compiled_answers_or_raises_as_values_do(
 ) -> None:
     expression, point = program
     if way == "float32":
+        assume("remainder" not in [name for name, _ in expression.steps])  # all digits cancel
         point = list(map(in_float32, point))
 
     def function(x: Any) -> Any:
