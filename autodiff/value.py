@@ -222,16 +222,22 @@ class Value(Recorded):
         raise TypeError("Value is not made for subclassing; hold Values in a class of your own")
 
     def __init__(self, data: Number, name: str = "") -> None:
-        if isinstance(data, Value):
+        if type(data) is float:
+            self._data, self._grad = data, 0.0
+        elif isinstance(data, Value):
             raise TypeError(
                 "expected a number, got a Value, which needs no other around it: use it as it is"
             )
-        self._data = as_number(data)
-        self._grad = _zero_like(self._data)
+        else:
+            self._data = as_number(data)
+            self._grad = _zero_like(self._data)
         self.op = None
         self.parents = ()
         self.local_derivatives = ()
-        self.name = name
+        if type(name) is str:
+            self._name = name
+        else:
+            self.name = name
         self.scope = _recording_now()[0]
 
     # ------------------------------------------------------------------------------ the number

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 import autodiff
+from benchmarks import everyday
 from benchmarks.measure import interleaved, seconds_of
 
 Make = Callable[[float], Any]
@@ -90,6 +91,8 @@ def engines() -> dict[str, Make]:
 def main() -> None:
     # micrograd recurses over the graph; give it the room that it needs.
     sys.setrecursionlimit(1_000_000)
+    everyday.programs(engines().get("micrograd"))
+    everyday.operations()
     names = [*engines(), *(["autograd"] if importlib.util.find_spec("autograd") else [])]
     print(f"{'per node':<12}" + "".join(f"{name:>13}" for name in names) + "   autodiff/micrograd")
     for shape, build_shape in SHAPES.items():
