@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
 
 from autodiff import primitives
 from autodiff.adjoint import Adjoint
-from autodiff.float_rules import float_rule
+from autodiff.float_rules import FloatRule, float_rule
 from autodiff.linearize import FAILURES, linearize
 from autodiff.mathematics import Number
 from autodiff.memory import collection_paused
+from autodiff.primitives import Primitive
 from autodiff.value import Value
 
 _CONSTANT = primitives.constant
@@ -56,16 +58,29 @@ def _again(node: Value, parents: Sequence[Replica]) -> Replica:
     operation = node.op
     assert operation is not None
     operands = [parent.data for parent in parents]
-    if operation.arity and set(map(type, operands)) == _FLOAT:
-        varies = tuple([parent.op is not _CONSTANT for parent in node.parents])
+    if operation.arity and _are_floats(operands):
         try:
-            y, slopes = float_rule(operation, varies)(*operands)
+            y, slopes = _rule(operation, *[parent.op is not _CONSTANT for parent in node.parents])(
+                *operands
+            )
         except FAILURES:  # the general way says what went wrong
             y, slopes = math.nan, ()
         if y - y == 0.0:
             return Replica(y, parents, slopes)
     y, local_derivatives = linearize(operation, node.parents, operands, node.scope)
     return Replica(y, parents, _without_constants(node.parents, local_derivatives))
+
+
+def _are_floats(operands: list[Number]) -> bool:
+    if len(operands) == 2:
+        a, b = operands
+        return type(a) is float and type(b) is float
+    return set(map(type, operands)) == _FLOAT
+
+
+@functools.cache
+def _rule(operation: Primitive, *varies: bool) -> FloatRule:
+    return float_rule(operation, varies)
 
 
 def _without_constants(
