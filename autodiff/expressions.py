@@ -15,7 +15,7 @@ Call('divide', a, b)
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
 from autodiff.mathematics import Mathematics, Thunk
@@ -24,10 +24,15 @@ from autodiff.mathematics import Mathematics, Thunk
 class Expression:
     """A formula as a tree: a name, a number, or a function called with operands.
 
-    Operators and comparisons are calls like any other, under the names of the table.
+    Operators and comparisons are calls like any other, under the names of the table. Whoever needs
+    another kind of leaf makes a subclass.
+
+    Attributes:
+        are_rows: whether a leaf is all operands of a function of many, as the rows of one array.
     """
 
     __slots__ = ()
+    are_rows = False
 
     def __add__(self, other: Any) -> Expression:
         return call("add", self, other)
@@ -105,12 +110,6 @@ class Name(Expression):
         return self.text
 
 
-class Rows(Name):
-    """All operands of a primitive that takes any number, as the rows of one array."""
-
-    __slots__ = ()
-
-
 class Literal(Expression):
     """A number."""
 
@@ -182,13 +181,17 @@ class ExpressionMathematics(Mathematics):
         """The name of NaN."""
         return Name("nan")
 
+    def is_constant(self, a: Any) -> bool:
+        """Whether it is written as a number."""
+        return isinstance(a, Literal)
+
     def is_zero(self, a: Any) -> Any:
-        """As a comparison."""
-        return call("equal", a, 0)
+        """As a comparison, unless the number is known."""
+        return a.number == 0 if isinstance(a, Literal) else call("equal", a, 0)
 
     def is_positive(self, a: Any) -> Any:
-        """As a comparison."""
-        return call("greater", a, 0)
+        """As a comparison, unless the number is known."""
+        return a.number > 0 if isinstance(a, Literal) else call("greater", a, 0)
 
     def ratio(self, numerator: int, denominator: int) -> Any:
         """A plain float."""
@@ -216,7 +219,7 @@ class ExpressionMathematics(Mathematics):
         """As a call, and an item of it for each operand."""
         operands = list(operands)
         shares = call("softmax", *operands)
-        if isinstance(operands[0], Rows):
+        if operands[0].are_rows:
             return [shares]
         return [call("item", shares, i) for i in range(len(operands))]
 
@@ -237,12 +240,12 @@ OPERATORS: dict[str, Callable[..., Any]] = {
 """Functions that are operators of Python, which every carrier has."""
 
 
-def evaluate(expression: Expression, numbers: Mapping[str, Any], m: Mathematics) -> Any:
+def evaluate(expression: Expression, numbers: Mapping[Any, Any], m: Mathematics) -> Any:
     """The value of an expression.
 
     Args:
-        expression: of names that are among the numbers; pi and nan are known.
-        numbers: what each name stands for.
+        expression: of leaves that are among the numbers; pi and nan are known.
+        numbers: what each leaf stands for: a name by its text, another leaf by itself.
         m: the namespace of their carrier.
 
     >>> from autodiff.mathematics import FLOAT
@@ -255,7 +258,8 @@ def evaluate(expression: Expression, numbers: Mapping[str, Any], m: Mathematics)
         if expression.text in numbers:
             return numbers[expression.text]
         return {"pi": m.pi, "nan": m.undefined}[expression.text]
-    assert isinstance(expression, Call)
+    if not isinstance(expression, Call):
+        return numbers[expression]
     name = expression.function
     if name == "where":
         condition, chosen, other = expression.operands
@@ -268,7 +272,18 @@ def evaluate(expression: Expression, numbers: Mapping[str, Any], m: Mathematics)
     if name in OPERATORS:
         return OPERATORS[name](*operands)
     function = getattr(m, name)
-    return function(operands) if name in OF_MANY else function(*operands)
+    if name in OF_MANY:
+        return function(operands[0] if expression.operands[0].are_rows else operands)
+    return function(*operands)
+
+
+def leaves(expression: Expression) -> Iterator[Expression]:
+    """Everything in an expression that is no call, in order, as often as it is there."""
+    if isinstance(expression, Call):
+        for operand in expression.operands:
+            yield from leaves(operand)
+    else:
+        yield expression
 
 
 def replaced(expression: Expression, known: Mapping[Expression, Expression]) -> Expression:
@@ -279,6 +294,27 @@ def replaced(expression: Expression, known: Mapping[Expression, Expression]) -> 
         operands = tuple([replaced(operand, known) for operand in expression.operands])
         return Call(expression.function, operands)
     return expression
+
+
+def folded(expression: Expression, m: Mathematics) -> Expression:
+    """The expression with functions of numbers alone computed, where they have a value.
+
+    >>> from autodiff.mathematics import FLOAT
+    >>> folded(Name("a") ** (Literal(3.0) - 1), FLOAT)
+    Call('power', a, 2.0)
+    """
+    if not isinstance(expression, Call):
+        return expression
+    operands = tuple([folded(operand, m) for operand in expression.operands])
+    result = Call(expression.function, operands)
+    if all(isinstance(operand, Literal) for operand in operands):
+        try:
+            return Literal(evaluate(result, {}, m))
+        except (ArithmeticError, ValueError):
+            return result
+    if result.function == "where" and isinstance(operands[0], Literal):
+        return operands[1] if operands[0].number else operands[2]
+    return result
 
 
 def is_function(expression: Expression) -> bool:

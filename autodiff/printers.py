@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from autodiff.expressions import OF_MANY, Call, Expression, Literal, Name, Rows, evaluate
+from autodiff.expressions import OF_MANY, Call, Expression, Literal, Name, evaluate
 from autodiff.mathematics import FLOAT
 
 ANYTHING, CHOICE, COMPARISON, SUM, PRODUCT, SIGN, POWER, ATOM = range(8)
@@ -90,7 +90,8 @@ class Printer:
             return self.name(expression)
         if isinstance(expression, Literal):
             return self.literal(expression)
-        assert isinstance(expression, Call)
+        if not isinstance(expression, Call):
+            return self.leaf(expression)
         own: Callable[[Call], Written] | None = getattr(self, f"write_{expression.function}", None)
         if own is not None:
             return own(expression)
@@ -109,11 +110,15 @@ class Printer:
         text = repr(literal.number)
         return Written(text, SIGN if text.startswith("-") else ATOM)
 
+    def leaf(self, leaf: Expression) -> Written:
+        """A leaf of another kind, which a subclass knows."""
+        raise TypeError(f"{type(self).__name__} cannot write {leaf!r}")
+
     def called(self, expression: Call) -> Written:
         """A function with its operands in parentheses, one tuple of them if there may be many."""
         name = self.functions.get(expression.function, expression.function)
         operands = [self.within(operand, ANYTHING) for operand in expression.operands]
-        if expression.function in OF_MANY and not isinstance(expression.operands[0], Rows):
+        if expression.function in OF_MANY and not expression.operands[0].are_rows:
             return Written(f"{name}(({''.join(f'{text}, ' for text in operands).rstrip()}))")
         return Written(f"{name}({', '.join(operands)})")
 

@@ -16,10 +16,13 @@ from hypothesis import strategies as st
 
 import autodiff as ad
 from autodiff import Value, compile, grad, hessian, value_and_grad
+from autodiff.compiler.gradient import gradient
+from autodiff.compiler.memory import interpret_planned, memory_plan
 from autodiff.compiler.program import interpret
-from autodiff.compiler.schedule import interpret_vectors, schedule
+from autodiff.compiler.schedule import schedule
 from autodiff.compiler.simplify import gather_sums, share, simplify
 from autodiff.compiler.trace import Parameter, trace
+from autodiff.compiler.vectors import interpret_vectors
 from autodiff.structure import form_of
 from autodiff.testing import KINKED, SMOOTH, Example, expressions_at_points
 
@@ -103,8 +106,25 @@ def test_every_pass_keeps_the_meaning(example: Example, outputs: int) -> None:
     for passed in (program, share(program), gather_sums(program), simplify(program)):
         assert np.abs(np.subtract(interpret(passed, [example.point]), expected)).max() <= tolerance
     vectors = schedule(simplify(program))
-    computed = interpret_vectors(vectors, [np.array(example.point)])
+    computed, _ = interpret_vectors(vectors, [np.array(example.point)])
     assert np.abs(np.ravel(computed) - expected).max() <= tolerance
+
+
+@given(expressions, st.booleans())
+def test_the_gradient_of_a_program_is_a_program(example: Example, batched: bool) -> None:
+    """The chain rule and the memory plan, each by its own slow interpreter."""
+    points = np.array([example.point, example.point]) if batched else np.array([example.point])
+    program = trace(example.expression, [Parameter("x", form_of(points[0]), batched)]).program
+    slopes = gradient(schedule(simplify(program)), [0])
+    inputs = [points.T if batched else points[0]]
+    out, (slope,) = interpret_vectors(slopes, inputs)
+    value, expected = value_and_grad(example.expression)(points[0])
+    tolerance = 1e-10 * size(example, example.point)
+    assert np.abs(out - value).max() <= tolerance
+    assert np.abs(slope.T - expected).max() <= tolerance
+    planned = interpret_planned(slopes, memory_plan(slopes), inputs)
+    np.testing.assert_array_equal(planned[0], out)
+    np.testing.assert_array_equal(planned[1][0], slope)
 
 
 @given(expressions_at_points(max_steps=6, operations=("add", "multiply", "sin", "exp", "divide")))

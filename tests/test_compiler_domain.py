@@ -29,7 +29,7 @@ from autodiff import (
     tanh,
     where,
 )
-from autodiff.compiler.schedule import goes_wrong
+from autodiff.compiler.vectors import goes_wrong
 from autodiff.primitives import PRIMITIVES
 
 WAYS = ["vector", "python", "batched"]

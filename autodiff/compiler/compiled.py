@@ -27,9 +27,9 @@ from autodiff.compiler.arguments import (
 )
 from autodiff.compiler.outline import Row, outline
 from autodiff.compiler.program import BATCHED
-from autodiff.compiler.schedule import goes_wrong
 from autodiff.compiler.specialization import MODES, Specialization
 from autodiff.compiler.trace import Parameter
+from autodiff.compiler.vectors import goes_wrong
 from autodiff.graph import Outlined
 from autodiff.structure import flatten
 from autodiff.transforms import ArgumentNumbers, chosen_arguments, is_index, value_and_grad

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from autodiff.compiler.schedule import Indices
+from autodiff.compiler.vectors import Indices
 
 
 class Strided(NamedTuple):
@@ -102,3 +102,37 @@ def _cut(layout: Strided, block_size: int) -> Window | None:
     if first + last > width or base + rows * width > block_size:
         return None
     return Window(base, base + rows * width, 1, (*outer, width), (first, first + last))
+
+
+def is_even(indices: Indices, block_size: int) -> bool:
+    """Whether it is a slice, reshaped or transposed, or one element."""
+    layout = strided(indices)
+    return bool(layout and (not any(layout.strides) or window(layout, block_size)))
+
+
+def repeating(indices: Indices) -> tuple[int, int] | None:
+    """Rows and columns of a vector that repeats itself, as a whole or element by element."""
+    size = indices.size
+    (changes,) = np.nonzero(indices[1:] != indices[:-1])
+    run = int(changes[0]) + 1 if len(changes) else size
+    if 1 < run < size and size % run == 0:
+        rows = indices.reshape(-1, run)
+        if (rows == rows[:, :1]).all():
+            return size // run, run
+    (again,) = np.nonzero(indices[1:] == indices[0])
+    period = int(again[0]) + 1 if len(again) else size
+    if period < size and size % period == 0:
+        rows = indices.reshape(-1, period)
+        if (rows == rows[0]).all():
+            return size // period, period
+    return None
+
+
+def on_grid(indices: Indices, shape: tuple[int, ...]) -> Indices:
+    """The indices in a shape; an axis along which they are the same has one element."""
+    indices = indices.reshape(shape)
+    for axis in range(indices.ndim):
+        first = indices.take([0], axis)
+        if (indices == first).all():
+            indices = first
+    return indices

@@ -8,15 +8,17 @@ from typing import NamedTuple
 
 from autodiff.compiler.layout import strided
 from autodiff.compiler.program import BATCHED
-from autodiff.compiler.schedule import (
+from autodiff.compiler.vectors import (
     CONSTANTS,
     Contraction,
     Elementwise,
     Instruction,
-    Sum,
+    Pack,
     VectorProgram,
     View,
+    shape_of,
 )
+from autodiff.expressions import Expression, Literal
 
 
 class Operand(NamedTuple):
@@ -68,9 +70,9 @@ def outline(program: VectorProgram) -> list[Row]:
     ]
     row_of = {block: block for block in range(program.inputs)}
 
-    def read(view: View, shape: tuple[int, ...]) -> Operand:
-        if view.block == CONSTANTS:
-            rows.append(_constant(program, view))
+    def read(view: Expression, shape: tuple[int, ...]) -> Operand:
+        if not isinstance(view, View) or view.block == CONSTANTS:
+            rows.append(Row("constant", "", _constant(program, view), ""))
             return Operand(len(rows) - 1, "", False)
         axes = [f"{size:,}" for size in shape if size > 1] or ["1"]
         if program.blocks[view.block].kind == BATCHED:
@@ -78,7 +80,7 @@ def outline(program: VectorProgram) -> list[Row]:
         text = " × ".join(axes)
         return Operand(row_of[view.block], text, strided(view.indices) is None)
 
-    for instruction in program.instructions:
+    for instruction in program.instructions[: program.forward]:
         operands = [read(view, shape) for view, shape in _views(instruction)]
         block = program.blocks[instruction.block]
         size = _size(block.size, block.kind)
@@ -89,7 +91,7 @@ def outline(program: VectorProgram) -> list[Row]:
     return rows
 
 
-def _views(instruction: Instruction) -> Iterator[tuple[View, tuple[int, ...]]]:
+def _views(instruction: Instruction) -> Iterator[tuple[Expression, tuple[int, ...]]]:
     """What an instruction reads, with the shape in which it does so."""
     if isinstance(instruction, Contraction):
         groups, rows, inner = instruction.left.indices.shape
@@ -97,25 +99,27 @@ def _views(instruction: Instruction) -> Iterator[tuple[View, tuple[int, ...]]]:
         many = (groups,) if groups > 1 else ()
         yield instruction.left, (*many, rows, inner)
         yield instruction.right, (*many, inner, columns) if columns > 1 else (*many, inner)
-    elif isinstance(instruction, Sum):
-        yield instruction.view, instruction.view.indices.shape
-    else:
+    elif isinstance(instruction, Elementwise):
+        for operand in instruction.operands:
+            yield operand, shape_of(operand)
+    elif isinstance(instruction, Pack):
         for view in instruction.views:
             yield view, view.indices.shape
 
 
 def _symbol(instruction: Instruction) -> str:
     if isinstance(instruction, Elementwise):
+        assert instruction.primitive is not None
         return instruction.primitive.symbol
-    if isinstance(instruction, Contraction):
-        return "@"
-    return "Σ" if isinstance(instruction, Sum) else "pack"
+    return "@" if isinstance(instruction, Contraction) else "pack"
 
 
-def _constant(program: VectorProgram, view: View) -> Row:
-    numbers = program.constants[view.indices].ravel()
-    text = f"{numbers[0]:.4g}" if (numbers == numbers[0]).all() else f"{numbers.size:,} constants"
-    return Row("constant", "", text, "")
+def _constant(program: VectorProgram, operand: Expression) -> str:
+    if isinstance(operand, Literal):
+        return f"{operand.number:.4g}"
+    assert isinstance(operand, View)
+    numbers = program.constants[operand.indices].ravel()
+    return f"{numbers[0]:.4g}" if (numbers == numbers[0]).all() else f"{numbers.size:,} constants"
 
 
 def _size(size: int, kind: int) -> str:

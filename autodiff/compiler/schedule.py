@@ -9,163 +9,35 @@ products that pair every one of some rows with every one of some columns are a m
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from autodiff.compiler.layout import is_even, on_grid, repeating
 from autodiff.compiler.program import BATCHED, Program
-from autodiff.mathematics import ARRAY
-from autodiff.primitives import Primitive
+from autodiff.compiler.vectors import (
+    CONSTANTS,
+    Block,
+    Contraction,
+    Elementwise,
+    Indices,
+    Pack,
+    Rows,
+    VectorProgram,
+    View,
+    literal_or_view,
+)
+from autodiff.expressions import EXPRESSION, Expression, as_expression
+from autodiff.primitives import Primitive, fsum
 
-Indices = NDArray[np.int64]
-
-CONSTANTS = -1
-"""The block of a view that reads constants."""
 FULL_ENOUGH = 0.3
 """Ragged dot products are padded with zeros if at least this share of the terms is not padding."""
-
-
-class Block(NamedTuple):
-    """A vector of scalars, computed together; with one column for each example if batched."""
-
-    name: str
-    kind: int
-    size: int
-    scope: str
-
-
-class View(NamedTuple):
-    """What an instruction reads: elements of one block, in an order and shape of its own."""
-
-    block: int
-    indices: Indices
-
-
-class Elementwise(NamedTuple):
-    """A primitive on vectors; for a variadic primitive one view, with its operands as rows."""
-
-    primitive: Primitive
-    views: tuple[View, ...]
-    block: int
-
-
-class Contraction(NamedTuple):
-    """Σ over k of left[g, i, k] · right[g, j, k], for all g, i and j: matrix products."""
-
-    left: View
-    right: View
-    block: int
-
-
-class Sum(NamedTuple):
-    """The sum of the rows of a view."""
-
-    view: View
-    block: int
-
-
-class Pack(NamedTuple):
-    """Elements of several blocks put into one; ``places`` says where each piece goes."""
-
-    views: tuple[View, ...]
-    places: tuple[Indices, ...]
-    block: int
-
-
-Instruction = Elementwise | Contraction | Sum | Pack
-
-
-@dataclass
-class VectorProgram:
-    """Instructions on blocks. The first blocks are the inputs of the scalar program."""
-
-    constants: NDArray[Any]
-    blocks: list[Block] = field(default_factory=list)
-    inputs: int = 0
-    instructions: list[Instruction] = field(default_factory=list)
-    outputs: View = field(default_factory=lambda: View(CONSTANTS, np.zeros(0, np.int64)))
-    first_output: View = field(default_factory=lambda: View(CONSTANTS, np.zeros(0, np.int64)))
-    scalars: int = 0
 
 
 def schedule(program: Program) -> VectorProgram:
     """The vector program of a simplified scalar program, level by level."""
     return _Scheduler(program).run()
-
-
-def interpret_vectors(
-    program: VectorProgram,
-    inputs: Sequence[Any],
-    watch: Callable[[Instruction, list[Any], Any], None] | None = None,
-) -> Any:
-    """The outputs, by NumPy's fancy indexing alone: what a vector program means.
-
-    Args:
-        inputs: for each input block an array of shape (size,), or (size, examples) if batched.
-        watch: is shown every instruction with what it read and its result.
-    """
-    values = list(inputs)
-
-    def read(view: View) -> Any:
-        if view.block == CONSTANTS:
-            return program.constants[view.indices][..., None]
-        block = values[view.block][view.indices]
-        return block if program.blocks[view.block].kind == BATCHED else block[..., None]
-
-    for instruction in program.instructions:
-        block = program.blocks[instruction.block]
-        if isinstance(instruction, Elementwise):
-            operands = [read(view) for view in instruction.views]
-            if instruction.primitive.arity is None:
-                operands = list(operands[0])
-            # comparisons: 0 or 1
-            result = 1.0 * instruction.primitive.value(ARRAY, *operands)
-        elif isinstance(instruction, Contraction):
-            left, right = operands = [read(instruction.left), read(instruction.right)]
-            result = (left[:, :, None] * right[:, None]).sum(3)
-            result = result.reshape(block.size, result.shape[-1])
-        elif isinstance(instruction, Sum):
-            operands = [read(instruction.view)]
-            result = operands[0].sum(0)
-        else:
-            operands = pieces = [read(view) for view in instruction.views]
-            result = np.empty((block.size, max(piece.shape[-1] for piece in pieces)))
-            for place, piece in zip(instruction.places, pieces, strict=True):
-                result[place] = piece
-        if watch:
-            watch(instruction, operands, result)
-        values.append(result if block.kind == BATCHED else result[..., 0])
-    return read(program.outputs)
-
-
-def goes_wrong(program: VectorProgram, inputs: Sequence[Any], dtype: Any) -> bool:
-    """Whether an instruction gives a number that is not finite where its operands are.
-
-    Of a sum that has no value, it is not asked which of its terms were not finite.
-    """
-    found = False
-
-    def watch(instruction: Instruction, operands: list[Any], result: Any) -> None:
-        nonlocal found
-        is_bad = ~np.isfinite(result)
-        if not is_bad.any() or isinstance(instruction, Pack):
-            return
-        if isinstance(instruction, Elementwise):
-            for operand in operands:
-                is_bad = is_bad & np.isfinite(operand)
-        elif all(np.isfinite(operand).all() for operand in operands):
-            found = True
-        else:
-            is_bad = np.isnan(result)
-        found = found or bool(is_bad.any())
-
-    with np.errstate(all="ignore"):
-        typed = replace(program, constants=program.constants.astype(dtype))
-        interpret_vectors(typed, inputs, watch)
-    return found
 
 
 class _Dot(NamedTuple):
@@ -200,6 +72,7 @@ class _Scheduler:
         if self.program.outputs:
             self.result.first_output = self._view(np.array(self.program.outputs[:1]))
             self.result.outputs = self._view(np.array(self.program.outputs))
+        self.result.forward = len(self.result.instructions)
         return self.result
 
     def _levels(self) -> Iterable[list[int]]:
@@ -296,11 +169,21 @@ class _Scheduler:
         if len(members) > 1:
             rows, results = self._in_reading_order(rows, results)
         if operation.arity is None:
-            views: tuple[View, ...] = (self._view(rows.T),)
+            view = self._view(rows.T if len(members) > 1 else rows[0])
+            operands: list[Expression] = [Rows(view.block, view.indices)]
         else:
-            views = tuple(self._view(column) for column in rows.T)
+            operands = _spread([self._operand(column) for column in rows.T], self.result.blocks)
         block = self._place_results(results, operation.name)
-        self.result.instructions.append(Elementwise(operation, views, block))
+        self._record(operation, operands, block)
+
+    def _operand(self, numbers: Indices) -> Expression:
+        """How these scalars stand in a formula; equal constants as one number."""
+        view = self._view(numbers)
+        return literal_or_view(self.result, view.indices) if view.block == CONSTANTS else view
+
+    def _record(self, operation: Primitive, operands: list[Expression], block: int) -> None:
+        formula = as_expression(operation.value(EXPRESSION, *operands))
+        self.result.instructions.append(Elementwise(formula, block, (), operation, tuple(operands)))
 
     def _in_reading_order(self, rows: Indices, results: Indices) -> tuple[Indices, Indices]:
         # By the operand that is different for most of them, so that it is read in order.
@@ -313,8 +196,9 @@ class _Scheduler:
         rows = np.array([row[self._by_storage(row)] for row in rows])
         order = self._by_storage(rows[:, 0])
         rows, results = rows[order], np.array(members)[order]
-        view = self._view(rows.T)
-        self.result.instructions.append(Sum(view, self._place_results(results, "sum")))
+        view = self._view(rows.T if len(rows) > 1 else rows[0])
+        block = self._place_results(results, "sum")
+        self.result.instructions.append(Elementwise(view, block, (0,), fsum, (view,)))
 
     def _short_rows(self, groups: dict[Any, list[int]], kinds: tuple[int, int]) -> list[_Dot]:
         """Multiplications that may be the first row of a triangle: a dot product of one term."""
@@ -482,6 +366,34 @@ class _Roots:
 
     def join(self, a: Any, b: Any) -> None:
         self.parent[self.find(b)] = self.find(a)
+
+
+def _spread(operands: list[Expression], blocks: list[Block]) -> list[Expression]:
+    """Operands of one length; what repeats is read in a smaller shape, and broadcast."""
+    views = [operand for operand in operands if isinstance(operand, View)]
+    size = views[0].indices.size
+    if size == 1 or all((view.indices == view.indices[0]).all() for view in views):
+        return operands
+    shape = _grid(views, blocks) or (size,)
+    return [
+        operand.reshaped(on_grid(operand.indices, shape)) if isinstance(operand, View) else operand
+        for operand in operands
+    ]
+
+
+def _grid(views: list[View], blocks: list[Block]) -> tuple[int, int] | None:
+    """Rows and columns, if an operand that would be gathered is the same along one of them."""
+
+    def is_easy(view: View, indices: Indices) -> bool:
+        return view.block == CONSTANTS or is_even(indices, blocks[view.block].size)
+
+    for view in views:
+        grid = None if is_easy(view, view.indices) else repeating(view.indices)
+        if grid:
+            shown = [on_grid(other.indices, grid) for other in views]
+            is_full = np.broadcast_shapes(*[indices.shape for indices in shown]) == grid
+            return grid if is_full and all(map(is_easy, views, shown)) else None
+    return None
 
 
 def _common_scope(scopes: set[str]) -> str:

@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.compiler import straight, writer
+from autodiff.compiler import source, straight, to_numpy
 from autodiff.compiler.arguments import count_blocks
-from autodiff.compiler.emit import emit
+from autodiff.compiler.gradient import gradient
 from autodiff.compiler.program import BATCHED, Program
-from autodiff.compiler.schedule import Contraction, VectorProgram, schedule
+from autodiff.compiler.schedule import schedule
 from autodiff.compiler.simplify import in_reading_order, reordered, simplify
 from autodiff.compiler.trace import Parameter, trace
+from autodiff.compiler.vectors import Contraction, VectorProgram
 
 MODES = ("auto", "vector", "python")
 LARGEST_ARRAY = 1 << 16
@@ -71,16 +72,18 @@ class Specialization:
         if not self.is_python:
             self.vectors  # noqa: B018 (made now, so that the scalars can be freed)
             self.program = None
-        self.sources: dict[tuple[int, ...] | None, writer.Source] = {}
+        self.sources: dict[tuple[int, ...] | None, source.Source] = {}
         self._functions: dict[Any, Callable[..., Any]] = {}
 
-    def source(self, wanted: tuple[int, ...] | None) -> writer.Source:
+    def source(self, wanted: tuple[int, ...] | None) -> source.Source:
         """The generated text that returns the outputs and the gradients of the wanted inputs."""
         if wanted not in self.sources:
             self.sources[wanted] = (
                 straight.emit_straight(self.program, wanted)
                 if self.program is not None
-                else emit(self.vectors, wanted)
+                else to_numpy.numpy_source(
+                    self.vectors if wanted is None else gradient(self.vectors, wanted)
+                )
             )
         return self.sources[wanted]
 
@@ -88,9 +91,9 @@ class Specialization:
         """The generated function; see :meth:`source`."""
         key = wanted, dtype
         if key not in self._functions:
-            source = self.source(wanted)
-            space = straight.namespace() if self.is_python else writer.namespace(source, dtype)
-            exec(_bytecode(source.text), space)
+            made = self.source(wanted)
+            space = straight.namespace() if self.is_python else to_numpy.namespace(made, dtype)
+            exec(_bytecode(made.text), space)
             self._functions[key] = space["run"]
         return self._functions[key]
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from autodiff import primitives
 from autodiff.compiler.program import Program
-from autodiff.compiler.writer import Names, ProgramPrinter, Source, comment, functions, identifier
+from autodiff.compiler.source import Names, ProgramPrinter, Source, comment, functions, identifier
 from autodiff.expressions import EXPRESSION, Name, as_expression
 from autodiff.mathematics import FLOAT
 from autodiff.printers import CONDITIONAL

@@ -1,0 +1,377 @@
+"""Gradient: the chain rule on programs, a vector program in and a vector program out.
+
+Reverse accumulation (Griewank and Walther, Evaluating Derivatives, 2nd ed., chapter 3). The rules
+are those of the table, applied to the views of the instructions; what several readers contribute to
+the gradient of one block is added up in it, at the places that they read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from autodiff.compiler.layout import is_even, on_grid
+from autodiff.compiler.program import BATCHED
+from autodiff.compiler.vectors import (
+    Add,
+    Block,
+    Contraction,
+    Elementwise,
+    Fill,
+    Indices,
+    Instruction,
+    Pack,
+    VectorProgram,
+    View,
+    is_whole,
+    shape_of,
+    views_of,
+    whole,
+)
+from autodiff.expressions import (
+    EXPRESSION,
+    Call,
+    Expression,
+    Literal,
+    as_expression,
+    folded,
+    is_function,
+    replaced,
+)
+from autodiff.mathematics import FLOAT
+
+
+def gradient(program: VectorProgram, wanted: Sequence[int]) -> VectorProgram:
+    """The program with the gradient of its first output, summed over the examples.
+
+    Args:
+        program: without gradients.
+        wanted: the blocks of inputs whose gradients are returned after the outputs.
+    """
+    return _Gradients(program).run(wanted)
+
+
+@dataclass
+class _Gradient:
+    """The gradient of a block as far as it is known.
+
+    Attributes:
+        view: where it stands, in the order of the block.
+        is_own: whether it is a whole block that nobody else reads, so that more can be added.
+    """
+
+    view: View
+    is_own: bool
+
+
+class _Gradients:
+    def __init__(self, program: VectorProgram) -> None:
+        self.program = replace(
+            program, blocks=list(program.blocks), instructions=list(program.instructions)
+        )
+        self.forward = program.instructions
+        self.gradients: dict[int, _Gradient] = {}
+        self.ones: set[int] = set()
+        self.varies: set[int] = set()
+        self.computed = _functions_computed(program)
+
+    def run(self, wanted: Sequence[int]) -> VectorProgram:
+        """The whole chain rule."""
+        self.varies = self._varying(wanted)
+        first = self.program.first_output
+        if first.block in self.varies:
+            self._contribute(first, self._seed(first))
+        for instruction in reversed(self.forward):
+            if instruction.block in self.gradients:
+                self._backward(instruction)
+        self.program.gradients = tuple([self._of_input(i) for i in wanted])
+        return _without_dead_code(self.program)
+
+    def _varying(self, wanted: Collection[int]) -> set[int]:
+        """The blocks that depend on the wanted inputs."""
+        varies = set(wanted)
+        for instruction in self.forward:
+            if any(view.block in varies for view in _linked(instruction)):
+                varies.add(instruction.block)
+        return varies
+
+    def _seed(self, first: View) -> View:
+        """1 for each example, be it that the output is the same for all of them."""
+        kind = max(block.kind for block in self.program.blocks)
+        ones = self._new_block(first.block, kind, 1)
+        self._append(Fill(1.0, ones))
+        self.ones.add(ones)
+        return whole(ones, 1)
+
+    def _of_input(self, i: int) -> int:
+        """A block with the gradient of an input, and nothing else."""
+        block, found = self.program.blocks[i], self.gradients.get(i)
+        if found is None:
+            zeros = self._new_block(i, block.kind, block.size)
+            self._append(Fill(0.0, zeros))
+            return zeros
+        self._own(i, found)
+        return found.view.block
+
+    # ---------------------------------------------------------------------------- instructions
+
+    def _backward(self, instruction: Instruction) -> None:
+        if isinstance(instruction, Elementwise):
+            self._backward_elementwise(instruction)
+        elif isinstance(instruction, Contraction):
+            if self._is_rowwise(instruction):
+                self._backward_rows(instruction)
+            else:
+                self._backward_product(instruction)
+        elif isinstance(instruction, Pack):
+            for view, place in zip(instruction.views, instruction.places, strict=True):
+                if view.block in self.varies:
+                    self._contribute(view, self._read(instruction.block, place))
+
+    def _read(self, block: int, indices: Indices) -> View:
+        """Elements of a block's gradient; if they are all the same, as one that is broadcast."""
+        view = self.gradients[block].view
+        found = view.indices[indices]
+        if found.size > self.program.blocks[view.block].size:
+            found = on_grid(found, found.shape)
+        return View(view.block, found)
+
+    def _backward_elementwise(self, instruction: Elementwise) -> None:
+        if instruction.sums:  # a plain sum of one view
+            view = instruction.formula
+            assert isinstance(view, View)
+            if view.block in self.varies:
+                shape = tuple(
+                    1 if axis in instruction.sums else size
+                    for axis, size in enumerate(view.indices.shape)
+                )
+                size = self.program.blocks[instruction.block].size
+                self._contribute(
+                    view, self._read(instruction.block, np.arange(size).reshape(shape))
+                )
+            return
+        shape = shape_of(instruction.formula) or (1,)
+        at = np.arange(self.program.blocks[instruction.block].size).reshape(shape)
+        y, d = View(instruction.block, at), self._read(instruction.block, at)
+        for operand, partial in self._partials(instruction, y):
+            formula = self._times(d, partial)
+            sums = []
+            for axis, size in enumerate(operand.indices.shape):
+                if len(shape) == operand.indices.ndim and size < shape[axis]:
+                    if shape_of(formula)[axis] == size:  # the same all along this axis
+                        formula = as_expression(shape[axis] * formula)
+                    else:
+                        sums.append(axis)
+            self._contribute(operand, formula, tuple(sums))
+
+    def _partials(self, instruction: Elementwise, y: View) -> list[tuple[View, Expression]]:
+        """The operands that vary, each once, and what their gradients are multiplied by."""
+        primitive, operands = instruction.primitive, instruction.operands
+        assert primitive is not None
+        flags = [isinstance(o, View) and o.block in self.varies for o in operands]
+        partials = primitive.partial_derivatives(EXPRESSION, y, operands, flags)
+        total: dict[View, Expression] = {}
+        for operand, partial, varies in zip(operands, partials, flags, strict=True):
+            partial = folded(as_expression(partial), FLOAT)
+            if not varies or partial == Literal(0):
+                continue
+            assert isinstance(operand, View)
+            before = total.get(operand)
+            if before is None:
+                total[operand] = partial
+            else:  # the same operand twice, as in a·a
+                both = 2 * partial if before == partial else before + partial
+                total[operand] = folded(both, FLOAT)
+        return [(operand, replaced(total[operand], self.computed)) for operand in total]
+
+    def _times(self, d: View, partial: Expression) -> Expression:
+        """The product, without the factor d where that is 1 all over a partial derivative."""
+        if d.block in self.ones:
+            varies_as_much = self.program.kind(partial) == self.program.kind(d)
+            if varies_as_much and np.prod(shape_of(partial)) >= d.indices.size:
+                return partial
+        is_one = isinstance(partial, Literal) and partial.number in (1, -1)
+        return as_expression(d * (int(partial.number) if is_one else partial))  # type: ignore[attr-defined]
+
+    def _is_rowwise(self, instruction: Contraction) -> bool:
+        """Whether it is a stack of separate dot products, rather than matrix products."""
+        return is_rowwise(self.program, instruction)
+
+    def _backward_rows(self, instruction: Contraction) -> None:
+        left, right = rows_of(instruction)
+        size = self.program.blocks[instruction.block].size
+        at = np.arange(size).reshape(*left.indices.shape[:-1], 1)
+        d = self._read(instruction.block, at)
+        if left == right:
+            if left.block in self.varies:
+                self._contribute(left, as_expression(2 * d * left))
+            return
+        for view, other in ((left, right), (right, left)):
+            if view.block in self.varies:
+                self._contribute(view, as_expression(self._times(d, other)))
+
+    def _backward_product(self, instruction: Contraction) -> None:
+        left, right = instruction.left, instruction.right
+        groups, rows, _ = left.indices.shape
+        at = np.arange(self.program.blocks[instruction.block].size).reshape(groups, rows, -1)
+        d = self._read_all(instruction.block, at)
+        if left.block in self.varies:
+            columns = right.reshaped(right.indices.swapaxes(1, 2))
+            self._contribute_product(left, d, columns)
+        if right.block in self.varies:
+            turned = View(d.block, d.indices.swapaxes(1, 2))
+            target = right.reshaped(right.indices.swapaxes(1, 2))
+            self._contribute_product(target, left.reshaped(left.indices.swapaxes(1, 2)), turned)
+
+    def _read_all(self, block: int, indices: Indices) -> View:
+        """Elements of a block's gradient, each of them, as a product needs them."""
+        view = self.gradients[block].view
+        return View(view.block, view.indices[indices])
+
+    # ------------------------------------------------------------------------- adding it up
+
+    def _contribute_product(self, target: View, left: View, right: View) -> None:
+        """Add a matrix product to the gradient of a view, in the order of its rows and columns."""
+        block, known = self.program.blocks[target.block], self.gradients.get(target.block)
+        shape = (*left.indices.shape[:2], right.indices.shape[1])
+        size = int(np.prod(shape))
+        is_all = is_whole(target, block.size)
+        if is_all and known is None:
+            product = self._new_block(target.block, block.kind, size)
+            self._append(Contraction(left, right, product))
+            self.gradients[target.block] = _Gradient(whole(product, size), True)
+            return
+        if not is_all:
+            self._accumulator(target.block)
+        product = self._new_block(None, block.kind, size)
+        self._append(Contraction(left, right, product))
+        if is_all:
+            self._contribute(whole(target.block, size), whole(product, size))
+        else:
+            self._contribute(target, View(product, np.arange(size).reshape(shape)))
+
+    def _contribute(self, target: View, formula: Expression, sums: tuple[int, ...] = ()) -> None:
+        """Add to the gradient of a view; what comes per example is summed where it is shared."""
+        block, known = self.program.blocks[target.block], self.gradients.get(target.block)
+        if is_whole(target, block.size):
+            if known is None and self._start(target, formula, sums):
+                return
+            if known is not None and not known.is_own and not sums:
+                alike = self.program.kind(formula) == self.program.kind(known.view) == block.kind
+                if alike and target.indices.shape == shape_of(formula) == (block.size,):
+                    total = self._new_block(target.block, block.kind, block.size)
+                    both = as_expression(self._spread(known.view) + formula)
+                    self._append(Elementwise(both, total))
+                    self.gradients[target.block] = _Gradient(whole(total, block.size), True)
+                    return
+        accumulator = self._accumulator(target.block)
+        self._append(Add(View(accumulator, target.indices), formula, sums))
+
+    def _accumulator(self, of: int) -> int:
+        """The block to which gradients of a block are added."""
+        block, known = self.program.blocks[of], self.gradients.get(of)
+        if known is None:
+            zeros = self._new_block(of, block.kind, block.size)
+            self._append(Fill(0.0, zeros))
+            known = self.gradients[of] = _Gradient(whole(zeros, block.size), True)
+        self._own(of, known)
+        return known.view.block
+
+    def _start(self, target: View, formula: Expression, sums: tuple[int, ...]) -> bool:
+        """Make the first of what is contributed to all of a block the gradient, if it can be."""
+        block = self.program.blocks[target.block]
+        shape = tuple(1 if a in sums else n for a, n in enumerate(shape_of(formula)))
+        size = int(np.prod(shape))
+        if size not in (1, block.size):
+            return False
+        kind = self.program.kind(formula)
+        if isinstance(formula, View) and not sums and kind == block.kind and self._is_even(formula):
+            flat = np.broadcast_to(formula.indices.ravel(), block.size)
+            self.gradients[target.block] = _Gradient(View(formula.block, flat), False)
+            return True
+        new = self._new_block(target.block, block.kind, size)
+        self._append(Elementwise(formula, new, sums))
+        flat = np.broadcast_to(np.arange(size), block.size)
+        self.gradients[target.block] = _Gradient(View(new, flat), size == block.size)
+        return True
+
+    def _is_even(self, view: View) -> bool:
+        return is_even(view.indices, self.program.blocks[view.block].size)
+
+    def _own(self, of: int, known: _Gradient) -> None:
+        """Copy a gradient that others read, too, into a block of its own."""
+        if not known.is_own:
+            block = self.program.blocks[of]
+            own = self._new_block(of, block.kind, block.size)
+            if self.program.blocks[known.view.block].size < block.size:
+                self._append(Fill(0.0, own))
+                self._append(Add(whole(own, block.size), self._spread(known.view)))
+            else:
+                self._append(Elementwise(known.view, own))
+            known.view, known.is_own = whole(own, block.size), True
+
+    def _spread(self, view: View) -> View:
+        return View(view.block, on_grid(view.indices, view.indices.shape))
+
+    def _new_block(self, of: int | None, kind: int, size: int) -> int:
+        self.program.blocks.append(Block("", kind, size, "", of))
+        return len(self.program.blocks) - 1
+
+    def _append(self, instruction: Instruction) -> None:
+        self.program.instructions.append(instruction)
+
+
+def is_rowwise(program: VectorProgram, instruction: Contraction) -> bool:
+    """Whether it is a stack of separate dot products, rather than matrix products."""
+    if program.is_summed_over_examples(instruction):
+        return False
+    if program.kind(instruction.left) == BATCHED:
+        return True
+    rows, columns = instruction.left.indices.shape[1], instruction.right.indices.shape[1]
+    is_stack: bool = rows == columns == 1
+    return is_stack and program.kind(instruction.right) != BATCHED
+
+
+def rows_of(instruction: Contraction) -> tuple[View, View]:
+    """Both sides of separate dot products, of shape (groups, k), or (k,) for a single one."""
+
+    def rows(view: View) -> View:
+        indices = view.indices[:, 0]
+        return view.reshaped(indices[0] if len(indices) == 1 else indices)
+
+    return rows(instruction.left), rows(instruction.right)
+
+
+def _functions_computed(program: VectorProgram) -> dict[Expression, Expression]:
+    """What function calls were computed already, and where they stand."""
+    known: dict[Expression, Expression] = {}
+    for instruction in program.instructions:
+        if isinstance(instruction, Elementwise) and is_function(instruction.formula):
+            assert isinstance(instruction.formula, Call)
+            shape = shape_of(instruction.formula)
+            size = program.blocks[instruction.block].size
+            known[instruction.formula] = View(instruction.block, np.arange(size).reshape(shape))
+    return known
+
+
+def _without_dead_code(program: VectorProgram) -> VectorProgram:
+    """Without gradients that nobody reads, as that of a factor which is 1 everywhere."""
+    read = set(program.gradients)
+    kept: list[Instruction] = []
+    for instruction in reversed(program.instructions[program.forward :]):
+        if instruction.block in read:
+            kept.append(instruction)
+            read.update([view.block for view in views_of(instruction)])
+    instructions = program.instructions[: program.forward] + kept[::-1]
+    return replace(program, instructions=instructions)
+
+
+def _linked(instruction: Instruction) -> list[View]:
+    """The views with respect to which an instruction is not flat."""
+    if isinstance(instruction, Elementwise) and instruction.primitive is not None:
+        flat = instruction.primitive.flat_slots
+        operands = [o for slot, o in enumerate(instruction.operands) if slot not in flat]
+        return [operand for operand in operands if isinstance(operand, View)]
+    return views_of(instruction)
