@@ -181,10 +181,6 @@ class ExpressionMathematics(Mathematics):
         """The name of NaN."""
         return Name("nan")
 
-    def is_constant(self, a: Any) -> bool:
-        """Whether it is written as a number."""
-        return isinstance(a, Literal)
-
     def is_zero(self, a: Any) -> Any:
         """As a comparison, unless the number is known."""
         return a.number == 0 if isinstance(a, Literal) else call("equal", a, 0)

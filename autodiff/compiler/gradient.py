@@ -174,9 +174,9 @@ class _Gradients:
         partials = primitive.partial_derivatives(EXPRESSION, y, operands, flags)
         total: dict[View, Expression] = {}
         for operand, partial, varies in zip(operands, partials, flags, strict=True):
-            partial = folded(as_expression(partial), FLOAT)
-            if not varies or partial == Literal(0):
+            if not varies or (isinstance(partial, int) and partial == 0):  # flat
                 continue
+            partial = folded(as_expression(partial), FLOAT)
             assert isinstance(operand, View)
             before = total.get(operand)
             if before is None:

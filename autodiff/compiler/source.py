@@ -48,7 +48,13 @@ def is_condition(expression: object) -> bool:
         return False
     if expression.function == "where":
         return expression.operands[1:] == (Literal(1), Literal(0))
-    return expression.function in ("less", "less_equal", "greater", "greater_equal")
+    return is_comparison(expression)
+
+
+def is_comparison(expression: object) -> bool:
+    """Whether it is true or false."""
+    names = ("less", "less_equal", "greater", "greater_equal")
+    return isinstance(expression, Call) and expression.function in names
 
 
 class Names:

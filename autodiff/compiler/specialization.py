@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.compiler import source, straight, to_numpy
+from autodiff.compiler import to_numpy, to_python
 from autodiff.compiler.arguments import count_blocks
 from autodiff.compiler.gradient import gradient
 from autodiff.compiler.program import BATCHED, Program
+from autodiff.compiler.scalars import in_scalars
 from autodiff.compiler.schedule import schedule
 from autodiff.compiler.simplify import in_reading_order, reordered, simplify
+from autodiff.compiler.source import Source
 from autodiff.compiler.trace import Parameter, trace
 from autodiff.compiler.vectors import Contraction, VectorProgram
 
@@ -72,19 +74,17 @@ class Specialization:
         if not self.is_python:
             self.vectors  # noqa: B018 (made now, so that the scalars can be freed)
             self.program = None
-        self.sources: dict[tuple[int, ...] | None, source.Source] = {}
+        self.sources: dict[tuple[int, ...] | None, Source] = {}
         self._functions: dict[Any, Callable[..., Any]] = {}
 
-    def source(self, wanted: tuple[int, ...] | None) -> source.Source:
+    def source(self, wanted: tuple[int, ...] | None) -> Source:
         """The generated text that returns the outputs and the gradients of the wanted inputs."""
         if wanted not in self.sources:
-            self.sources[wanted] = (
-                straight.emit_straight(self.program, wanted)
-                if self.program is not None
-                else to_numpy.numpy_source(
-                    self.vectors if wanted is None else gradient(self.vectors, wanted)
-                )
-            )
+            program = in_scalars(self.program) if self.program is not None else self.vectors
+            if wanted is not None:
+                program = gradient(program, wanted)
+            write = to_python.python_source if self.is_python else to_numpy.numpy_source
+            self.sources[wanted] = write(program)
         return self.sources[wanted]
 
     def function(self, wanted: tuple[int, ...] | None, dtype: Any) -> Callable[..., Any]:
@@ -92,7 +92,7 @@ class Specialization:
         key = wanted, dtype
         if key not in self._functions:
             made = self.source(wanted)
-            space = straight.namespace() if self.is_python else to_numpy.namespace(made, dtype)
+            space = to_python.namespace() if self.is_python else to_numpy.namespace(made, dtype)
             exec(_bytecode(made.text), space)
             self._functions[key] = space["run"]
         return self._functions[key]
