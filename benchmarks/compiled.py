@@ -703,21 +703,21 @@ def crossover_part() -> None:
     print(f"\n{title:<46}{'python':>10}{'vector':>10}{'ratio':>8}{'auto':>10}")
     for width in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000):
         x = np.linspace(-2.0, 2.0, width)
-        sides = [waves_in(mode, x) for mode in ("python", "vector", "auto")]
+        sides = [waves_in(target, x) for target in ("python", "numpy", "auto")]
         python, vector, auto = interleaved([seconds_per_call(side) for side in sides])
         times = f"{shown(python):>10}{shown(vector):>10}{python / vector:>8.2f}{shown(auto):>10}"
         print(f"{f'width {width}':<46}{times}")
 
 
-def waves_in(mode: str, x: Array) -> Work:
-    function = compiled(waves, mode=mode)
+def waves_in(target: str, x: Array) -> Work:
+    function = compiled(waves, target=target)
     return lambda: function.value_and_grad(x)
 
 
 def check_crossover() -> None:
     x = np.linspace(-2.0, 2.0, 5)
-    for mode in ("python", "vector"):
-        assert_close(compiled(waves, mode=mode).value_and_grad(x), value_and_grad(waves)(x))
+    for target in ("python", "numpy"):
+        assert_close(compiled(waves, target=target).value_and_grad(x), value_and_grad(waves)(x))
 
 
 # ------------------------------------------------------------------------------------------ all

@@ -149,11 +149,11 @@ def test_what_is_chosen_is_recorded(name: str) -> None:
         assert graph.forward(used) == pytest.approx(float(program(other)), rel=1e-12)
 
 
-@pytest.mark.parametrize("mode", ["vector", "python"])
+@pytest.mark.parametrize("target", ["numpy", "python"])
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_arrays_of_values_compile(name: str, mode: Any) -> None:
+def test_arrays_of_values_compile(name: str, target: Any) -> None:
     program = PROGRAMS[name]
-    compiled = compile(program, mode=mode)
+    compiled = compile(program, target=target)
     for x in (POINT, *OTHERS):
         value, slope = compiled.value_and_grad(x)
         expected, expected_slope = value_and_grad(program)(x)
@@ -192,7 +192,7 @@ TIES: list[tuple[str, Callable[[Any], Any], list[float], float, list[float]]] = 
 
 @pytest.mark.parametrize(("name", "function", "x", "value", "slope"), TIES)
 def test_ties_are_shared_evenly(name: str, function: Any, x: Any, value: Any, slope: Any) -> None:
-    for transform in (value_and_grad, lambda f: compile(f, mode="vector").value_and_grad):
+    for transform in (value_and_grad, lambda f: compile(f, target="numpy").value_and_grad):
         found = transform(function)(np.array(x))
         assert found[0] == value, name
         assert found[1] == pytest.approx(slope, abs=1e-15), name

@@ -32,13 +32,13 @@ from autodiff import (
 from autodiff.compiler.vectors import goes_wrong
 from autodiff.primitives import PRIMITIVES
 
-WAYS = ["vector", "python", "batched"]
+WAYS = ["numpy", "python", "batched"]
 
 
 def run(function: Any, at: float, way: str) -> Any:
     if way == "batched":
         return compile(function, batched="x")(np.array([at]))[0]
-    return compile(function, mode=way)(at)
+    return compile(function, target=way)(at)
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -92,7 +92,7 @@ def test_what_has_a_value_has_it(function: Any, at: float, expected: float, way:
     assert run(function, at, way) == expected
 
 
-@pytest.mark.parametrize("way", [{}, {"batched": "x"}, {"mode": "python"}])
+@pytest.mark.parametrize("way", [{}, {"batched": "x"}, {"target": "python"}])
 def test_the_zeros_that_fill_a_triangle_meet_no_infinity(way: Any) -> None:
     def rows_above(x: Any) -> Any:
         sums = [sum(float(j <= i) * x[j] for j in range(i + 1)) for i in range(4)]
@@ -112,8 +112,8 @@ def test_triangular_products_meet_no_infinity() -> None:
         )
 
     at = np.array([1.0, 1.0, 1.0, math.inf])
-    for mode in ("vector", "auto"):
-        assert compile(rows_above, mode=mode)(lower, at) == 4.0
+    for target in ("numpy", "auto"):
+        assert compile(rows_above, target=target)(lower, at) == 4.0
     assert compile(rows_above, batched="x")(lower, np.array([at, at])).tolist() == [4.0, 4.0]
     both = compile(rows_above, batched=("lower", "x"))
     assert both(np.array([lower, lower]), np.array([at, at])).tolist() == [4.0, 4.0]
@@ -128,7 +128,7 @@ def test_the_example_that_went_wrong_is_named() -> None:
 
 def test_large_results_pass_whatever_errstate_says() -> None:
     with np.errstate(all="raise"):
-        assert compile(lambda x: x * 1e160, mode="vector")(2.0) == 2e160
+        assert compile(lambda x: x * 1e160, target="numpy")(2.0) == 2e160
         assert compile(lambda x: x * 1e160, batched="x")(np.ones(3)).tolist() == [1e160] * 3
         value, slope = compile(lambda x: x * 1e160, batched="x").value_and_grad(np.ones(1))
         assert (value, slope) == ([1e160], [1e160])
@@ -255,9 +255,9 @@ def test_a_derivative_that_nobody_asks_for_is_not_needed() -> None:
     power = lambda x, y: x**y  # noqa: E731
     assert grad(power)(-2.0, 3.0) == compile(grad(power))(-2.0, 3.0) == 12.0
     assert hessian(power)(-2.0, 3.0) == compile(hessian(power))(-2.0, 3.0) == -12.0
-    for mode in ("vector", "python"):
-        quotient = compile(grad(lambda x, y: x / y), mode=mode)
+    for target in ("numpy", "python"):
+        quotient = compile(grad(lambda x, y: x / y), target=target)
         assert quotient(1.0, 1e-300) == pytest.approx(1e300)
-    for mode in ("vector", "python"):
+    for target in ("numpy", "python"):
         with pytest.raises(ValueError, match="domain"):
-            compile(lambda x: where(lgamma(x) > 1, x, 2 * x), mode=mode)(-1.0)
+            compile(lambda x: where(lgamma(x) > 1, x, 2 * x), target=target)(-1.0)

@@ -67,11 +67,11 @@ def one_name_for_all(x: Value, steps: int) -> Any:
     return h
 
 
-@pytest.mark.parametrize("mode", ["python", "vector", "auto"])
+@pytest.mark.parametrize("target", ["python", "numpy", "auto"])
 @pytest.mark.parametrize("shape", [latest, deepest_term_first, signs_in_turn, one_name_for_all])
-def test_work_grows_like_the_graph(shape: Callable[[Value, int], Any], mode: str) -> None:
+def test_work_grows_like_the_graph(shape: Callable[[Value, int], Any], target: str) -> None:
     def compiled(steps: int) -> int:
-        f = compile(lambda x: shape(x, steps), mode=mode)
+        f = compile(lambda x: shape(x, steps), target=target)
         return lines_run(lambda: f.value_and_grad(0.5))
 
     compiled(2)  # what is done once
@@ -79,13 +79,13 @@ def test_work_grows_like_the_graph(shape: Callable[[Value, int], Any], mode: str
     assert four_times - twice < 2.1 * (twice - once)
 
 
-@pytest.mark.parametrize("mode", ["python", "vector"])
+@pytest.mark.parametrize("target", ["python", "numpy"])
 @pytest.mark.parametrize("shape", [deepest_term_first, signs_in_turn])
 def test_sums_whose_terms_change_hands_mean_the_same(
-    shape: Callable[[Value, int], Any], mode: str
+    shape: Callable[[Value, int], Any], target: str
 ) -> None:
     x = Value(0.5)
     y = shape(x, 50)
     y.backward()
-    value, slope = compile(lambda x: shape(x, 50), mode=mode).value_and_grad(0.5)
+    value, slope = compile(lambda x: shape(x, 50), target=target).value_and_grad(0.5)
     assert (value, slope) == pytest.approx((y.data, x.grad), rel=1e-12)

@@ -118,7 +118,7 @@ def test_choices_and_constants(function: Any, dtype: str) -> None:
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @given(expressions_at_points(max_steps=8))
 def test_random_programs(dtype: str, example: Example) -> None:
-    f = compile(lambda x: example.expression(x), dtype=dtype, mode="vector")
+    f = compile(lambda x: example.expression(x), dtype=dtype, target="numpy")
     check_types(f, dtype, np.array(example.point))
 
 
@@ -134,9 +134,9 @@ def test_constants_do_not_overflow_as_integers_do(function: Any, at: Any, expect
     assert compile(function, batched="x")(at).tolist() == pytest.approx(expected, rel=1e-15)
 
 
-@pytest.mark.parametrize("mode", ["vector", "python"])
-def test_a_sum_of_choices(mode: str) -> None:
-    f = compile(lambda v: sum(where(a > 1.5, 20000, 10000) ** 5 for a in v), mode=mode)
+@pytest.mark.parametrize("target", ["numpy", "python"])
+def test_a_sum_of_choices(target: str) -> None:
+    f = compile(lambda v: sum(where(a > 1.5, 20000, 10000) ** 5 for a in v), target=target)
     above = np.linspace(0, 3, 200) > 1.5
     assert f(np.linspace(0, 3, 200)) == pytest.approx(above.sum() * 32e20 + (~above).sum() * 1e20)
 
@@ -147,7 +147,7 @@ def test_results_can_be_changed_in_place() -> None:
     assert result.tolist() == [1.0, 0.5]
 
 
-@pytest.mark.parametrize("mode", ["vector", "python"])
+@pytest.mark.parametrize("target", ["numpy", "python"])
 @pytest.mark.parametrize("zero", [0.0, -0.0])
 @pytest.mark.parametrize(
     "function",
@@ -162,6 +162,6 @@ def test_results_can_be_changed_in_place() -> None:
         lambda x: atan2(-relu(x - 1), -1.0),
     ],
 )
-def test_zeros_keep_their_signs(function: Any, zero: float, mode: str) -> None:
-    assert compile(function, mode=mode)(zero) == function(Value(zero)).data
-    assert math.isfinite(compile(function, mode=mode)(zero))
+def test_zeros_keep_their_signs(function: Any, zero: float, target: str) -> None:
+    assert compile(function, target=target)(zero) == function(Value(zero)).data
+    assert math.isfinite(compile(function, target=target)(zero))

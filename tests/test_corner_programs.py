@@ -93,7 +93,7 @@ def side_by_side(function: Any) -> Any:
     def all_three(rows: Any) -> Any:
         return sum(function(row) for row in rows)
 
-    f = compile(all_three, mode="vector")
+    f = compile(all_three, target="numpy")
 
     def one_of_three(point: list[float]) -> Any:
         value, gradients = f.value_and_grad(np.array([point, point, point]))
@@ -105,8 +105,8 @@ def side_by_side(function: Any) -> Any:
 
 WAYS = {
     "side by side": side_by_side,
-    "vector": lambda function: as_array(compile(function, mode="vector")),
-    "python": lambda function: as_array(compile(function, mode="python")),
+    "numpy": lambda function: as_array(compile(function, target="numpy")),
+    "python": lambda function: as_array(compile(function, target="python")),
     "batched": in_a_batch,
     "float32": lambda function: in_a_batch(function, "float32"),
 }

@@ -26,7 +26,7 @@ from autodiff import (
 
 COEFFICIENTS = (1, 2, 3, 4)
 DERIVATIVES = [1, 2, 6, 24, 0, 0]  # of the polynomial with these, at 0
-MODES = pytest.mark.parametrize("mode", ["vector", "python"])
+TARGETS = pytest.mark.parametrize("target", ["numpy", "python"])
 
 
 def polynomial(x: Any) -> Any:
@@ -42,14 +42,14 @@ def test_a_polynomial_has_all_its_derivatives_at_zero(zero: Any) -> None:
         derivative = grad(derivative)
 
 
-@MODES
+@TARGETS
 @pytest.mark.parametrize("order", range(5))
-def test_compiled_polynomials(order: int, mode: str) -> None:
+def test_compiled_polynomials(order: int, target: str) -> None:
     derivative: Any = polynomial
     for _ in range(order):
         derivative = grad(derivative)
     expected = DERIVATIVES[order], DERIVATIVES[order + 1]
-    assert compile(derivative, mode=mode).value_and_grad(0.0) == expected
+    assert compile(derivative, target=target).value_and_grad(0.0) == expected
     values, slopes = compile(derivative, batched="x").value_and_grad(np.array([0.0, 1.0]))
     assert (values[0], slopes[0]) == expected
 
@@ -92,7 +92,7 @@ def test_what_does_not_exist_is_never_a_number() -> None:
         assert not math.isfinite(mixed(0.0))
 
 
-@MODES
+@TARGETS
 @pytest.mark.parametrize(
     ("function", "point", "expected"),
     [
@@ -105,10 +105,10 @@ def test_what_does_not_exist_is_never_a_number() -> None:
     ],
 )
 def test_where_eager_answers_compiled_answers(
-    function: Any, point: float, expected: float, mode: str
+    function: Any, point: float, expected: float, target: str
 ) -> None:
     assert function(point) == expected
-    assert compile(function, mode=mode)(point) == expected
+    assert compile(function, target=target)(point) == expected
     assert compile(
         function, batched=("x", "y")[:1] if "x" in function.__code__.co_varnames else "y"
     )(np.array([point])).tolist() == [expected]

@@ -47,7 +47,7 @@ def test_a_network_keeps_its_scopes_and_loses_its_neurons() -> None:
 
 def test_constants_are_named_and_gathers_are_marked() -> None:
     places = [0, 1, 3, 4, 9]
-    f = compile(lambda x: sum(2 * x[i] ** 2 for i in places), mode="vector")
+    f = compile(lambda x: sum(2 * x[i] ** 2 for i in places), target="numpy")
     f(np.ones(10))
     drawn = read(viz.draw(f))
     assert ("constant", ["2"]) in drawn.parts.values()

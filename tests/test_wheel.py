@@ -70,7 +70,7 @@ def answers_without_pictures(
     without_dot = {"PATH": str(python.parent)}
     scripts = {
         "engine": "from autodiff import Value, compile; x = Value(3.0); (x * x).backward(); "
-        "print(x.grad, compile(lambda a: a * a, mode='vector').value_and_grad(3.0))",
+        "print(x.grad, compile(lambda a: a * a, target='numpy').value_and_grad(3.0))",
         "plot": "from viz import plots; plots.bars({'p': [1.0]})",
     }
     commands = {name: ("-c", script) for name, script in scripts.items()}

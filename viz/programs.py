@@ -57,7 +57,7 @@ def _summary(rows: Sequence[RowLike], stats: dict[str, Any]) -> str:
         text += f", {stats['products']:,} of them matrix products with shared weights"
     if any(row.kind == "input" for row in rows):
         text += "; n is the number of examples"
-    if stats["mode"] == "python":
+    if stats["target"] == "python":
         text += "; they run one by one on floats, which is faster here"
     return f"{text}."
 

@@ -27,7 +27,8 @@ from autodiff.compiler.arguments import (
 )
 from autodiff.compiler.outline import Row, outline
 from autodiff.compiler.program import BATCHED
-from autodiff.compiler.specialization import MODES, Specialization
+from autodiff.compiler.specialization import Specialization
+from autodiff.compiler.targets import TARGETS
 from autodiff.compiler.trace import Parameter
 from autodiff.compiler.vectors import goes_wrong
 from autodiff.graph import Outlined
@@ -42,7 +43,7 @@ log = logging.getLogger("autodiff.compiler")
 
 @overload
 def compile(
-    function: Callable[..., Value], *, dtype: str = "float64", mode: str = "auto"
+    function: Callable[..., Value], *, dtype: str = "float64", target: str = "auto"
 ) -> CompiledScalar: ...
 @overload
 def compile(
@@ -50,14 +51,14 @@ def compile(
     batched: Sequence[str] | str = (),
     *,
     dtype: str = "float64",
-    mode: str = "auto",
+    target: str = "auto",
 ) -> Compiled: ...
 def compile(
     function: Callable[..., Any],
     batched: Sequence[str] | str = (),
     *,
     dtype: str = "float64",
-    mode: str = "auto",
+    target: str = "auto",
 ) -> Compiled:
     """Turn a function of Values into a fast program with the same values and gradients.
 
@@ -72,7 +73,7 @@ def compile(
             example. Their arrays, or arrays in structures, all have equally many. Lists and tuples
             that hold numbers alone are examples.
         dtype: ``"float64"`` or ``"float32"``.
-        mode: ``"vector"`` for NumPy, ``"python"`` for straight-line Python on floats (without
+        target: ``"numpy"`` for vectors, ``"python"`` for straight-line Python on floats (without
             batched arguments), ``"auto"`` for what is expected to be faster.
 
     Raises:
@@ -87,7 +88,7 @@ def compile(
     >>> gradient.tolist()
     [4.0, 16.0]
     """
-    return Compiled(function, batched, dtype, mode)
+    return Compiled(function, batched, dtype, target)
 
 
 class _Call(NamedTuple):
@@ -105,7 +106,7 @@ class Compiled(Outlined):
     Attributes:
         function: what it was made from.
         batched: names of the arguments with a leading axis of examples.
-        dtype, mode: as given.
+        dtype, target: as given.
     """
 
     def __init__(
@@ -113,18 +114,19 @@ class Compiled(Outlined):
         function: Callable[..., Any],
         batched: Sequence[str] | str = (),
         dtype: str = "float64",
-        mode: str = "auto",
+        target: str = "auto",
     ) -> None:
         if not callable(function):
             raise TypeError(f"compile() expected a function, got {type(function).__name__}")
         if str(dtype) not in ("float32", "float64"):
             raise ValueError(f'dtype must be "float32" or "float64", got {dtype!r}')
-        if mode not in MODES:
-            raise ValueError(f"mode must be one of {', '.join(MODES)}, got {mode!r}")
+        if target != "auto" and target not in TARGETS:
+            known = ", ".join(["auto", *TARGETS])
+            raise ValueError(f"target must be one of {known}, got {target!r}")
         self.function: Callable[..., Any] | None = function
         self.batched = _names(batched)
         self.dtype = np.dtype(dtype)
-        self.mode = mode
+        self.target = target
         self.__name__ = getattr(function, "__name__", "function")
         self._signature = _bare(inspect.signature(function))
         unknown = set(self.batched) - set(self._signature.parameters)
@@ -343,7 +345,7 @@ class Compiled(Outlined):
         else:
             log.info("compiling %s for %s", self.__name__, described_arguments(key, names))
         try:
-            special = Specialization(self.function, parameters, self.mode)
+            special = Specialization(self.function, parameters, self.target)
         except TypeError as error:
             note_on_examples(error, parameters)
             raise
@@ -373,7 +375,7 @@ class Compiled(Outlined):
                 out, gradients = self._run_all(call, wanted)
                 return (out, gradients) if _are_finite(out, *gradients) else None
         except (ArithmeticError, ValueError):
-            if call.special.is_python:
+            if call.special.target.raises:
                 return None
         return self._run_again(call, wanted)
 
@@ -399,8 +401,6 @@ class Compiled(Outlined):
         special = call.special
         self._latest = special, wanted
         run = special.function(wanted, self.dtype)
-        if special.is_python:
-            return self._run_python(run, call, wanted)
         if call.examples is None or 0 < call.examples <= special.chunk:
             out, gradients = _split(run(*call.blocks), wanted)
         else:
@@ -408,12 +408,6 @@ class Compiled(Outlined):
         if call.examples is not None and out.ndim == 1:  # the same for every example
             out = np.repeat(out[:, None], call.examples, axis=1)
         return out, gradients
-
-    def _run_python(
-        self, run: Callable[..., Any], call: _Call, wanted: tuple[int, ...] | None
-    ) -> tuple[Array, list[Array]]:
-        out, gradients = _split(run(*[block.tolist() for block in call.blocks]), wanted)
-        return np.array(out, self.dtype), [np.array(g, self.dtype) for g in gradients]
 
     def _run_in_chunks(
         self, run: Callable[..., Any], call: _Call, wanted: tuple[int, ...] | None

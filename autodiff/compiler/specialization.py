@@ -2,35 +2,27 @@
 
 from __future__ import annotations
 
-import builtins
 import functools
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from autodiff.compiler import to_numpy, to_python
 from autodiff.compiler.arguments import count_blocks
 from autodiff.compiler.gradient import gradient
 from autodiff.compiler.program import BATCHED, Program
-from autodiff.compiler.scalars import in_scalars
 from autodiff.compiler.schedule import schedule
 from autodiff.compiler.simplify import in_reading_order, reordered, simplify
 from autodiff.compiler.source import Source
+from autodiff.compiler.targets import NUMPY, TARGETS, choose
 from autodiff.compiler.trace import Parameter, trace
 from autodiff.compiler.vectors import Contraction, VectorProgram
 
-MODES = ("auto", "vector", "python")
 LARGEST_ARRAY = 1 << 16
 """Elements of an intermediate array that a chunk of examples may have, so that most of what is
 computed is still in the processor's cache when it is used."""
 FEWEST_EXAMPLES = 512
 """In a chunk, where there are more: matrix products want many examples at a time."""
-MOST_STATEMENTS = 10_000
-"""Longer straight-line programs take Python longer to compile than they save, except where vectors
-are hardly shorter."""
-SECONDS_PER_CALL, SECONDS_PER_ELEMENT, SECONDS_PER_STATEMENT = 1.5e-6, 1.5e-9, 6e-8
-"""The cost model: one NumPy call, one element in it, one statement on floats."""
 
 
 @functools.cache
@@ -48,7 +40,7 @@ class Specialization:
     """The program for one shape of arguments, and the functions generated from it so far."""
 
     def __init__(
-        self, function: Callable[..., Any], parameters: list[Parameter], mode: str
+        self, function: Callable[..., Any], parameters: list[Parameter], target: str
     ) -> None:
         _keep_freed_memory()
         self.is_batched = [parameter.is_batched for parameter in parameters]
@@ -70,8 +62,11 @@ class Specialization:
         self.inputs = program.inputs
         self.instructions = len(program.operations)
         self.program: Program | None = program
-        self.is_python = _is_narrow(mode, program) or _choose(mode, program, self.vectors)
-        if not self.is_python:
+        self.target = TARGETS.get(target) or choose(program, lambda: self.vectors)
+        refusal = self.target.refusal(program)
+        if refusal:
+            raise ValueError(refusal)
+        if self.target is NUMPY:
             self.vectors  # noqa: B018 (made now, so that the scalars can be freed)
             self.program = None
         self.sources: dict[tuple[int, ...] | None, Source] = {}
@@ -80,21 +75,17 @@ class Specialization:
     def source(self, wanted: tuple[int, ...] | None) -> Source:
         """The generated text that returns the outputs and the gradients of the wanted inputs."""
         if wanted not in self.sources:
-            program = in_scalars(self.program) if self.program is not None else self.vectors
+            program = self.vectors if self.program is None else self.target.form(self.program)
             if wanted is not None:
                 program = gradient(program, wanted)
-            write = to_python.python_source if self.is_python else to_numpy.numpy_source
-            self.sources[wanted] = write(program)
+            self.sources[wanted] = self.target.source(program)
         return self.sources[wanted]
 
     def function(self, wanted: tuple[int, ...] | None, dtype: Any) -> Callable[..., Any]:
         """The generated function; see :meth:`source`."""
         key = wanted, dtype
         if key not in self._functions:
-            made = self.source(wanted)
-            space = to_python.namespace() if self.is_python else to_numpy.namespace(made, dtype)
-            exec(_bytecode(made.text), space)
-            self._functions[key] = space["run"]
+            self._functions[key] = self.target.load(self.source(wanted), dtype)
         return self._functions[key]
 
     @functools.cached_property
@@ -123,42 +114,12 @@ class Specialization:
             "operations": len(vectors.instructions),
             "products": products,
             "gathers": self.source(wanted).gathers,
-            "mode": "python" if self.is_python else "vector",
+            "target": self.target.name,
         }
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "_functions": {}}
+        return {**vars(self), "target": self.target.name, "_functions": {}}
 
-
-def _bytecode(text: str) -> Any:
-    return builtins.compile(text, "<compiled>", "exec")
-
-
-def _is_narrow(mode: str, program: Program) -> bool:
-    """Whether vectors would be hardly shorter, as can be seen without making them.
-
-    Only instructions of one depth and one operation can be a vector instruction together.
-    """
-    if mode != "auto" or any(block.kind == BATCHED for block in program.inputs):
-        return False
-    together = set(zip(program.depths()[program.first :], program.operations, strict=True))
-    statements = sum(map(len, program.operands))
-    return SECONDS_PER_STATEMENT * statements < SECONDS_PER_CALL * len(
-        together
-    ) and statements <= max(MOST_STATEMENTS, 4 * len(together))
-
-
-def _choose(mode: str, program: Program, vectors: VectorProgram) -> bool:
-    """Whether straight-line Python is expected to be faster than vectors."""
-    is_batched = any(block.kind == BATCHED for block in program.inputs)
-    if mode == "python" and is_batched:
-        raise ValueError('mode="python" is for functions without batched arguments')
-    if mode != "auto":
-        return mode == "python"
-    statements = sum(map(len, program.operands))
-    is_long = statements > max(MOST_STATEMENTS, 4 * len(vectors.instructions))
-    if is_batched or is_long:
-        return False
-    elements = sum(block.size for block in vectors.blocks)
-    in_vectors = SECONDS_PER_CALL * len(vectors.instructions) + SECONDS_PER_ELEMENT * elements
-    return SECONDS_PER_STATEMENT * statements < in_vectors
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self.target = TARGETS[state["target"]]

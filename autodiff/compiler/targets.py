@@ -1,0 +1,230 @@
+"""Targets: what a program can be turned into, and which of them is expected to be fastest.
+
+A target gives a program its form, is asked what a call would cost, and prints and loads it. The
+costs were measured: fitted to the times of ``benchmarks/workloads.py`` on one core, by least
+squares of relative errors; what counts is their ratios, which differ little between machines.
+"""
+
+from __future__ import annotations
+
+import builtins
+import functools
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autodiff.compiler import to_numpy, to_python
+from autodiff.compiler.layout import is_even
+from autodiff.compiler.program import BATCHED, Program
+from autodiff.compiler.scalars import in_scalars
+from autodiff.compiler.schedule import schedule
+from autodiff.compiler.source import Source
+from autodiff.compiler.vectors import (
+    CONSTANTS,
+    Contraction,
+    Elementwise,
+    Pack,
+    VectorProgram,
+    is_whole,
+    views_of,
+)
+from autodiff.expressions import EXPRESSION, Call, Expression, Name, as_expression, is_function
+from autodiff.primitives import Primitive, logsumexp
+
+Run = Callable[..., Any]
+"""Takes one array for each input, and returns the outputs, and gradients beside them, as arrays."""
+
+
+class Target(Protocol):
+    """What the compiler asks of a target.
+
+    Attributes:
+        name: as in ``compile(..., target=name)``.
+        raises: whether an error is one of the function itself, rather than of a branch that may not
+            have been taken.
+    """
+
+    name: str
+    raises: bool
+
+    def refusal(self, program: Program) -> str:
+        """Why a program cannot be run here, in a sentence, or nothing."""
+
+    def form(self, program: Program) -> VectorProgram:
+        """The program in the form that is differentiated and printed."""
+
+    def cost(self, program: Program, form: Callable[[], VectorProgram]) -> float:
+        """Seconds that a value and its gradient are expected to take.
+
+        Args:
+            form: gives what :meth:`form` does, if it is needed.
+        """
+
+    def source(self, program: VectorProgram) -> Source:
+        """The text of a program."""
+
+    def load(self, source: Source, dtype: Any) -> Run:
+        """The function that a text defines."""
+
+
+class _Work(NamedTuple):
+    """How many operators and functions are evaluated."""
+
+    operators: int
+    functions: int
+
+    def __add__(self, other: Any) -> _Work:
+        return _Work(self[0] + other[0], self[1] + other[1])
+
+
+def _work_of(formula: Expression) -> _Work:
+    if not isinstance(formula, Call):
+        return _Work(0, 0)
+    is_called = is_function(formula) or formula.function == "power"
+    own = _Work(0, 1) if is_called else _Work(1, 0)
+    return sum(map(_work_of, formula.operands), own)
+
+
+@functools.cache
+def _work_with_gradient(primitive: Primitive) -> _Work:
+    """The work of an operation of fixed arity, and of what it hands back to its operands."""
+    assert primitive.arity is not None
+    y, operands = Name("y"), list(map(Name, "abc"[: primitive.arity]))
+    total = _work_of(as_expression(primitive.value(EXPRESSION, *operands)))
+    partials = primitive.partial_derivatives(EXPRESSION, y, operands, [True] * len(operands))
+    for slot, partial in enumerate(partials):
+        if slot not in primitive.flat_slots:  # a product and a sum for each
+            total += _work_of(as_expression(partial)) + _Work(2, 0)
+    return total
+
+
+class _Numpy:
+    """Vectors, by NumPy."""
+
+    name = "numpy"
+    raises = False
+    CALL, SLICE, GATHER, PRODUCT, LOGSUMEXP, FIRST = 340e-9, 400e-9, 2.2e-6, 11e-6, 20e-6, 13e-6
+    ELEMENT, GATHERED = 0.3e-9, 3.4e-9
+
+    def refusal(self, program: Program) -> str:  # noqa: ARG002
+        return ""
+
+    def form(self, program: Program) -> VectorProgram:
+        return schedule(program)
+
+    def least_cost(self, program: Program) -> float:
+        """What it costs at least, as can be seen without making vectors.
+
+        Only instructions of one depth and one operation can be a vector instruction together.
+        """
+        depths = program.depths()[program.first :]
+        together = Counter(
+            operation for _, operation in set(zip(depths, program.operations, strict=True))
+        )
+        calls = sum(
+            count * (1 if operation.arity is None else sum(_work_with_gradient(operation)))
+            for operation, count in together.items()
+        )
+        return self.FIRST + self.CALL * calls
+
+    def cost(self, program: Program, form: Callable[[], VectorProgram]) -> float:  # noqa: ARG002
+        vectors, total = form(), self.FIRST
+        for instruction in vectors.instructions:
+            size = vectors.blocks[instruction.block].size
+            if isinstance(instruction, Contraction):
+                total += self.PRODUCT
+            elif isinstance(instruction, Pack):
+                total += self.CALL + 2 * self.SLICE * len(instruction.views)
+            elif isinstance(instruction, Elementwise):
+                primitive = instruction.primitive
+                assert primitive is not None
+                if primitive.arity is not None:
+                    calls = sum(_work_with_gradient(primitive))
+                    total += calls * (self.CALL + self.ELEMENT * size)
+                else:
+                    total += self.LOGSUMEXP if primitive is logsumexp else self.CALL
+            for view in views_of(instruction):
+                if view.block == CONSTANTS or is_whole(view, vectors.blocks[view.block].size):
+                    continue
+                if is_even(view.indices, vectors.blocks[view.block].size):
+                    total += self.SLICE
+                else:
+                    total += self.GATHER + self.GATHERED * view.indices.size
+        return total
+
+    def source(self, program: VectorProgram) -> Source:
+        return to_numpy.numpy_source(program)
+
+    def load(self, source: Source, dtype: Any) -> Run:
+        return _defined(source, to_numpy.namespace(source, dtype))
+
+
+class _Python:
+    """Straight lines on floats."""
+
+    name = "python"
+    raises = True
+    OPERATOR, FUNCTION, TERM, LOGSUMEXP_TERM, INPUT = 15e-9, 235e-9, 45e-9, 1.2e-6, 28e-9
+    FIRST = 11e-6
+
+    def refusal(self, program: Program) -> str:
+        if any(block.kind == BATCHED for block in program.inputs):
+            return 'target="python" is for functions without batched arguments'
+        return ""
+
+    def form(self, program: Program) -> VectorProgram:
+        return in_scalars(program)
+
+    def cost(self, program: Program, form: Callable[[], VectorProgram]) -> float:  # noqa: ARG002
+        total = self.FIRST + self.INPUT * program.input_size
+        for operation, count in Counter(program.operations).items():
+            if operation.arity is not None:
+                work = _work_with_gradient(operation)
+                total += count * (self.OPERATOR * work.operators + self.FUNCTION * work.functions)
+        for operation, operands in zip(program.operations, program.operands, strict=True):
+            if operation.arity is None:
+                term = self.LOGSUMEXP_TERM if operation is logsumexp else self.TERM
+                total += term * len(operands)
+        return total
+
+    def source(self, program: VectorProgram) -> Source:
+        return to_python.python_source(program)
+
+    def load(self, source: Source, dtype: Any) -> Run:
+        run = _defined(source, to_python.namespace())
+
+        def on_arrays(*blocks: NDArray[Any]) -> Any:
+            results = run(*[block.tolist() for block in blocks])
+            if isinstance(results, tuple):
+                return tuple([np.array(result, dtype) for result in results])
+            return np.array(results, dtype)
+
+        return on_arrays
+
+
+NUMPY, PYTHON = _Numpy(), _Python()
+TARGETS: dict[str, Target] = {"numpy": NUMPY, "python": PYTHON}
+MOST_STATEMENTS = 100_000
+"""Longer straight-line programs take Python longer to compile than they save."""
+
+
+def choose(program: Program, vectors: Callable[[], VectorProgram]) -> Target:
+    """The target that is expected to be fastest.
+
+    Args:
+        vectors: gives the program's form for NumPy, which is not asked for if it cannot pay.
+    """
+    if PYTHON.refusal(program) or len(program.operations) > MOST_STATEMENTS:
+        return NUMPY
+    in_python = PYTHON.cost(program, vectors)
+    if in_python < NUMPY.least_cost(program):
+        return PYTHON
+    return PYTHON if in_python < NUMPY.cost(program, vectors) else NUMPY
+
+
+def _defined(source: Source, space: dict[str, Any]) -> Run:
+    exec(builtins.compile(source.text, "<compiled>", "exec"), space)
+    return space["run"]  # type: ignore[no-any-return]
