@@ -322,3 +322,29 @@ def is_function(expression: Expression) -> bool:
 
 OF_MANY = frozenset(["fsum", "logsumexp", "softmax"])
 """Functions of any number of operands."""
+
+
+def shared_parts(expression: Expression) -> tuple[list[tuple[Name, Expression]], Expression]:
+    """The calls that occur more than once, by names, and the expression written with these names.
+
+    >>> a = Name("a")
+    >>> shared_parts(call("exp", a) * call("exp", a))
+    ([(t1, Call('exp', a))], Call('multiply', t1, t1))
+    """
+    counts: dict[Expression, int] = {}
+
+    def count(part: Expression) -> None:
+        if isinstance(part, Call):
+            counts[part] = counts.get(part, 0) + 1
+            if counts[part] == 1:
+                for operand in part.operands:
+                    count(operand)
+
+    count(expression)
+    named: dict[Expression, Expression] = {}
+    parts: list[tuple[Name, Expression]] = []
+    for part in reversed([part for part in counts if counts[part] > 1]):
+        name = Name(f"t{len(parts) + 1}")
+        parts.append((name, replaced(part, named)))
+        named[part] = name
+    return parts, replaced(expression, named)

@@ -27,7 +27,7 @@ def _bernoulli(count: int) -> list[Fraction]:
     return numbers[2::2]
 
 
-_BERNOULLI = [float(b) for b in _bernoulli(_TERMS)]
+BERNOULLI = [float(b) for b in _bernoulli(_TERMS)]
 
 
 def whole_order(order: Any) -> int:
@@ -85,7 +85,7 @@ def _series(order: int, a: float, sign: float) -> list[float]:
     """The terms of the asymptotic series (6.3.18 and 6.4.11)."""
     terms = [math.log(a)] if order == 0 else [sign * math.factorial(order - 1) * _power(a, -order)]
     terms.append(sign * math.factorial(order) / 2 * _power(a, -(order + 1)))
-    for k, bernoulli in enumerate(_BERNOULLI, start=1):
+    for k, bernoulli in enumerate(BERNOULLI, start=1):
         factor = math.exp(math.lgamma(2 * k + order) - math.lgamma(2 * k + 1))
         terms.append(sign * bernoulli * factor * _power(a, -(2 * k + order)))
     return terms

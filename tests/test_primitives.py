@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 
 from autodiff import functions, primitives
 from autodiff.adjoint import FLAT
-from autodiff.compiler import writer
+from autodiff.compiler import source
 from autodiff.expressions import EXPRESSION, Name, as_expression, evaluate
 from autodiff.float_rules import float_rule
 from autodiff.mathematics import ARRAY, FLOAT, mathematics_of
@@ -222,7 +222,7 @@ def test_the_same_rule_serves_expressions(primitive: Primitive, data: st.DataObj
     names = [Name(f"x{i}") for i in range(len(point))]
     numbers = {"y": y, **{name.text: number for name, number in zip(names, point, strict=True)}}
     rules = primitive.partial_derivatives(EXPRESSION, Name("y"), names, varying(primitive))
-    scope = {**writer.functions(FLOAT), "abs": abs}
+    scope = {**source.functions(FLOAT), "abs": abs}
     for rule, number in zip(
         (primitive.value(EXPRESSION, *names), *rules), (y, *slopes), strict=True
     ):

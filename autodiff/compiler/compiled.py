@@ -6,6 +6,7 @@ import inspect
 import itertools
 import logging
 import math
+import os
 import pickle
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
@@ -25,6 +26,7 @@ from autodiff.compiler.arguments import (
     results_of,
     stacked,
 )
+from autodiff.compiler.export import export
 from autodiff.compiler.outline import Row, outline
 from autodiff.compiler.program import BATCHED
 from autodiff.compiler.specialization import Specialization
@@ -239,6 +241,25 @@ class Compiled(Outlined):
         [('@', '1 × n')]
         """
         return outline(self._ran()[0].vectors)
+
+    def export(self, path: str | os.PathLike[str]) -> None:
+        """Write the program that ran last, with its gradient, as a file that needs no autodiff.
+
+        The file has two functions: one with the name of this one, and one that gives the gradients
+        of all arguments, too, ``..._value_and_grad``. It says itself what they take and give.
+        Numbers are doubles. Arithmetic follows IEEE 754 where this raises; and where this would
+        ask Values, as a gradient through a branch that is not taken and has no value there, it
+        may be NaN.
+
+        Args:
+            path: ends in ``.py`` (on floats, or NumPy where this runs on vectors), ``.js`` (a
+                module) or ``.c`` (C11).
+
+        Raises:
+            RuntimeError: before the first call.
+            ValueError: for another ending.
+        """
+        export(self._ran()[0], self.__name__, path)
 
     def _ran(self) -> tuple[Specialization, tuple[int, ...] | None]:
         if self._latest is None:

@@ -75,7 +75,7 @@ class Specialization:
     def source(self, wanted: tuple[int, ...] | None) -> Source:
         """The generated text that returns the outputs and the gradients of the wanted inputs."""
         if wanted not in self.sources:
-            program = self.vectors if self.program is None else self.target.form(self.program)
+            program = self.form
             if wanted is not None:
                 program = gradient(program, wanted)
             self.sources[wanted] = self.target.source(program)
@@ -87,6 +87,11 @@ class Specialization:
         if key not in self._functions:
             self._functions[key] = self.target.load(self.source(wanted), dtype)
         return self._functions[key]
+
+    @property
+    def form(self) -> VectorProgram:
+        """The program as its target wants it."""
+        return self.vectors if self.program is None else self.target.form(self.program)
 
     @functools.cached_property
     def vectors(self) -> VectorProgram:

@@ -45,17 +45,18 @@ from autodiff.expressions import Expression, replaced
 from autodiff.mathematics import ARRAY
 from autodiff.printers import ANYTHING, ATOM, PRODUCT, Template, Written
 
-_NUMPY = (
+FUNCTIONS = (
     "abs", "add", "ascontiguousarray", "broadcast_to", "einsum", "empty", "full", "inf", "matmul",
     "nan", "ones", "zeros",
 )  # fmt: skip
+"""NumPy's functions that generated code calls beside those of the array namespace."""
 _MAKE_FLOAT64 = ("fsum",)
 """Functions of the array namespace whose results are float64 whatever they are given."""
 
 
-def numpy_source(program: VectorProgram) -> Source:
-    """The source of ``run(*inputs)``, which returns the outputs and the gradients."""
-    return _NumpyWriter(program).run()
+def numpy_source(program: VectorProgram, name: str = "run") -> Source:
+    """The source of a function of the inputs, which returns the outputs and the gradients."""
+    return _NumpyWriter(program).run(name)
 
 
 def namespace(source: Source, dtype: Any) -> dict[str, Any]:
@@ -64,7 +65,7 @@ def namespace(source: Source, dtype: Any) -> dict[str, Any]:
         name: array.astype(dtype) if array.dtype.kind == "f" else array
         for name, array in source.arrays.items()
     }
-    numpys = {name: getattr(np, name) for name in _NUMPY}
+    numpys = {name: getattr(np, name) for name in FUNCTIONS}
     ours = functions(ARRAY)
     typed = {name: _typed(ours[name], dtype) for name in _MAKE_FLOAT64}
     typed["where"] = _typed(np.where, dtype)  # of two literals it is float64
@@ -126,7 +127,7 @@ class _NumpyWriter:
         self.program = program
         self.source = Source("")
         self.lines: list[str] = []
-        self._fresh = Names({"n", "dtype", "run", "where", *functions(ARRAY), *_NUMPY}).fresh
+        self._fresh = Names({"n", "dtype", "run", "where", *functions(ARRAY), *FUNCTIONS}).fresh
         self.names: dict[int, str] = {}
         for i, block in enumerate(program.blocks):
             if block.gradient_of is not None:
@@ -144,7 +145,7 @@ class _NumpyWriter:
         self.to_free: list[str] = []
         self.scope = ""
 
-    def run(self) -> Source:
+    def run(self, name: str) -> Source:
         """The whole function: inputs, forward, gradients, results."""
         program = self.program
         inputs = [self.names[i] for i in range(program.inputs)]
@@ -162,7 +163,7 @@ class _NumpyWriter:
         results = [self._outputs(), *map(self._gradient, program.gradients)]
         self._line(f"return {', '.join(results)}")
         body = "\n".join(f"    {line}" if line else "" for line in self.lines)
-        self.source.text = f"def run({', '.join(inputs)}):\n{body}\n"
+        self.source.text = f"def {name}({', '.join(inputs)}):\n{body}\n"
         return self.source
 
     def _line(self, text: str) -> None:

@@ -39,13 +39,14 @@ _ARITHMETIC = {
 _PRINTER = ProgramPrinter(CONDITIONAL, {"power": "pow"})  # ** of floats may be complex, pow raises
 
 
-def python_source(program: VectorProgram) -> Source:
-    """The source of ``run(*inputs)``, whose inputs, outputs and gradients are lists of floats.
+def python_source(program: VectorProgram, name: str = "run") -> Source:
+    """The source of a function whose inputs, outputs and gradients are lists of floats.
 
     Args:
         program: as :func:`autodiff.compiler.scalars.in_scalars` makes it, be it with gradients.
+        name: of the function.
     """
-    return _PythonWriter(program).run()
+    return _PythonWriter(program).run(name)
 
 
 def namespace() -> dict[str, Any]:
@@ -70,7 +71,7 @@ class _PythonWriter:
             base = identifier(block.name, "")
             self.texts[i] = [self._fresh(f"{base}{k}") for k in range(block.size)]
 
-    def run(self) -> Source:
+    def run(self, name: str) -> Source:
         """The source, instruction by instruction."""
         program = self.program
         arguments = [self._fresh(f"arg{i}") for i in range(program.inputs)]
@@ -93,7 +94,7 @@ class _PythonWriter:
             results += [f"[{', '.join(self._finished(block))}]" for block in program.gradients]
         self.lines.append(f"return {', '.join(results)}")
         body = "\n".join(f"    {line}" if line else "" for line in self.lines)
-        return Source(f"def run({', '.join(arguments)}):\n{body}\n")
+        return Source(f"def {name}({', '.join(arguments)}):\n{body}\n")
 
     def _read(self, view: View) -> list[str]:
         if view.block == CONSTANTS:
