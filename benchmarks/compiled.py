@@ -16,6 +16,7 @@ import platform
 import resource
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -31,6 +32,7 @@ from autodiff.compiler.trace import Parameter, trace
 from autodiff.structure import form_of
 from benchmarks import adbench
 from benchmarks.measure import interleaved, seconds_of, seconds_per_call
+from benchmarks.workloads import Workload, workloads
 
 Work = Callable[[], Any]
 Array = NDArray[Any]
@@ -720,6 +722,37 @@ def check_crossover() -> None:
         assert_close(compiled(waves, target=target).value_and_grad(x), value_and_grad(waves)(x))
 
 
+def workloads_part() -> None:
+    """What researchers write, on each target, and what ``auto`` took; seconds of the first call."""
+    print(f"\n{'value and gradient':<30}{'auto':>10}{'numpy':>10}{'python':>10}{'first call':>12}")
+    for work in workloads():
+        targets = ["auto", "numpy", *([] if work.batched else ["python"])]
+        sides: dict[str, Work] = {}
+        first = 0.0
+        for target in targets:
+            start = time.perf_counter()
+            sides[target] = workload_in(target, work)
+            sides[target]()
+            first = first or time.perf_counter() - start
+        times = interleaved([seconds_per_call(side) for side in sides.values()])
+        row = "".join(f"{shown(own):>10}" for own in times) + " " * 10 * (len(times) == 2)
+        print(f"{work.name:<30}{row}{first:>10.2f} s")
+
+
+def workload_in(target: str, work: Workload) -> Work:
+    function = compiled(work.function, batched=work.batched, target=target)
+    return lambda: function.value_and_grad(*work.arguments, argnums=work.argnums)
+
+
+def check_workloads() -> None:
+    for work in workloads():
+        if work.batched or work.name in ("Lotka-Volterra", "LSTM"):  # long, on Values
+            continue
+        expected = value_and_grad(work.function, work.argnums)(*work.arguments)
+        for target in ("numpy", "python"):
+            assert_close(workload_in(target, work)(), expected)
+
+
 # ------------------------------------------------------------------------------------------ all
 
 PARTS: dict[str, Callable[[], None]] = {
@@ -731,6 +764,7 @@ PARTS: dict[str, Callable[[], None]] = {
     "ba": ba_part,
     "growth": growth_part,
     "crossover": crossover_part,
+    "workloads": workloads_part,
 }
 
 CHECKS: dict[str, Callable[[], None]] = {
@@ -741,6 +775,7 @@ CHECKS: dict[str, Callable[[], None]] = {
     "ba": check_ba,
     "growth": check_growth,
     "crossover": check_crossover,
+    "workloads": check_workloads,
 }
 
 

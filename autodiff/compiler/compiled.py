@@ -5,37 +5,32 @@ from __future__ import annotations
 import inspect
 import itertools
 import logging
-import math
 import os
 import pickle
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from autodiff.compiler.arguments import (
-    added,
     as_arrays,
     blocks_of_argument,
     changed_argument,
     described_arguments,
-    example,
     gradient_like,
     note_on_examples,
     results_of,
-    stacked,
 )
 from autodiff.compiler.export import export
+from autodiff.compiler.fallback import on_values
 from autodiff.compiler.outline import Row, outline
-from autodiff.compiler.program import BATCHED
+from autodiff.compiler.running import Call, run, run_all
 from autodiff.compiler.specialization import Specialization
 from autodiff.compiler.targets import TARGETS
 from autodiff.compiler.trace import Parameter
-from autodiff.compiler.vectors import goes_wrong
 from autodiff.graph import Outlined
-from autodiff.structure import flatten
-from autodiff.transforms import ArgumentNumbers, chosen_arguments, is_index, value_and_grad
+from autodiff.transforms import ArgumentNumbers, chosen_arguments, is_index
 from autodiff.value import Value
 
 Array = NDArray[Any]
@@ -93,15 +88,6 @@ def compile(
     return Compiled(function, batched, dtype, target)
 
 
-class _Call(NamedTuple):
-    """The arguments of one call, ready for the program."""
-
-    special: Specialization
-    arguments: tuple[Any, ...]
-    blocks: list[Array]
-    examples: int | None
-
-
 class Compiled(Outlined):
     """A function that runs as a program generated from its own graph; see :func:`autodiff.compile`.
 
@@ -152,7 +138,7 @@ class Compiled(Outlined):
         """
         call = self._prepare(arguments, named)
         found = self._run(call, None)
-        return self._replay(call, None) if found is None else self._results(call, found[0])
+        return self._on_values(call, None) if found is None else self._results(call, found[0])
 
     def value_and_grad(self, *arguments: Any, argnums: ArgumentNumbers = 0, **named: Any) -> Any:
         """The result, and its gradient by one argument, in the structure of that argument.
@@ -178,7 +164,7 @@ class Compiled(Outlined):
         wanted = self._blocks_of(call, chosen)
         ran = self._run(call, wanted)
         if ran is None:
-            return self._replay(call, argnums)
+            return self._on_values(call, argnums)
         out, gradients = ran
         found = iter(gradients)
         structures = [self._gradient(call, i, found) for i in chosen]
@@ -209,7 +195,8 @@ class Compiled(Outlined):
         call = self._prepare(arguments, {}, numbers)
         wanted = (len(call.special.inputs) - 1,)
         with np.errstate(all="ignore"):
-            out, gradients = self._run_all(call, wanted)
+            self._latest = call.special, wanted
+            out, gradients = run_all(call, wanted)
         return out, gradients[0]
 
     # ----------------------------------------------------------------------------- inspection
@@ -294,7 +281,7 @@ class Compiled(Outlined):
         arguments: tuple[Any, ...],
         named: dict[str, Any],
         captured_numbers: Array | None = None,
-    ) -> _Call:
+    ) -> Call:
         if named or len(arguments) != len(self._names):
             arguments, names = self._bind(arguments, named)
         else:
@@ -325,7 +312,7 @@ class Compiled(Outlined):
             if captured_numbers is None:
                 captured_numbers = np.array([value.data for value in special.captured], self.dtype)
             blocks.append(captured_numbers)
-        return _Call(special, tuple(arranged), blocks, examples)
+        return Call(special, tuple(arranged), blocks, examples, self.dtype)
 
     def _bind(
         self, arguments: tuple[Any, ...], named: dict[str, Any]
@@ -376,153 +363,39 @@ class Compiled(Outlined):
     def _is_batched(self, name: str) -> bool:
         return name.split("[")[0] in self.batched
 
-    def _blocks_of(self, call: _Call, chosen: Sequence[int]) -> tuple[int, ...]:
+    def _blocks_of(self, call: Call, chosen: Sequence[int]) -> tuple[int, ...]:
         """The input blocks of some arguments."""
         ends = call.special.argument_ends
         return tuple(b for i in chosen for b in range(ends[i], ends[i + 1]))
 
-    # -------------------------------------------------------------------------------- running
-
-    def _run(self, call: _Call, wanted: tuple[int, ...] | None) -> tuple[Array, list[Array]] | None:
-        """Outputs of shape (count,) or (count, examples), and the gradients of the inputs.
-
-        None if a number has no value or is too large, be it inside: then Values say what is so.
-        """
-        if call.examples == 0:  # there is nothing that could go wrong
-            with np.errstate(all="ignore"):
-                return self._run_all(call, wanted)
-        try:
-            with np.errstate(divide="raise", invalid="raise", over="raise", under="ignore"):
-                out, gradients = self._run_all(call, wanted)
-                return (out, gradients) if _are_finite(out, *gradients) else None
-        except (ArithmeticError, ValueError):
-            if call.special.target.raises:
-                return None
-        return self._run_again(call, wanted)
-
-    def _run_again(
-        self, call: _Call, wanted: tuple[int, ...] | None
-    ) -> tuple[Array, list[Array]] | None:
-        """The same where something was noticed, which may be in a branch that is not taken."""
-        try:
-            with np.errstate(all="ignore"):
-                out, gradients = self._run_all(call, wanted)
-                if not _are_finite(out, *gradients):
-                    return None
-                for blocks in _chunks(call):
-                    columns = [block.T for block in blocks]  # one for each example
-                    if goes_wrong(call.special.vectors, columns, self.dtype):
-                        return None
-                return out, gradients
-        except (ArithmeticError, ValueError):
-            return None
-
-    def _run_all(self, call: _Call, wanted: tuple[int, ...] | None) -> tuple[Array, list[Array]]:
-        """As :meth:`_run`, whatever the numbers are."""
-        special = call.special
-        self._latest = special, wanted
-        run = special.function(wanted, self.dtype)
-        if call.examples is None or 0 < call.examples <= special.chunk:
-            out, gradients = _split(run(*call.blocks), wanted)
-        else:
-            out, gradients = self._run_in_chunks(run, call, wanted)
-        if call.examples is not None and out.ndim == 1:  # the same for every example
-            out = np.repeat(out[:, None], call.examples, axis=1)
-        return out, gradients
-
-    def _run_in_chunks(
-        self, run: Callable[..., Any], call: _Call, wanted: tuple[int, ...] | None
-    ) -> tuple[Array, list[Array]]:
-        kinds = [block.kind for block in call.special.inputs]
-        outs: list[Array] = []
-        found: list[list[Array]] = []
-        for blocks in _chunks(call):
-            out, gradients = _split(run(*blocks), wanted)
-            outs.append(out)
-            found.append(gradients)
-        out = np.concatenate(outs, axis=1) if outs[0].ndim == 2 else outs[0]
-        gradients = []
-        for i, chunks in zip(wanted or (), zip(*found, strict=True), strict=True):
-            joined = np.concatenate(chunks) if kinds[i] == BATCHED else np.sum(chunks, axis=0)
-            gradients.append(joined if call.examples else np.zeros_like(joined))
-        return out, gradients
-
     # -------------------------------------------------------------------------------- results
 
-    def _results(self, call: _Call, out: Array) -> Any:
-        if call.special.results is None:  # a single number
-            return float(out[0]) if call.examples is None else out[0]
-        return results_of(call.special.results, out, call.examples)
+    def _run(self, call: Call, wanted: tuple[int, ...] | None) -> tuple[Array, list[Array]] | None:
+        self._latest = call.special, wanted
+        return run(call, wanted)
 
-    def _gradient(self, call: _Call, i: int, found: Iterator[Array]) -> Any:
-        """The gradients of an argument's blocks, which come next, in its structure."""
-        argument, is_batched = call.arguments[i], call.special.is_batched[i]
-        if type(argument) is np.ndarray and (argument.ndim > 1 or not is_batched):
-            return next(found).reshape(argument.shape)
-        start, end = call.special.argument_ends[i : i + 2]
-        return gradient_like(argument, list(itertools.islice(found, end - start)), is_batched)
-
-    # ------------------------------------------------------------------------- eager replay
-
-    def _replay(self, call: _Call, argnums: ArgumentNumbers | None) -> Any:
-        """Where a number is not finite, the function itself, on Values, says what happened.
-
-        It raises with a note on the first operation that went wrong; if it does not, its own
-        results are the answer.
-        """
+    def _on_values(self, call: Call, argnums: ArgumentNumbers | None) -> Any:
+        """The same where a number has no finite value."""
         if self.function is None:
             raise FloatingPointError(
                 f"{self.__name__} gave a number that is not finite, and was unpickled without its "
                 "function, which could say where"
             )
         log.info("a number in %s has no finite value: running it on Values", self.__name__)
-        if call.examples is None:
-            return self._eager(call.arguments, argnums)
-        results = []
-        for i in range(call.examples):
-            try:
-                results.append(self._eager(self._example(call, i), argnums))
-            except (ArithmeticError, ValueError) as error:
-                error.add_note(f"in example {i} of {call.examples}")
-                raise
-        return self._gathered(call, results, argnums)
+        return on_values(self.function, call, argnums)
 
-    def _example(self, call: _Call, i: int) -> tuple[Any, ...]:
-        return tuple(
-            example(argument, i) if is_batched else argument
-            for is_batched, argument in zip(call.special.is_batched, call.arguments, strict=True)
-        )
+    def _results(self, call: Call, out: Array) -> Any:
+        if call.special.results is None:  # a single number
+            return float(out[0]) if call.examples is None else out[0]
+        return results_of(call.special.results, out, call.examples)
 
-    def _eager(self, arguments: tuple[Any, ...], argnums: ArgumentNumbers | None) -> Any:
-        assert self.function is not None
-        with np.errstate(all="ignore"):
-            return self._on_values(self.function, arguments, argnums)
-
-    def _on_values(
-        self, function: Callable[..., Any], arguments: tuple[Any, ...], argnums: Any
-    ) -> Any:
-        if argnums is not None:
-            return value_and_grad(function, argnums)(*arguments)
-        _, rebuild = flatten(list(arguments))
-        scalars, _ = flatten(list(arguments))
-        results, rebuild_results = flatten(
-            function(*rebuild([Value(scalar) for scalar in scalars]))
-        )
-        return rebuild_results([r.data if isinstance(r, Value) else r for r in results])
-
-    def _gathered(self, call: _Call, results: list[Any], argnums: ArgumentNumbers | None) -> Any:
-        """Examples computed one by one, put together as the program gives them."""
-        if argnums is None:
-            return stacked(results)
-        values = stacked([value for value, _ in results])
-        chosen = chosen_arguments(argnums, len(call.arguments))
-        gradients = [[g] if is_index(argnums) else list(g) for _, g in results]
-        combined = []
-        for k, i in enumerate(chosen):
-            of_argument = [gradient[k] for gradient in gradients]
-            is_batched = call.special.is_batched[i]
-            combined.append(stacked(of_argument) if is_batched else added(of_argument))
-        return values, combined[0] if is_index(argnums) else tuple(combined)
+    def _gradient(self, call: Call, i: int, found: Iterator[Array]) -> Any:
+        """The gradients of an argument's blocks, which come next, in its structure."""
+        argument, is_batched = call.arguments[i], call.special.is_batched[i]
+        if type(argument) is np.ndarray and (argument.ndim > 1 or not is_batched):
+            return next(found).reshape(argument.shape)
+        start, end = call.special.argument_ends[i : i + 2]
+        return gradient_like(argument, list(itertools.islice(found, end - start)), is_batched)
 
 
 if TYPE_CHECKING:
@@ -559,37 +432,3 @@ def _can_be_pickled(thing: Any) -> bool:
     except (pickle.PicklingError, AttributeError, TypeError):
         return False
     return True
-
-
-def _split(results: Any, wanted: tuple[int, ...] | None) -> tuple[Any, list[Any]]:
-    if wanted is None:
-        return results, []
-    out, *gradients = results if isinstance(results, tuple) else (results,)
-    return out, gradients
-
-
-def _chunks(call: _Call) -> Iterator[list[Array]]:
-    """The input blocks for so many examples at a time as the program is made for."""
-    examples, special = call.examples, call.special
-    if examples is None:
-        yield call.blocks
-        return
-    pieces = max(1, math.ceil(examples / special.chunk))
-    ends = np.linspace(0, examples, pieces + 1).astype(int)
-    for start, end in itertools.pairwise(ends.tolist()):
-        yield [
-            block[start:end] if own.kind == BATCHED else block
-            for block, own in zip(call.blocks, special.inputs, strict=True)
-        ]
-
-
-def _are_finite(*arrays: Array) -> bool:
-    """Whether all numbers are finite; the sum of squares says so at once, unless it overflows."""
-    return all(_squares_are_finite(array.ravel()) or np.isfinite(array).all() for array in arrays)
-
-
-def _squares_are_finite(flat: Array) -> bool:
-    try:
-        return math.isfinite(flat.dot(flat))
-    except FloatingPointError:  # as np.errstate says
-        return False

@@ -82,7 +82,7 @@ class _Gradients:
         self.varies = self._varying(wanted)
         first = self.program.first_output
         if first.block in self.varies:
-            self._contribute(first, self._seed(first))
+            self._contribute(first, self._seed())
         for instruction in reversed(self.forward):
             if instruction.block in self.gradients:
                 self._backward(instruction)
@@ -97,10 +97,10 @@ class _Gradients:
                 varies.add(instruction.block)
         return varies
 
-    def _seed(self, first: View) -> View:
+    def _seed(self) -> View:
         """1 for each example, be it that the output is the same for all of them."""
         kind = max(block.kind for block in self.program.blocks)
-        ones = self._new_block(first.block, kind, 1)
+        ones = self._new_block(None, kind, 1, "seed")
         self._append(Fill(1.0, ones))
         self.ones.add(ones)
         return whole(ones, 1)
@@ -315,8 +315,8 @@ class _Gradients:
     def _spread(self, view: View) -> View:
         return View(view.block, on_grid(view.indices, view.indices.shape))
 
-    def _new_block(self, of: int | None, kind: int, size: int) -> int:
-        self.program.blocks.append(Block("", kind, size, "", of))
+    def _new_block(self, of: int | None, kind: int, size: int, name: str = "") -> int:
+        self.program.blocks.append(Block(name, kind, size, "", of))
         return len(self.program.blocks) - 1
 
     def _append(self, instruction: Instruction) -> None:
