@@ -149,7 +149,16 @@ def hessian(function: Function, argnums: ArgumentNumbers = 0) -> Function:
     [[8.0, 6.0], [6.0, 0.0]]
     """
     _check_function("hessian", function)
-    return _named("hessian", function, jacobian(grad(function, argnums), argnums))
+    transformed = _named("hessian", function, jacobian(grad(function, argnums), argnums))
+    transformed.second_derivatives_of = SecondDerivatives(function, argnums)  # type: ignore[attr-defined]
+    return transformed
+
+
+class SecondDerivatives(NamedTuple):
+    """What a Hessian was made from, for the compiler, which takes it apart."""
+
+    function: Function
+    argnums: ArgumentNumbers
 
 
 def jvp(function: Function, primals: Sequence[Any], directions: Sequence[Any]) -> tuple[Any, Any]:

@@ -6,6 +6,7 @@ import builtins
 import itertools
 import linecache
 import math
+import pickle
 import re
 from typing import Any
 
@@ -21,9 +22,10 @@ from autodiff.compiler.memory import interpret_planned, memory_plan
 from autodiff.compiler.program import interpret
 from autodiff.compiler.schedule import schedule
 from autodiff.compiler.simplify import gather_sums, share, simplify
+from autodiff.compiler.tangent import tangent
 from autodiff.compiler.trace import Parameter, trace
 from autodiff.compiler.vectors import interpret_vectors
-from autodiff.structure import form_of
+from autodiff.structure import flatten, form_of
 from autodiff.testing import KINKED, SMOOTH, Example, expressions_at_points
 
 expressions = expressions_at_points(operations=(*SMOOTH, *KINKED, "logsumexp", "fsum", "where"))
@@ -135,6 +137,46 @@ def test_second_derivatives_compile(example: Example) -> None:
         computed = compile(hessian(example.expression), target=target)(example.point)
         scale = max(1.0, *np.abs(expected).ravel()) * size(example, example.point)
         np.testing.assert_allclose(computed, expected, atol=1e-10 * scale, rtol=0)
+
+
+@given(expressions)
+def test_the_tangent_of_a_gradient_is_a_hessian(example: Example) -> None:
+    """Forward mode on programs, by the slow interpreter."""
+    program = trace(example.expression, [Parameter("x", form_of(example.point), False)]).program
+    second = tangent(gradient(schedule(simplify(program)), [0]), [0])
+    with np.errstate(all="ignore"):
+        inputs = [np.array(example.point), np.eye(len(example.point))]
+        _, (found,) = interpret_vectors(second, inputs)
+    expected = np.array(hessian(example.expression)(example.point))
+    scale = max(1.0, *np.abs(expected).ravel()) * size(example, example.point)
+    np.testing.assert_allclose(found, expected, atol=1e-10 * scale, rtol=0)
+
+
+def test_a_hessian_that_vanishes_takes_nothing() -> None:
+    best = compile(hessian(lambda x: ad.maximum(x[0] + x[1], x[2]) + 3 * x[0]), target="numpy")
+    assert best([1.0, 2.0, 0.5]) == [[0.0] * 3] * 3
+    assert best.stats["operations"] == 1
+
+
+def test_hessians_of_several_arguments_and_structures() -> None:
+    def function(p: Any, q: Any, unused: Any) -> Any:
+        return p["a"] * p["w"] @ p["w"] * q[0] + ad.exp(q[1] * p["b"]) * 2
+
+    p = {"a": 1.5, "w": np.array([1.0, -2.0]), "b": 0.5}
+    q, unused = [0.25, 2.0], np.ones(2)
+    for argnums in (0, 1, (1, 0), (0, 2)):
+        expected = hessian(function, argnums)(p, q, unused)
+        found = compile(hessian(function, argnums), target="numpy")(p, q, unused)
+        np.testing.assert_allclose(flatten(found)[0], flatten(expected)[0], rtol=1e-13)
+        assert form_of(found) == form_of(expected)
+
+
+def test_a_hessian_outside_of_the_domain() -> None:
+    f = compile(hessian(lambda x: ad.log(x[0]) * x[1]), target="numpy")
+    assert f([2.0, 3.0]) == [[-0.75, 0.5], [0.5, 0.0]]
+    with pytest.raises(ValueError, match="math domain error"):
+        f([-2.0, 3.0])
+    assert pickle.loads(pickle.dumps(f))([2.0, 3.0]) == [[-0.75, 0.5], [0.5, 0.0]]
 
 
 # ----------------------------------------------------------------------------- what is found

@@ -26,6 +26,7 @@ from autodiff.compiler.export import export
 from autodiff.compiler.fallback import on_values
 from autodiff.compiler.outline import Row, outline
 from autodiff.compiler.running import Call, run, run_all
+from autodiff.compiler.second import HessianSpecialization, specialized
 from autodiff.compiler.specialization import Specialization
 from autodiff.compiler.targets import TARGETS
 from autodiff.compiler.trace import Parameter
@@ -246,7 +247,12 @@ class Compiled(Outlined):
             RuntimeError: before the first call.
             ValueError: for another ending.
         """
-        export(self._ran()[0], self.__name__, path)
+        special = self._ran()[0]
+        if isinstance(special, HessianSpecialization):
+            raise TypeError(
+                'a Hessian is exported where it was compiled with target="python", got "numpy"'
+            )
+        export(special, self.__name__, path)
 
     def _ran(self) -> tuple[Specialization, tuple[int, ...] | None]:
         if self._latest is None:
@@ -353,7 +359,7 @@ class Compiled(Outlined):
         else:
             log.info("compiling %s for %s", self.__name__, described_arguments(key, names))
         try:
-            special = Specialization(self.function, parameters, self.target)
+            special = specialized(self.function, parameters, self.target)
         except TypeError as error:
             note_on_examples(error, parameters)
             raise

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from autodiff.compiler.definitions import definition
 from autodiff.compiler.layout import strided
 from autodiff.compiler.program import BATCHED
 from autodiff.compiler.source import Names, comment, identifier, is_comparison
@@ -38,7 +39,6 @@ from autodiff.expressions import (
     OPERATORS,
     Call,
     Expression,
-    ExpressionMathematics,
     Name,
     call,
     leaves,
@@ -93,44 +93,6 @@ class Language(Dialect):
     loop: str
 
 
-class _Defined(ExpressionMathematics, NumberMathematics):
-    """Functions composed of others, as expressions."""
-
-    def logaddexp(self, a: Any, b: Any) -> Any:
-        """log(exp(a) + exp(b)), also of infinities."""
-        below = call("exp", -abs(a - b))
-        return self.where(
-            call("equal", a, b),
-            lambda: a + call("log", 2),
-            lambda: call("maximum", a, b) + call("log1p", below),
-        )
-
-    def maximum(self, a: Any, b: Any) -> Any:
-        return NumberMathematics.maximum(self, a, b)
-
-    def __getattr__(self, name: str) -> Any:
-        return ExpressionMathematics.__getattr__(self, name)
-
-
-def _definition(name: str) -> tuple[list[str], Expression] | None:
-    """The parameters of a function and the expression that defines it, if one does."""
-    own = _Defined.__dict__.get(name) or NumberMathematics.__dict__.get(name)
-    if own is None:
-        return None
-    count = own.__code__.co_argcount - 1
-    parameters = list("ab"[:count])
-
-    class Once(_Defined):
-        """The namespace in which this function alone is written out."""
-
-        def __getattribute__(self, other: str) -> Any:
-            if other in NumberMathematics.__dict__ and other not in (name, "where"):
-                return lambda *operands: call(other, *operands)
-            return super().__getattribute__(other)
-
-    return parameters, own(Once(), *map(Name, parameters))
-
-
 def helpers_text(language: Dialect, used: set[str]) -> str:
     """The functions that a program uses and its language has not, each after what it needs.
 
@@ -153,13 +115,13 @@ def helpers_text(language: Dialect, used: set[str]) -> str:
                     write(other)
             written[name] = text
             return
-        found = _definition(name)
+        found = definition(name)
         if found is None:
             raise TypeError(f"{name} cannot be exported, since the language has no such function")
-        parameters, definition = found
-        for function in functions_in(definition):
+        parameters, formula = found
+        for function in functions_in(formula):
             write(function)
-        parts, result = shared_parts(definition)
+        parts, result = shared_parts(formula)
         lines = [language.constant.format(n, language.printer.text(part)) for n, part in parts]
         lines.append(language.result.format(language.printer.text(result)))
         head = ", ".join(language.parameter.format(p) for p in parameters)

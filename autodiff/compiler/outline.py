@@ -10,15 +10,19 @@ from autodiff.compiler.layout import strided
 from autodiff.compiler.program import BATCHED
 from autodiff.compiler.vectors import (
     CONSTANTS,
+    Add,
     Contraction,
     Elementwise,
+    Fill,
     Instruction,
     Pack,
     VectorProgram,
     View,
     shape_of,
+    views_of,
 )
-from autodiff.expressions import Expression, Literal
+from autodiff.expressions import Call, Expression, Literal
+from autodiff.primitives import PRIMITIVES
 
 
 class Operand(NamedTuple):
@@ -100,8 +104,11 @@ def _views(instruction: Instruction) -> Iterator[tuple[Expression, tuple[int, ..
         yield instruction.left, (*many, rows, inner)
         yield instruction.right, (*many, inner, columns) if columns > 1 else (*many, inner)
     elif isinstance(instruction, Elementwise):
-        for operand in instruction.operands:
+        for operand in instruction.operands or views_of(instruction):
             yield operand, shape_of(operand)
+    elif isinstance(instruction, Add):
+        for view in (instruction.target, *views_of(instruction)):
+            yield view, view.indices.shape
     elif isinstance(instruction, Pack):
         for view in instruction.views:
             yield view, view.indices.shape
@@ -109,9 +116,13 @@ def _views(instruction: Instruction) -> Iterator[tuple[Expression, tuple[int, ..
 
 def _symbol(instruction: Instruction) -> str:
     if isinstance(instruction, Elementwise):
-        assert instruction.primitive is not None
-        return instruction.primitive.symbol
-    return "@" if isinstance(instruction, Contraction) else "pack"
+        if instruction.primitive is not None:
+            return instruction.primitive.symbol
+        formula = instruction.formula
+        root = PRIMITIVES.get(formula.function) if isinstance(formula, Call) else None
+        return root.symbol if root else "f"
+    symbols = {Contraction: "@", Pack: "pack", Fill: "const", Add: "+="}
+    return symbols[type(instruction)]
 
 
 def _constant(program: VectorProgram, operand: Expression) -> str:

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from autodiff.compiler.program import BATCHED
 from autodiff.compiler.specialization import Specialization
-from autodiff.compiler.vectors import goes_wrong
 
 Array = NDArray[Any]
 
@@ -62,7 +61,7 @@ def _run_again(call: Call, wanted: tuple[int, ...] | None) -> tuple[Array, list[
                 return None
             for blocks in _chunks(call):
                 columns = [block.T for block in blocks]  # one for each example
-                if goes_wrong(call.special.vectors, columns, call.dtype):
+                if call.special.goes_wrong(columns, call.dtype):
                     return None
             return out, gradients
     except (ArithmeticError, ValueError):

@@ -16,7 +16,7 @@ from autodiff.compiler.simplify import in_reading_order, reordered, simplify
 from autodiff.compiler.source import Source
 from autodiff.compiler.targets import NUMPY, TARGETS, choose
 from autodiff.compiler.trace import Parameter, trace
-from autodiff.compiler.vectors import Contraction, VectorProgram
+from autodiff.compiler.vectors import Contraction, VectorProgram, goes_wrong
 
 LARGEST_ARRAY = 1 << 16
 """Elements of an intermediate array that a chunk of examples may have, so that most of what is
@@ -40,7 +40,11 @@ class Specialization:
     """The program for one shape of arguments, and the functions generated from it so far."""
 
     def __init__(
-        self, function: Callable[..., Any], parameters: list[Parameter], target: str
+        self,
+        function: Callable[..., Any],
+        parameters: list[Parameter],
+        target: str,
+        keep_scalars: bool = False,
     ) -> None:
         _keep_freed_memory()
         self.is_batched = [parameter.is_batched for parameter in parameters]
@@ -66,7 +70,7 @@ class Specialization:
         refusal = self.target.refusal(program)
         if refusal:
             raise ValueError(refusal)
-        if self.target is NUMPY:
+        if self.target is NUMPY and not keep_scalars:
             self.vectors  # noqa: B018 (made now, so that the scalars can be freed)
             self.program = None
         self.sources: dict[tuple[int, ...] | None, Source] = {}
@@ -105,6 +109,10 @@ class Specialization:
         made = self.vectors.blocks[self.vectors.inputs :]
         largest = max([block.size for block in made if block.kind == BATCHED], default=1)
         return max(FEWEST_EXAMPLES, LARGEST_ARRAY // largest)
+
+    def goes_wrong(self, columns: list[Any], dtype: Any) -> bool:
+        """Whether an instruction gives a number that is not finite where its operands are."""
+        return goes_wrong(self.vectors, columns, dtype)
 
     def stats(self, wanted: tuple[int, ...] | None) -> dict[str, Any]:
         """What became of the scalar graph; see :attr:`Compiled.stats`."""

@@ -24,6 +24,7 @@ from autodiff.compiler.schedule import schedule
 from autodiff.compiler.source import Source
 from autodiff.compiler.vectors import (
     CONSTANTS,
+    Add,
     Contraction,
     Elementwise,
     Pack,
@@ -153,6 +154,21 @@ class _Numpy:
                     total += self.SLICE
                 else:
                     total += self.GATHER + self.GATHERED * view.indices.size
+        return total
+
+    def cost_as_it_is(self, program: VectorProgram, examples: int) -> float:
+        """Seconds that a call of a program takes, which has its gradients or tangents already."""
+        total = self.FIRST
+        for instruction in program.instructions:
+            block = program.blocks[instruction.block]
+            size = block.size * (examples if block.kind == BATCHED else 1)
+            calls = 1 if not isinstance(instruction, Elementwise | Add) else (
+                sum(_work_of(instruction.formula)) + len(instruction.sums)
+            )  # fmt: skip
+            total += (calls + isinstance(instruction, Add)) * (self.CALL + self.ELEMENT * size)
+            for view in views_of(instruction):
+                if view.block != CONSTANTS and view.indices.size < program.blocks[view.block].size:
+                    total += self.SLICE
         return total
 
     def source(self, program: VectorProgram) -> Source:

@@ -11,14 +11,14 @@ with the examples, is summed over the examples.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from autodiff.compiler.program import BATCHED, CONSTANT
-from autodiff.expressions import Call, Expression, Literal, evaluate, leaves
+from autodiff.expressions import Call, Expression, Literal, evaluate, leaves, replaced
 from autodiff.mathematics import ARRAY
 from autodiff.primitives import Primitive
 
@@ -371,3 +371,44 @@ def literal_or_view(program: VectorProgram, indices: Indices) -> Expression:
     if same.all() or np.isnan(numbers).all():
         return Literal(float(first))
     return View(CONSTANTS, indices)
+
+
+def with_inputs(program: VectorProgram, more: Sequence[Block]) -> VectorProgram:
+    """The same program with more inputs, which it does not read."""
+    first, count = program.inputs, len(more)
+
+    def block(number: int) -> int:
+        return number if number < first else number + count
+
+    def moved(formula: Any) -> Any:
+        views = views_in([formula])
+        return replaced(formula, {v: type(v)(block(v.block), v.indices) for v in views})
+
+    def moved_instruction(instruction: Instruction) -> Instruction:
+        changed: dict[str, Any] = {
+            name: (
+                block(part)
+                if name == "block"
+                else moved(part)
+                if isinstance(part, Expression)
+                else tuple(map(moved, part))
+                if name in ("views", "operands")
+                else part
+            )
+            for name, part in instruction._asdict().items()
+        }
+        return instruction._replace(**changed)
+
+    blocks = [
+        own if own.gradient_of is None else own._replace(gradient_of=block(own.gradient_of))
+        for own in program.blocks
+    ]
+    return replace(
+        program,
+        blocks=[*blocks[:first], *more, *blocks[first:]],
+        inputs=first + count,
+        instructions=list(map(moved_instruction, program.instructions)),
+        outputs=moved(program.outputs),
+        first_output=moved(program.first_output),
+        gradients=tuple(map(block, program.gradients)),
+    )
