@@ -21,7 +21,6 @@ from typing import Any
 
 from autodiff.adjoint import FLAT
 from autodiff.expressions import (
-    Call,
     Expression,
     ExpressionMathematics,
     Literal,
@@ -42,7 +41,6 @@ _OF_FLOATS = {
 }
 """Functions that are called; others are written out by their definitions."""
 
-_COMPARISONS = ("less", "less_equal", "greater", "greater_equal")
 _PRINTER = CodePrinter(CONDITIONAL, {"power": "pow"})  # ** of floats may be complex, pow raises
 
 
@@ -69,7 +67,7 @@ def source(primitive: Primitive, varies: tuple[bool, ...]) -> str:
     letters = "abc"[: len(varies)]
     names = list(map(Name, letters))
     value = as_expression(primitive.value(_EXPRESSIONS, *names))
-    if isinstance(value, Call) and value.function in _COMPARISONS:
+    if primitive.compares:
         value = call("where", value, 1, 0)
     slopes = primitive.partial_derivatives(_EXPRESSIONS, Name("y"), names, varies)
     texts = [

@@ -72,6 +72,9 @@ class Primitive:
             operands are from there; None for an operation that is smooth all over its domain.
         flat_slots: the operands by which it is flat, so that the chain rule has no edge there.
         index_slots: the operands that are whole numbers, with respect to which nothing varies.
+        compares: whether the value is true or false, given as 1 or 0.
+        commutes: whether the order of two operands does not matter.
+        sees_zeros: whether it tells 0.0 from -0.0, which is all that adding 0.0 can change.
 
     >>> exp(0.0), add(2, 3)
     (1.0, 5.0)
@@ -86,6 +89,14 @@ class Primitive:
     corner: Callable[..., float] | None
     flat_slots: frozenset[int]
     index_slots: frozenset[int]
+    compares: bool
+    commutes: bool
+    sees_zeros: bool
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether no operand has an edge in the chain rule."""
+        return len(self.flat_slots) == self.arity
 
     def __call__(self, *operands: Any) -> Any:
         """A recorded Value if an operand is one, an array over arrays, else a plain number."""
@@ -213,6 +224,9 @@ def define(
     domain: Domain = EVERYWHERE,
     corner: Callable[..., float] | None = None,
     variadic: bool = False,
+    compares: bool = False,
+    commutes: bool = False,
+    sees_zeros: bool = False,
 ) -> Primitive:
     """Add an entry to the table; the number of derivative rules says how many operands it takes."""
     arity = None if variadic else len(derivatives)
@@ -221,8 +235,9 @@ def define(
         return frozenset([slot for slot, rule in enumerate(derivatives) if rule is of])
 
     primitive = Primitive(
-        name, symbol, arity, value, derivatives, domain, corner, slots(flat), slots(undefined)
-    )
+        name, symbol, arity, value, derivatives, domain, corner, slots(flat), slots(undefined),
+        compares, commutes, sees_zeros,
+    )  # fmt: skip
     PRIMITIVES[name] = primitive
     return primitive
 
@@ -313,6 +328,7 @@ add = define(
     "add", "+", lambda m, a, b: a + b,
     lambda m, y, a, b: 1,
     lambda m, y, a, b: 1,
+    commutes=True,
 )
 subtract = define(
     "subtract", "−", lambda m, a, b: a - b,
@@ -323,6 +339,7 @@ multiply = define(
     "multiply", "×", lambda m, a, b: a * b,
     lambda m, y, a, b: b,
     lambda m, y, a, b: a,
+    commutes=True,
 )
 divide = define(
     "divide", "÷", lambda m, a, b: a / b,
@@ -361,19 +378,19 @@ negate = define(
 
 less = define(
     "less", "<", lambda m, a, b: a < b, flat, flat,
-    corner=lambda a, b: a - b,
+    corner=lambda a, b: a - b, compares=True,
 )
 less_equal = define(
     "less_equal", "≤", lambda m, a, b: a <= b, flat, flat,
-    corner=lambda a, b: a - b,
+    corner=lambda a, b: a - b, compares=True,
 )
 greater = define(
     "greater", ">", lambda m, a, b: a > b, flat, flat,
-    corner=lambda a, b: a - b,
+    corner=lambda a, b: a - b, compares=True,
 )
 greater_equal = define(
     "greater_equal", "≥", lambda m, a, b: a >= b, flat, flat,
-    corner=lambda a, b: a - b,
+    corner=lambda a, b: a - b, compares=True,
 )
 
 # ------------------------------------------------------------------- steps: flat between jumps
@@ -391,6 +408,7 @@ copysign = define(
     lambda m, y, a, b: m.sign(a) * m.copysign(1, b),
     flat,
     corner=lambda a, b: min(builtins.abs(a), builtins.abs(b)),
+    sees_zeros=True,
 )
 
 # ---------------------------------------------------------------------------------- functions
@@ -473,6 +491,7 @@ atan2 = define(
     lambda m, y, a, b: -a / m.hypot(a, b) / m.hypot(a, b),
     domain=Domain("a ≠ 0 or b > 0; elsewhere the angle jumps", lambda a, b: a != 0 or b > 0),
     corner=lambda a, b: max(builtins.abs(a), b),  # the cut, where b is negative, and its end
+    sees_zeros=True,
 )
 sinh = define(
     "sinh", "sinh", lambda m, a: m.sinh(a),

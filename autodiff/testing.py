@@ -29,7 +29,7 @@ _OPERATORS = {
     "power": "{} ** {}", "negate": "-{}",
 }  # fmt: skip
 
-_COMPARISONS = ("less", "less_equal", "greater", "greater_equal")
+_COMPARISONS = [name for name, primitive in PRIMITIVES.items() if primitive.compares]
 _LEFT_OUT = {"identity", "where"}
 _OPERATIONS = {
     name: p

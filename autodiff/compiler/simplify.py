@@ -16,9 +16,6 @@ from autodiff import primitives
 from autodiff.compiler.program import BATCHED, Program
 
 _ADDITIVE = (primitives.add, primitives.subtract, primitives.dot, primitives.fsum)
-_COMMUTATIVE = (primitives.add, primitives.multiply)
-_SEE_THE_SIGN_OF_ZERO = {"atan2", "copysign"}
-"""Operations that tell 0.0 from -0.0, which is all that adding 0.0 can change."""
 SMALLEST_DOT = 3
 """Fewer products are written out as multiplications and additions."""
 
@@ -56,7 +53,7 @@ def share(program: Program) -> Program:
             if operation is primitives.identity:
                 new.append(operands[0])
                 continue
-        if operation in _COMMUTATIVE and operands[0] > operands[1]:
+        if operation.commutes and operands[0] > operands[1]:
             operands = (operands[1], operands[0])
         if operation is primitives.dot:
             operands = _in_order(operands)
@@ -138,7 +135,7 @@ def _vanishing(operations: Iterable[primitives.Primitive], program: Program) -> 
     for i, constant in enumerate(program.constants, start=program.input_size):
         if constant == 0:
             (zeros if math.copysign(1, constant) > 0 else negative).add(i)
-    if any(operation.name in _SEE_THE_SIGN_OF_ZERO for operation in operations):
+    if any(operation.sees_zeros for operation in operations):
         return _Vanishing(negative, zeros)
     return _Vanishing(zeros | negative, zeros | negative)
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from autodiff.expressions import Call, Literal, call
 from autodiff.mathematics import Mathematics
+from autodiff.primitives import PRIMITIVES
 from autodiff.printers import COMPARISON, CodePrinter, Written
 
 
@@ -53,8 +54,8 @@ def is_condition(expression: object) -> bool:
 
 def is_comparison(expression: object) -> bool:
     """Whether it is true or false."""
-    names = ("less", "less_equal", "greater", "greater_equal")
-    return isinstance(expression, Call) and expression.function in names
+    primitive = PRIMITIVES.get(expression.function) if isinstance(expression, Call) else None
+    return primitive is not None and primitive.compares
 
 
 class Names:

@@ -45,9 +45,6 @@ from autodiff.expressions import (
 from autodiff.mathematics import FLOAT
 from autodiff.primitives import EVERYWHERE, PRIMITIVES
 
-_FLAT = {"less", "less_equal", "greater", "greater_equal", "equal", "unequal", "sign", "floor",
-         "ceil", "round"}  # fmt: skip
-
 
 def tangent(program: VectorProgram, moved: Sequence[int]) -> VectorProgram:
     """The program whose results are the derivatives of the gradients along some directions.
@@ -222,7 +219,7 @@ class _Tangents:
         """The tangent of a formula; None if it does not move."""
         if isinstance(formula, View):
             return self._of_view(formula)
-        if not isinstance(formula, Call) or formula.function in _FLAT:
+        if not isinstance(formula, Call) or formula.function in ("equal", "unequal"):
             return None
         if formula.function == "where":
             condition, *branches = formula.operands
@@ -244,6 +241,8 @@ class _Tangents:
     def _chain(self, name: str, y: Expression, operands: Sequence[Expression]) -> Expression | None:
         """Σ ∂y/∂operand · tangent of the operand, by the rules of the table."""
         primitive = PRIMITIVES[name]
+        if primitive.is_flat:
+            return None
         moved = [
             None if slot in primitive.flat_slots else self._derivative(operand)
             for slot, operand in enumerate(operands)

@@ -69,7 +69,7 @@ class Module:
         Raises:
             TypeError, ValueError: if one of them is none of these.
         """
-        self._settings = _keras().Settings(self, loss, optimizer, metrics)
+        self._settings = _training[0].Settings(self, loss, optimizer, metrics)
 
     def fit(self, x: Any, y: Any, *, batch_size: int = 32, epochs: int = 1, **options: Any) -> Any:
         """Train on arrays; the history comes back.
@@ -82,15 +82,15 @@ class Module:
                 :func:`autodiff.training.fit`.
         """
         options |= {"batch_size": batch_size, "epochs": epochs}
-        return _keras().fit(self, self._told("fit"), x, y, **options)
+        return _training[0].fit(self, self._told("fit"), x, y, **options)
 
     def evaluate(self, x: Any, y: Any) -> Any:
         """The mean loss, and with the metric ``"accuracy"`` that as well."""
-        return _keras().evaluate(self, self._told("evaluate"), x, y)
+        return _training[0].evaluate(self, self._told("evaluate"), x, y)
 
     def predict(self, x: Any) -> Any:
         """The outputs for each example, shape (count, outputs)."""
-        return _keras().predict(self, x)
+        return _training[0].predict(self, x)
 
     def _told(self, what: str) -> Any:
         if not hasattr(self, "_settings"):
@@ -132,11 +132,17 @@ class Module:
         return {"kind": type(self).__name__, "parameters": len(self.parameters())}
 
 
-def _keras() -> Any:
-    """Training stands on modules; only at a call do they look up to it."""
-    from autodiff.training import keras
+_training: list[Any] = []
 
-    return keras
+
+def register_training(training: Any) -> None:
+    """Say what trains modules: training stands on them, and they do not know it.
+
+    Args:
+        training: has ``Settings``, ``fit``, ``evaluate`` and ``predict``, as
+            :mod:`autodiff.training.keras` has.
+    """
+    _training[:] = [training]
 
 
 def _parts(module: Module) -> Iterator[Value | Module]:

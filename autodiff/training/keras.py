@@ -6,23 +6,22 @@ the explicit loop and these give the same parameters.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autodiff import training
 from autodiff.data.dataset import Dataset
 from autodiff.data.pairs import Pairs
 from autodiff.nn.losses import LOSSES, mean_absolute_error, mean_squared_error
+from autodiff.nn.module import Module, register_training
 from autodiff.optim import SGD, Adam, AdamW, Optimizer, RMSProp
+from autodiff.training import fitting
 from autodiff.training.engines import Examples, Loss
 from autodiff.training.history import History
 from autodiff.value import Value
-
-if TYPE_CHECKING:
-    from autodiff.nn import Module
 
 OPTIMIZERS: dict[str, Callable[[list[Value]], Optimizer]] = {
     "sgd": SGD, "rmsprop": RMSProp, "adam": Adam, "adamw": AdamW,
@@ -61,7 +60,7 @@ def fit(model: Module, settings: Settings, x: Any, y: Any, **options: Any) -> Hi
     if "validation_split" in options:
         raise TypeError("validation_split is not known; autodiff.data.split, or validation_data")
     validation = None if aside is None else examples(aside[0], aside[1], settings.loss)
-    return training.fit(
+    return fitting.fit(
         model,
         examples(x, y, settings.loss),
         validation,
@@ -73,13 +72,13 @@ def fit(model: Module, settings: Settings, x: Any, y: Any, **options: Any) -> Hi
 
 def evaluate(model: Module, settings: Settings, x: Any, y: Any) -> float | list[float]:
     """The mean loss; with the metric ``"accuracy"`` a list of both."""
-    loss, accuracy = training.evaluate(model, examples(x, y, settings.loss), settings.loss)
+    loss, accuracy = fitting.evaluate(model, examples(x, y, settings.loss), settings.loss)
     return [loss, accuracy] if settings.metrics else loss
 
 
 def predict(model: Module, x: Any) -> NDArray[np.float64]:
     """What the model gives for each example, shape (count, outputs)."""
-    return training.outputs(model, _inputs(x))
+    return fitting.outputs(model, _inputs(x))
 
 
 def examples(x: Any, y: Any, loss: Loss) -> Examples:
@@ -138,3 +137,6 @@ def _optimizer(model: Module, optimizer: Any) -> Optimizer:
         known = ", ".join(OPTIMIZERS)
         raise ValueError(f"optimizer must be an Optimizer or one of {known}, got {optimizer!r}")
     return OPTIMIZERS[optimizer](model.parameters())
+
+
+register_training(sys.modules[__name__])
