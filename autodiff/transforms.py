@@ -17,13 +17,12 @@ from typing import Any, Literal, NamedTuple, Protocol, TypeGuard, TypeVar, overl
 import numpy as np
 
 from autodiff.adjoint import ONE, gradients, tangents
+from autodiff.derivative_graphs import derivatives_as_values, neutral_as_value
 from autodiff.mathematics import as_number, carrier_of
 from autodiff.recording import differentiated, differentiating, is_tracing
 from autodiff.structure import Rebuild, align, flatten, nest
 from autodiff.value import (
     Value,
-    derivatives_as_values,
-    neutral_as_value,
     results_as_values,
     seen_through,
 )

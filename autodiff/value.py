@@ -15,29 +15,24 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeAlias, cast, over
 import numpy as np
 from numpy.typing import NDArray
 
-from autodiff import arrays, copies, primitives
+from autodiff import arrays, copies, primitives, recorders
 from autodiff.adjoint import (
     ONE,
     ZERO,
-    Reciprocal,
     backpropagate,
     gradients,
     topological_order,
 )
-from autodiff.float_rules import float_rule
+from autodiff.derivative_graphs import derivatives_as_values, neutral_as_value
 from autodiff.linearize import FAILURES, explain, linearize
 from autodiff.mathematics import (
     UNKNOWN,
-    Mathematics,
     Number,
     as_number,
     carrier_of,
     format_number,
-    logistic_density,
-    mathematics_of,
-    sinc_slope,
 )
-from autodiff.primitives import PRIMITIVES, RECORDERS, Primitive, Recorded
+from autodiff.primitives import PRIMITIVES, Primitive, Recorded
 from autodiff.recording import TRACING, differentiated, is_tracing, refuse_while_tracing, trace_now
 from autodiff.recording import recording_now as _recording_now
 
@@ -57,122 +52,15 @@ class _Operator(Protocol):
 
 
 _new = object.__new__
-_PLAIN = frozenset([float, int, np.float64])
-_NAN = float("nan")
 
 
-# Each operation on floats goes one of the short ways below, by its float rule. What they do not
-# know (other carriers, constants, tracing, no_grad, arrays, failures) goes the general way.
-
-
-def _recorder_of_one(primitive: Primitive) -> Callable[[Value], Value]:
-    """Return the function, and method, that records an operation with one operand."""
-    rule = float_rule(primitive, (True,))
-
-    def record(operand: Any) -> Any:
-        if type(operand) is Value and type(a := operand._data) is float:
-            scope, records = _recording_now()
-            if records is True and operand.op is not _CONSTANT:
-                try:
-                    y, slopes = rule(a)
-                except FAILURES:
-                    y = _NAN
-                if y - y == 0.0:
-                    node = _new(Value)
-                    node._data = y
-                    node._grad = 0.0
-                    node.op = primitive
-                    node.parents = (operand,)
-                    node.local_derivatives = slopes
-                    node._name = ""
-                    node.scope = scope
-                    return node
-        return primitive.apply((operand,))
-
-    record.__name__ = primitive.name
-    return record
-
-
-def _recorders_of_two(
-    primitive: Primitive, otherwise: Callable[[Any, Any], Any]
-) -> tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]]:
-    """Return what records an operation with a Value on the left, and with one on the right alone.
-
-    Args:
-        primitive: the operation.
-        otherwise: the general way, given the left and the right operand.
-    """
-    of_both = float_rule(primitive, (True, True))
-    of_left = float_rule(primitive, (True, False))
-    of_right = float_rule(primitive, (False, True))
-
-    def record(self: Any, other: Any) -> Any:
-        if type(a := self._data) is float and self.op is not _CONSTANT:
-            scope, records = _recording_now()
-            if records is True:
-                y = _NAN
-                try:
-                    if type(other) is Value:
-                        if type(b := other._data) is float and other.op is not _CONSTANT:
-                            y, slopes = of_both(a, b)
-                    elif type(other) in _PLAIN:
-                        other = _constant_of(float(other), scope)
-                        y, slopes = of_left(a, other._data)
-                except FAILURES:
-                    pass
-                if y - y == 0.0:
-                    node = _new(Value)
-                    node._data = y
-                    node._grad = 0.0
-                    node.op = primitive
-                    node.parents = (self, other)
-                    node.local_derivatives = slopes
-                    node._name = ""
-                    node.scope = scope
-                    return node
-        return otherwise(self, other)
-
-    def record_reflected(self: Any, other: Any) -> Any:
-        if type(b := self._data) is float and self.op is not _CONSTANT and type(other) in _PLAIN:
-            scope, records = _recording_now()
-            if records is True:
-                y = _NAN
-                try:
-                    other = _constant_of(float(other), scope)
-                    y, slopes = of_right(other._data, b)
-                except FAILURES:
-                    pass
-                if y - y == 0.0:
-                    node = _new(Value)
-                    node._data = y
-                    node._grad = 0.0
-                    node.op = primitive
-                    node.parents = (other, self)
-                    node.local_derivatives = slopes
-                    node._name = ""
-                    node.scope = scope
-                    return node
-        return otherwise(other, self)
-
-    record.__name__ = primitive.name
-    return record, record_reflected
-
-
-def _constant_of(number: float, scope: str) -> Value:
-    node = _new(Value)
-    node._data = number
-    node._grad = 0.0
-    node.op = _CONSTANT
-    node.parents = ()
-    node.local_derivatives = ()
-    node._name = ""
-    node.scope = scope
-    return node
+def _operator_on_one(primitive: Primitive) -> Callable[[Value], Value]:
+    return recorders.of_one(primitive)
 
 
 def _operators(primitive: Primitive) -> tuple[_Operator, _Operator]:
     """Return the operator for a Value on the left, and the one for a Value on the right alone."""
-    left, right = _recorders_of_two(primitive, lambda a, b: _binary(primitive, a, b))
+    left, right = recorders.of_two(primitive, lambda a, b: _binary(primitive, a, b))
     return cast(_Operator, left), cast(_Operator, right)
 
 
@@ -446,6 +334,10 @@ class Value(Recorded):
 
     # ------------------------------------------------------------------------------ operators
 
+    @staticmethod
+    def _constant(number: Number) -> Value:
+        return _constant(number)
+
     def _apply(self, primitive: Primitive, operands: tuple[Any, ...]) -> Value:
         """A new node: the primitive applied to operands, of which at least one is a Value."""
         primitive.check_arity(operands)
@@ -491,10 +383,10 @@ class Value(Recorded):
     __le__, _ = _operators(primitives.less_equal)
     __gt__, _ = _operators(primitives.greater)
     __ge__, _ = _operators(primitives.greater_equal)
-    __neg__ = _recorder_of_one(primitives.negate)
-    __abs__ = _recorder_of_one(primitives.abs)
-    __floor__ = _recorder_of_one(primitives.floor)
-    __ceil__ = _recorder_of_one(primitives.ceil)
+    __neg__ = _operator_on_one(primitives.negate)
+    __abs__ = _operator_on_one(primitives.abs)
+    __floor__ = _operator_on_one(primitives.floor)
+    __ceil__ = _operator_on_one(primitives.ceil)
 
     def __pos__(self) -> Value:
         return self
@@ -611,40 +503,7 @@ class Value(Recorded):
         def where(self, if_true: Operand, if_false: Operand) -> Value: ...
 
 
-def _method(primitive: Primitive) -> Callable[..., Value]:
-    if primitive.arity == 1:
-        method: Callable[..., Value] = _recorder_of_one(primitive)
-    else:
-
-        def method(self: Value, *others: Any) -> Value:
-            return primitive(self, *others)  # type: ignore[no-any-return]
-
-    method.__name__ = primitive.name
-    method.__doc__ = f"The same as ``{primitive.name}(self, ...)``."
-    return method
-
-
-def _function_of_two(primitive: Primitive) -> Callable[[Any, Any], Any]:
-    def otherwise(left: Any, right: Any) -> Any:
-        return primitive.apply((left, right))
-
-    of_left, of_right = _recorders_of_two(primitive, otherwise)
-
-    def record(left: Any, right: Any) -> Any:
-        if type(left) is Value:
-            return of_left(left, right)
-        return of_right(right, left) if type(right) is Value else otherwise(left, right)
-
-    return record
-
-
-for _primitive in PRIMITIVES.values():
-    if _primitive.arity == 1:
-        RECORDERS[_primitive] = _recorder_of_one(_primitive)
-    elif _primitive.arity == 2:
-        RECORDERS[_primitive] = _function_of_two(_primitive)
-    if _primitive.arity and 0 not in _primitive.index_slots:
-        setattr(Value, _primitive.name, _method(_primitive))
+recorders.install(Value)
 
 
 # ------------------------------------------------------------------------------------ recording
@@ -784,150 +643,3 @@ arrays.register(Value, lambda number: _constant(as_number(number)))
 for _theirs, _ours in _NUMPY_NAMES.items():  # np.arcsin of an array of Values asks for v.arcsin()
     if not hasattr(Value, _theirs):
         setattr(Value, _theirs, getattr(Value, _ours))
-
-
-# --------------------------------------------------------------- derivatives that are graphs
-
-
-class _ValueMathematics(Mathematics):
-    """The namespace in which a rule's result is a graph: its functions are those of the table."""
-
-    def __init__(self, numbers: Mathematics) -> None:
-        self._numbers = numbers
-        self.ratio = numbers.ratio  # type: ignore[method-assign]
-
-    @property
-    def undefined(self) -> Any:
-        if is_tracing():  # it may turn out that nobody goes there; the compiled program finds out
-            return _constant(self._numbers.undefined)
-        raise ValueError("a derivative that does not exist has no derivatives either")
-
-    def limit(self, number: int, at: Value) -> Any:
-        """The number, with a derivative that is infinite or undefined where ``at`` is 0."""
-        return number + 0 * primitives.sqrt(primitives.abs(at))
-
-    def vanishing(self, base: Value, exponent: Value) -> Any:
-        """0, with as many derivatives that are 0 as the exponent is large, and then none.
-
-        The product with ln(base) has them as long as the exponent is above their order; so has
-        0 times a power of half less, except that it may give up one derivative early.
-        """
-        return self.where(
-            exponent > self.ratio(1, 2),
-            lambda: 0 * base ** (exponent - self.ratio(1, 2)),
-            lambda: self.limit(0, base),
-        )
-
-    def is_constant(self, a: Value) -> bool:
-        """Whether it is a plain number in an expression."""
-        return a.op is _CONSTANT
-
-    def is_zero(self, a: Value) -> Any:
-        return (a >= 0) * (a <= 0) if _is_open(a) else bool(a._data == 0)
-
-    def is_positive(self, a: Value) -> Any:
-        return a > 0 if _is_open(a) else bool(a._data > 0)
-
-    def where(self, condition: Any, if_true: Callable[[], Any], if_false: Callable[[], Any]) -> Any:
-        if isinstance(condition, Value) and _is_open(condition):
-            return primitives.where(condition, if_true(), if_false())
-        return super().where(condition, if_true, if_false)
-
-    def logistic_density(self, a: Value) -> Any:
-        return logistic_density(self, a)
-
-    def sinc_slope(self, a: Value) -> Any:
-        return sinc_slope(self, a)
-
-    def softmax(self, operands: Iterable[Value]) -> list[Value]:
-        """Shifted by a constant, the largest operand's number, which changes no derivative.
-
-        The largest share is a sigmoid, because 1 minus a share close to 1 would lose all digits.
-        """
-        operands = list(operands)
-        if is_tracing():
-            total = primitives.logsumexp(*operands)
-            return [primitives.exp(a - total) for a in operands]
-        peak = max(a._data for a in operands)
-        exponentials = [primitives.exp(a - peak) for a in operands]
-        total = primitives.fsum(*exponentials)
-        shares = [exponential / total for exponential in exponentials]
-        largest = next((i for i, a in enumerate(operands) if a._data == peak), 0)
-        others = operands[:largest] + operands[largest + 1 :]
-        if others:
-            shares[largest] = primitives.sigmoid(operands[largest] - primitives.logsumexp(*others))
-        return shares
-
-    def __getattr__(self, name: str) -> Any:
-        return self._numbers.pi if name == "pi" else PRIMITIVES[name]
-
-
-def _is_open(a: Value) -> bool:
-    """Whether the number will be known only when a traced program runs."""
-    return a.op is not _CONSTANT and is_tracing()
-
-
-def derivatives_as_values(node: Value, wanted: Sequence[bool]) -> Sequence[Any]:
-    """The local derivatives of an operation as graphs over its operands, by the same rules.
-
-    Args:
-        node: the operation.
-        wanted: the operands whose derivatives are asked for; those of others may be 0.
-
-    Raises:
-        RuntimeError: if the operands' data has changed since the operation was recorded.
-        ValueError, ZeroDivisionError, OverflowError: where a derivative is infinite or undefined,
-            so that there is nothing to differentiate further.
-    """
-    assert node.op is not None
-    operands = [parent._data for parent in node.parents]
-    constant = [parent.op is _CONSTANT for parent in node.parents]
-    varies = [each and not fixed for each, fixed in zip(wanted, constant, strict=True)]
-    if not is_tracing() and _has_changed(node, operands, [not fixed for fixed in constant]):
-        raise RuntimeError(
-            f"a leaf's data was changed after {node.op}(...) was computed from it (or mpmath's "
-            "precision was); compute the value again before asking for derivatives that are graphs"
-        )
-    m = _ValueMathematics(mathematics_of(operands))
-    try:
-        partials = node.op.partial_derivatives(m, node, node.parents, varies)
-    except (ArithmeticError, ValueError) as error:
-        error.add_note(f"in the derivative of {node.op}({', '.join(map(str, operands[:4]))})")
-        raise
-    return [_as_factor(derivative) for derivative in partials]
-
-
-def _as_factor(derivative: Any) -> Any:
-    """A local derivative as the chain rule is to multiply by it."""
-    if isinstance(derivative, int):
-        return {0: ZERO, 1: ONE}.get(derivative, derivative)
-    if isinstance(derivative, Value) and derivative.op is primitives.divide and not is_tracing():
-        numerator, divisor = derivative.parents
-        if numerator.op is _CONSTANT and numerator._data == 1:
-            return Reciprocal(derivative, divisor)
-    return derivative
-
-
-def _has_changed(node: Value, operands: Sequence[Number], varies: Sequence[bool]) -> bool:
-    assert node.op is not None
-    y, local_derivatives = node.op.linearize(operands, varies)
-    return not _same(y, node._data) or any(
-        varying and not _same(now, recorded)
-        for now, recorded, varying in zip(
-            local_derivatives, node.local_derivatives, varies, strict=True
-        )
-    )
-
-
-def neutral_as_value(gradient: Any, like: Value) -> Value:
-    """A gradient as a Value, also where the chain rule found a plain 0 or 1."""
-    if isinstance(gradient, Value):
-        return gradient
-    if gradient is ZERO or gradient is ONE:
-        gradient = gradient.number
-    is_int = type(gradient) is int
-    return _constant(carrier_of(like._data)(gradient) if is_int else as_number(gradient))
-
-
-def _same(a: Number, b: Number) -> bool:
-    return bool(a == b or (a != a and b != b))
