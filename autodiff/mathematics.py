@@ -323,9 +323,8 @@ class _RationalMathematics(NumberMathematics):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
-        raise TypeError(
-            f"{name} has no exact rule for Fraction; convert the operand with float(...) first"
-        )
+        what = "pi is no Fraction" if name == "pi" else f"{name} has no exact rule for Fraction"
+        raise TypeError(f"{what}; convert the operand with float(...) first")
 
 
 class _DecimalMathematics(NumberMathematics):

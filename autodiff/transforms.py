@@ -19,10 +19,11 @@ import numpy as np
 from autodiff.adjoint import ONE, gradients, tangents
 from autodiff.derivative_graphs import derivatives_as_values, neutral_as_value
 from autodiff.mathematics import as_number, carrier_of
-from autodiff.recording import differentiated, differentiating, is_tracing
+from autodiff.recording import differentiated, differentiating, is_tracing, recording_now
 from autodiff.structure import Rebuild, align, flatten, nest
 from autodiff.value import (
     Value,
+    as_values,
     results_as_values,
     seen_through,
 )
@@ -246,6 +247,7 @@ class _Call(NamedTuple):
     outputs: list[Value]
     rebuild_inputs: Rebuild
     rebuild_outputs: Rebuild
+    as_values: bool
     as_graph: bool
 
     def derivatives_of(self, node: Value, wanted: Sequence[bool]) -> Sequence[Any]:
@@ -262,7 +264,9 @@ class _Call(NamedTuple):
         return self.plain(neutral_as_value(derivative, like))
 
     def plain(self, value: Value) -> Any:
-        return value if self.as_graph else value.data
+        if self.as_graph:
+            return value
+        return as_values([value.data])[0] if self.as_values else value.data
 
     def results(self) -> Any:
         return self.rebuild_outputs([self.plain(output) for output in self.outputs])
@@ -294,6 +298,8 @@ def _call(
     seen = rebuild(inputs)
     for i, argument in zip(chosen, [seen] if single else seen, strict=True):
         replaced[i] = argument
+    # Within no_grad() nobody differentiates further: results are constants, and may be infinite.
+    as_graph = nested and (bool(differentiated()) or recording_now()[1] is not False)
     with differentiating(inputs):
         outputs, rebuild_outputs = flatten(function(*replaced, **options))
     return _Call(
@@ -302,6 +308,7 @@ def _call(
         rebuild,
         rebuild_outputs,
         nested,
+        as_graph,
     )
 
 

@@ -263,14 +263,15 @@ class Value(Recorded):
 
     # ------------------------------------------------------------------------------- backward
 
-    def backward(self, gradient: Number = 1, *, create_graph: bool = False) -> None:
+    def backward(self, gradient: Number | None = 1, *, create_graph: bool = False) -> None:
         """Add ∂(this)/∂(leaf) to the ``grad`` of every leaf below, in time linear in the graph.
 
         The derivatives are those recorded together with the values, even if a leaf's data was
         changed since.
 
         Args:
-            gradient: that of what comes after this, times which all derivatives are taken.
+            gradient: that of what comes after this, times which all derivatives are taken; None
+                is 1, as in PyTorch.
             create_graph: make gradients Values, so that they can be differentiated again.
 
         Raises:
@@ -298,7 +299,7 @@ class Value(Recorded):
                 f"and this is the constant {self._data}"
             )
         if type(gradient) is not int:
-            gradient = self._as_seed(gradient, create_graph)
+            gradient = 1 if gradient is None else self._as_seed(gradient, create_graph)
         order = topological_order([self])
         if create_graph:
             self._backward_as_graph(order, gradient)

@@ -261,3 +261,19 @@ def test_a_derivative_that_nobody_asks_for_is_not_needed() -> None:
     for target in ("numpy", "python"):
         with pytest.raises(ValueError, match="domain"):
             compile(lambda x: where(lgamma(x) > 1, x, 2 * x), target=target)(-1.0)
+
+
+@pytest.mark.parametrize("way", ["numpy", "python"])
+@pytest.mark.parametrize(
+    ("function", "at"),
+    [
+        (grad(PRIMITIVES["sqrt"]), 0.0),
+        (grad(PRIMITIVES["asin"]), 1.0),
+        (lambda x: 2 * grad(PRIMITIVES["cbrt"])(x) + x, 0.0),
+        (lambda x: [grad(PRIMITIVES["sqrt"])(a) for a in [x, x + 1]], 0.0),
+    ],
+)
+def test_an_infinite_derivative_is_the_answer_inside_as_well(
+    function: Any, at: float, way: str
+) -> None:
+    assert compile(function, target=way)(at) == function(at)

@@ -397,3 +397,9 @@ def test_dot_and_logsumexp_are_one_gate_and_check_their_operands() -> None:
         ad.dot(weights, inputs[:1])
     with pytest.raises(ValueError, match="at least one"):
         ad.logsumexp([])
+
+
+def test_a_gradient_of_none_is_one() -> None:
+    x = Value(3.0)
+    (x * x).backward(None)
+    assert x.grad == 6.0

@@ -13,6 +13,7 @@ import numpy as np
 
 from autodiff.compiler.arguments import added, example, stacked
 from autodiff.compiler.running import Call
+from autodiff.recording import no_grad
 from autodiff.structure import flatten
 from autodiff.transforms import ArgumentNumbers, chosen_arguments, is_index, value_and_grad
 from autodiff.value import Value
@@ -48,14 +49,14 @@ def _example(call: Call, i: int) -> tuple[Any, ...]:
 
 
 def _answer(function: Function, arguments: tuple[Any, ...], argnums: ArgumentNumbers | None) -> Any:
-    with np.errstate(all="ignore"):
-        if argnums is not None:
+    if argnums is not None:
+        with np.errstate(all="ignore"):
             return value_and_grad(function, argnums)(*arguments)
-        scalars, rebuild = flatten(list(arguments))
-        outputs, rebuild_outputs = flatten(
-            function(*rebuild([Value(scalar) for scalar in scalars]))
-        )
-        return rebuild_outputs([y.data if isinstance(y, Value) else y for y in outputs])
+    scalars, rebuild = flatten(list(arguments))
+    with np.errstate(all="ignore"), no_grad():
+        outputs = function(*rebuild([Value(scalar) for scalar in scalars]))
+    results, rebuild_results = flatten(outputs)
+    return rebuild_results([y.data if isinstance(y, Value) else y for y in results])
 
 
 def _gathered(call: Call, results: list[Any], argnums: ArgumentNumbers | None) -> Any:
