@@ -331,6 +331,26 @@ def shared_parts(expression: Expression) -> tuple[list[tuple[Name, Expression]],
     >>> shared_parts(call("exp", a) * call("exp", a))
     ([(t1, Call('exp', a))], Call('multiply', t1, t1))
     """
+    named: dict[Expression, Expression] = {}
+    parts: list[tuple[Name, Expression]] = []
+    for part in _repeated(expression):
+        name = Name(f"t{len(parts) + 1}")
+        parts.append((name, replaced(part, named)))
+        named[part] = name
+    return parts, replaced(expression, named)
+
+
+def repeated_functions(expression: Expression) -> list[Expression]:
+    """The functions that are called more than once, inner ones first.
+
+    >>> repeated_functions(call("exp", Name("a")) * call("exp", Name("a")))
+    [Call('exp', a)]
+    """
+    return [part for part in _repeated(expression) if is_function(part)]
+
+
+def _repeated(expression: Expression) -> list[Expression]:
+    """The calls that occur more than once, operands before what is made of them."""
     counts: dict[Expression, int] = {}
 
     def count(part: Expression) -> None:
@@ -341,10 +361,4 @@ def shared_parts(expression: Expression) -> tuple[list[tuple[Name, Expression]],
                     count(operand)
 
     count(expression)
-    named: dict[Expression, Expression] = {}
-    parts: list[tuple[Name, Expression]] = []
-    for part in reversed([part for part in counts if counts[part] > 1]):
-        name = Name(f"t{len(parts) + 1}")
-        parts.append((name, replaced(part, named)))
-        named[part] = name
-    return parts, replaced(expression, named)
+    return [part for part in reversed(counts) if counts[part] > 1]

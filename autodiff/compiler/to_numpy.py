@@ -41,7 +41,7 @@ from autodiff.compiler.vectors import (
     views_in,
     views_of,
 )
-from autodiff.expressions import Expression, replaced
+from autodiff.expressions import Expression, repeated_functions, replaced
 from autodiff.mathematics import ARRAY
 from autodiff.printers import ANYTHING, ATOM, PRODUCT, Template, Written
 
@@ -402,6 +402,11 @@ class _NumpyWriter:
             view: _Code(self._within(view, shape, batched), view.are_rows)
             for view in views_in([formula])
         }
+        for part in repeated_functions(formula):
+            name = self._fresh("part")
+            self._line(f"{name} = {_PRINTER.text(replaced(part, known))}")
+            self.to_free.append(name)
+            known[part] = _Code(Written(name), False)
         return _PRINTER.written(replaced(formula, known))
 
     def _within(self, view: View, shape: tuple[int, ...], batched: bool) -> Written:
