@@ -269,6 +269,25 @@ def test_matrix_products_are_found_however_sums_are_written(written: str) -> Non
     assert f.stats["operations"] <= 13
 
 
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: (np.array([2.0, -2.0, 1.0, -1.0, 1.0]) * x) @ x,
+        lambda x: sum(a * ad.sin(a) for a in [x[3], x[0], x[1]]),
+        lambda x: [x[3] * x[0], x[1] * x[2], x[3], x[1], x[0]],
+        lambda x: np.max(x[[0, 0, 2, 0]].reshape(2, 2) @ x[[1, 0]]) + x[[2, 0, 1]] @ x[[1, 0, 2]],
+    ],
+)
+def test_gathers_are_there_as_long_as_they_are_read(function: Any) -> None:
+    x = GENERATOR.normal(size=(3, 5))
+    f = compile(function, batched="x")
+    expected = [function(row) for row in x]
+    np.testing.assert_allclose(np.transpose(f(x)), expected)
+    if not isinstance(expected[0], list):
+        _, slopes = f.value_and_grad(x)
+        np.testing.assert_allclose(slopes, [grad(function)(row) for row in x])
+
+
 def test_a_residual_connection() -> None:
     def loss(w: Any, x: Any) -> Any:
         h = [ad.tanh(s) for s in np.asarray(w[0]) @ x]

@@ -55,6 +55,27 @@ def shared(w: Any, x: Any) -> Any:
     return w[0] * w[1] + 0 * x
 
 
+def penalised(w: Any, x: Any) -> Any:
+    return sin(w * x) + w * w
+
+
+def penalised_inside(w: Any, x: Any) -> Any:
+    with scope("ends in a backslash\\"):
+        t = tanh(w)
+    return sin(t * x) + t**2
+
+
+def offsets(x: Any, x_at: Any) -> Any:
+    return x @ x_at
+
+
+def fused(map: Any, len: Any, NULL: Any) -> Any:  # noqa: N803
+    return map * len + NULL
+
+
+fused.__name__ = "list"
+
+
 PROGRAMS: dict[str, tuple[Any, tuple[Any, ...], tuple[str, ...]]] = {
     "layers": (two_layers, (RANDOM.normal(size=(4, 3)), RANDOM.normal(size=(3, 4)),
                             RANDOM.normal(size=(5, 3)), np.eye(3)[[0, 2, 1, 1, 0]]), ("x", "t")),
@@ -66,6 +87,10 @@ PROGRAMS: dict[str, tuple[Any, tuple[Any, ...], tuple[str, ...]]] = {
     "captured": (captured, (np.array([0.3, 0.4]),), ()),
     "reserved": (reserved, (1.0, 2.0, 3.0, 4.0, 5.0), ()),
     "shared": (shared, (np.array([2.0, 3.0]), np.array([1.0, 2.0, 3.0])), ("x",)),
+    "penalised": (penalised, (0.5, np.array([1.0, 2.0, 3.0])), ("x",)),
+    "penalised inside": (penalised_inside, (0.5, np.array([1.0, 2.0, 3.0])), ("x",)),
+    "offsets": (offsets, (np.ones((3, 2)), np.array([2.0, 3.0])), ("x",)),
+    "names of Python and C": (fused, (2.0, 3.0, 4.0), ()),
     "several": (lambda x: [x[0] * x[1], x.sum(), 2.0], (np.array([0.3, 0.4]),), ()),
     "none": (lambda x: x[0] * x[1], (np.zeros((0, 2)),), ("x",)),
 }  # fmt: skip
@@ -84,7 +109,11 @@ def test_programs(language: str, target: str, tmp_path: Path) -> None:
         f = compile(function, batched=batched, target=target)
         result = f(*arguments)
         count = len(result) if isinstance(result, list) else 1
-        n = len(arguments[-1]) if batched else None
+        n = (
+            len(arguments[0 if batched == ("x",) and function is offsets else -1])
+            if batched
+            else None
+        )
         if count == 1:
             value, slopes = f.value_and_grad(*arguments, argnums=range(len(arguments)))
         else:
@@ -131,7 +160,16 @@ def test_what_cannot_be_exported_says_so(tmp_path: Path) -> None:
     f(1.0)
     with pytest.raises(ValueError, match=r"end in \.c, \.js, \.py, got 'f\.rs'"):
         f.export(tmp_path / "f.rs")
-    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(FileNotFoundError, match="there is no folder"):
+        f.export(tmp_path / "none" / "f.c")
+    (tmp_path / "g.js").mkdir()
+    with pytest.raises(IsADirectoryError, match="there is a folder of that name"):
+        f.export(tmp_path / "g.js")
+    nothing = compile(lambda x: [])
+    nothing(1.0)
+    with pytest.raises(ValueError, match="a function with results"):
+        nothing.export(tmp_path / "f.c")
+    assert [path.name for path in tmp_path.iterdir()] == ["g.js"]
 
 
 def test_files_need_nothing_of_autodiff(tmp_path: Path) -> None:

@@ -109,9 +109,11 @@ class Compiled(Outlined):
             raise TypeError(f"compile() expected a function, got {type(function).__name__}")
         if str(dtype) not in ("float32", "float64"):
             raise ValueError(f'dtype must be "float32" or "float64", got {dtype!r}')
-        if target != "auto" and target not in TARGETS:
+        if not isinstance(target, str) or target not in ("auto", *TARGETS):
             known = ", ".join(["auto", *TARGETS])
-            raise ValueError(f"target must be one of {known}, got {target!r}")
+            raise ValueError(
+                f"target must be one of {known}, got {target!r}; f.export writes C and JavaScript"
+            )
         self.function: Callable[..., Any] | None = function
         self.batched = _names(batched)
         self.dtype = np.dtype(dtype)
@@ -194,6 +196,8 @@ class Compiled(Outlined):
             result, added up over examples. They are not checked to be finite.
         """
         call = self._prepare(arguments, {}, numbers)
+        if not call.special.captured:
+            raise ValueError(f"{self.__name__} captured no Values to differentiate by")
         wanted = (len(call.special.inputs) - 1,)
         with np.errstate(all="ignore"):
             self._latest = call.special, wanted
@@ -235,9 +239,9 @@ class Compiled(Outlined):
 
         The file has two functions: one with the name of this one, and one that gives the gradients
         of all arguments, too, ``..._value_and_grad``. It says itself what they take and give.
-        Numbers are doubles. Arithmetic follows IEEE 754 where this raises; and where this would
-        ask Values, as a gradient through a branch that is not taken and has no value there, it
-        may be NaN.
+        Numbers are doubles. Where this would ask Values, a file follows IEEE 754, or raises what
+        Python's floats raise; a gradient through a branch that is not taken, and has no value
+        there, may be NaN. Captured Values are written into the file with their present numbers.
 
         Args:
             path: ends in ``.py`` (on floats, or NumPy where this runs on vectors), ``.js`` (a

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import inspect
 import math
 import os
@@ -23,6 +24,7 @@ from autodiff.compiler.targets import PYTHON
 from autodiff.compiler.to_c import C, c_source
 from autodiff.compiler.to_javascript import JAVASCRIPT, javascript_source
 from autodiff.compiler.vectors import formulas_of
+from autodiff.files import write_whole
 from autodiff.mathematics import ARRAY
 from autodiff.printers import ANYTHING, ATOM, CONDITIONAL, CodePrinter, Template
 
@@ -39,10 +41,10 @@ def export(program: Specialization, name: str, path: str | os.PathLike[str]) -> 
     if write is None:
         known = ", ".join(WRITERS)
         raise ValueError(f"export writes files that end in {known}, got {path.name!r}")
+    if not program.output_count:
+        raise ValueError("export needs a function with results, and this one has none")
     text = write(_exported(program, exported_name(name)))
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    unfinished.write_text(text)
-    unfinished.replace(path)
+    write_whole(text.encode(), path)
 
 
 def exported_name(name: str) -> str:
@@ -71,7 +73,7 @@ def _plain(name: str) -> str:
 
 
 _RESERVED = [
-    "n", "e", "i", "j", "k", "l", "m", "s", "out", "np", "math", "builtins", *C.reserved,
+    "n", "e", "i", "j", "k", "l", "m", "s", "out", "np", "math", *dir(builtins), *C.reserved,
     *C.native, *C.helpers, *JAVASCRIPT.reserved, *JAVASCRIPT.helpers, *to_python.namespace(),
     *to_numpy.FUNCTIONS,
 ]  # fmt: skip
@@ -132,6 +134,11 @@ def softmax(operands):
     total = sum(shares)
     return [share / total for share in shares]""",
 }
+_FLOATS_OF = """\
+def _floats(given):
+    many = given if hasattr(given, "__iter__") else [given]
+    return [float(number) for number in many]
+"""
 _HELPERS_ON_ARRAYS = {
     "logsumexp": """\
 def logsumexp(rows):
@@ -208,9 +215,15 @@ def _on_floats(program: Exported, used: set[str]) -> list[str]:
     lines = [f"from math import {', '.join(names)}", "", "", *_with_special(used)]
     helpers = helpers_text(FLOATS, used - {"polygamma"})
     lines += [helpers, "", ""] if helpers else []
-    lines.append(to_python.python_source(program.value, "_value").text)
-    lines += ["", to_python.python_source(program.both, "_value_and_grad").text]
-    given = {name: f"list(map(float, {name}))" for name in program.parameters}
+    lines.append(to_python.python_source(program.value, "_value", False).text)
+    lines += ["", to_python.python_source(program.both, "_value_and_grad", False).text]
+    lines += [
+        "",
+        "def _floats(given):",
+        "    many = given if hasattr(given, '__iter__') else [given]",
+    ]
+    lines += ["    return [float(number) for number in many]", ""]
+    given = {name: f"_floats({name})" for name in program.parameters}
     given.update({name: repr(numbers) for name, numbers in program.fixed.items()})
     return lines + _calls(program, given, "_value", "_value_and_grad")
 
@@ -231,13 +244,13 @@ def _on_arrays(program: Exported, used: set[str]) -> list[str]:
         lines.append(f"def _make{name}():")
         lines += [f"    {own} = np.array({a.tolist()})" for own, a in source.arrays.items()]
         lines += ["", *[f"    {line}".rstrip() for line in source.text.splitlines()]]
-        lines += [f"    return {name}", "", ""]
+        lines += [f"    return {name}", "", "", f"{name} = _make{name}()", "", ""]
     given = {}
     for name, block in zip(program.inputs, program.value.blocks, strict=False):
         shape = f"(-1, {block.size})" if block.kind == BATCHED else "(-1,)"
         given[name] = f"np.asarray({name}, float).reshape{shape}"
     given.update({name: f"np.array({numbers})" for name, numbers in program.fixed.items()})
-    return lines + _calls(program, given, "_make_value()", "_make_value_and_grad()")
+    return lines + _calls(program, given, "_value", "_value_and_grad")
 
 
 def _calls(program: Exported, given: dict[str, str], value: str, both: str) -> list[str]:
@@ -248,7 +261,7 @@ def _calls(program: Exported, given: dict[str, str], value: str, both: str) -> l
     if program.is_batched:
         n = next(i for i, b in zip(program.inputs, program.value.blocks, strict=False)
                  if b.kind == BATCHED)  # fmt: skip
-        out = f"np.broadcast_to(out.reshape({count}, -1), ({count}, len({given[n]})))"
+        out = f"np.broadcast_to(out.reshape({count}, -1), ({count}, len({given[n]}))).copy()"
         out = f"{out}[0]" if count == 1 else f"{out}.T"
     else:
         out = "float(out[0])" if count == 1 else "out"

@@ -223,6 +223,8 @@ class _LoopWriter:
         self.names: dict[int, str] = dict(enumerate(inputs))
         self.names.update(zip(program.gradients, gradients, strict=True))
         self.given = set(self.names)
+        self.offsets: dict[int, str] = {}
+        self.started: set[int] = set()
         for i in range(len(program.blocks)):
             if i not in self.names:
                 self.names[i] = self._fresh(self._base(i))
@@ -260,7 +262,8 @@ class _LoopWriter:
                 for i in sorted(self.given):
                     block = self.program.blocks[i]
                     if block.kind == BATCHED:
-                        self._line(self.language.offset.format(self.names[i], block.size))
+                        self.offsets[i] = self._fresh(f"{self.names[i]}_at")
+                        self._line(self.language.offset.format(self.offsets[i], block.size))
                 for instruction in each:
                     self._write(instruction)
                 self._outputs()
@@ -271,6 +274,17 @@ class _LoopWriter:
         return self.body
 
     def _phases(self) -> tuple[list[Instruction], list[Instruction], list[Instruction]]:
+        """What comes before the examples, for each of them, and after.
+
+        What is summed over the examples is known after them, and so is all that is made of it or
+        added to it. A block that is made then, although something of each example is added to it,
+        starts from zeros before.
+        """
+        added = {
+            instruction.block
+            for instruction in self.program.instructions
+            if isinstance(instruction, Add) and self._is_summed(instruction)
+        }
         before: list[Instruction] = []
         each: list[Instruction] = []
         after: list[Instruction] = []
@@ -281,9 +295,14 @@ class _LoopWriter:
                 each.append(instruction)
                 if block.kind != BATCHED:
                     late.add(instruction.block)
-            elif any(view.block in late for view in views_of(instruction)):
+            elif any(
+                b in late for b in [instruction.block, *[v.block for v in views_of(instruction)]]
+            ):
                 after.append(instruction)
                 late.add(instruction.block)
+                if instruction.block in added and not isinstance(instruction, Add):
+                    before.append(Fill(0.0, instruction.block))
+                    self.started.add(instruction.block)
             else:
                 before.append(instruction)
         return before, each, after
@@ -335,7 +354,7 @@ class _LoopWriter:
         if block.scope != self.scope and block.gradient_of is None and block.name != "packed":
             self.scope = block.scope
             if block.scope:
-                self._line("//" + comment(block.scope)[1:])
+                self._line("//" + comment(block.scope)[1:].rstrip("\\"))  # goes on in C
         if isinstance(instruction, Elementwise):
             self._elementwise(instruction)
         elif isinstance(instruction, Contraction):
@@ -362,7 +381,7 @@ class _LoopWriter:
     def _elementwise(self, instruction: Elementwise) -> None:
         block, formula, sums = instruction.block, instruction.formula, instruction.sums
         shape = shape_of(formula) or (1,)
-        is_summed = self._is_summed(instruction)
+        is_summed = self._is_summed(instruction) or block in self.started
         formula = self._with_many(formula)
         if prod(shape) == 1 and self._is_scalar(block) and not is_summed:
             template = self.language.variable if block in self.changing else self.language.constant
@@ -394,7 +413,7 @@ class _LoopWriter:
         places = np.arange(groups * rows * columns).reshape(groups, rows, columns)
         all_left = left.reshaped(np.broadcast_to(left.indices[:, :, None], shape))
         all_right = right.reshaped(np.broadcast_to(right.indices[:, None], shape))
-        is_summed = self._is_summed(instruction)
+        is_summed = self._is_summed(instruction) or block in self.started
         with self._nest(shape[:3]):
             total = "s" if prod(shape[:3]) > 1 else self._fresh("s")
             self._line(self.language.variable.format(total, "0"))
@@ -484,7 +503,8 @@ class _LoopWriter:
         if self._is_scalar(block):
             return name
         if block in self.given and self.program.blocks[block].kind == BATCHED:
-            return f"{name}[{name}_at + {at}]" if at != "0" else f"{name}[{name}_at]"
+            start = self.offsets[block]
+            return f"{name}[{start} + {at}]" if at != "0" else f"{name}[{start}]"
         return f"{name}[{at}]"
 
     def _index(self, indices: Indices, shape: Sequence[int], letters: str = "ijklm") -> str:

@@ -45,7 +45,8 @@ class _Scalars:
         for at, (operation, numbers) in enumerate(
             zip(program.operations, program.operands, strict=True)
         ):
-            block = Block(program.names[at], self.kinds[program.first + at], 1, program.scopes[at])
+            name = program.names[at] or operation.name
+            block = Block(name, self.kinds[program.first + at], 1, program.scopes[at])
             self._schedule(operation, numbers, block)
         if program.outputs:
             self.result.first_output = self.scalars[program.outputs[0]]

@@ -112,6 +112,10 @@ _NATIVE_WORDS = (
 )
 _NATIVE = frozenset(_NATIVE_WORDS.split())
 _KEYWORDS_WORDS = (
+    "NULL RAND_MAX EXIT_SUCCESS EXIT_FAILURE HUGE_VAL fmax fmin fma fdim trunc tgamma isnan isinf "
+    "isfinite isnormal signbit rint lrint llrint nan nextafter scalbn scalbln ldexp frexp modf "
+    "ilogb logb lround llround pow10 exp10 drem significand finite remquo rand srand exit abort "
+    "atexit atof atoi atol strtod strtol qsort bsearch system getenv labs ldiv realloc random "
     "auto break case char const continue default do double else enum extern float for goto if "
     "inline int long main register restrict return short signed sizeof static struct switch "
     "typedef union unsigned void volatile while bool true false complex pow fmod fabs "
@@ -144,7 +148,7 @@ C = Language(
     reserved=_KEYWORDS,
     constant="const double {} = {};",
     variable="double {} = {};",
-    offset="const size_t {0}_at = e * {1};",
+    offset="const size_t {} = e * {};",
     array=lambda name, size: f"double *{name} = work; work += {size};",
     table=_table,
     loop="for (size_t {name} = 0; {name} < {end}; {name}++) {{",

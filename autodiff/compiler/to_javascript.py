@@ -179,7 +179,7 @@ JAVASCRIPT = Language(
     reserved=_KEYWORDS,
     constant="const {} = {};",
     variable="let {} = {};",
-    offset="const {0}_at = e * {1};",
+    offset="const {} = e * {};",
     array=lambda name, size: f"const {name} = new Float64Array({size});",
     table=_table,
     loop="for (let {name} = 0; {name} < {end}; {name}++) {{",
@@ -221,8 +221,12 @@ def _with_results(program: Exported, body: Body, has_gradients: bool) -> list[st
     count, blocks = program.value.outputs.indices.size, program.value.blocks
     batched = [name for name, block in zip(program.inputs, blocks, strict=False)
                if block.kind == BATCHED]  # fmt: skip
+    for name in program.parameters:
+        if program.sizes[name] == 1:
+            lines.append(f'if (typeof {name} === "number") {name} = [{name}];')
     if batched:
-        lines.append(f"const n = {batched[0]}.length / {program.sizes[batched[0]]};")
+        first = max(batched, key=lambda name: min(1, program.sizes[name]))
+        lines.append(f"const n = {first}.length / {max(1, program.sizes[first])};")
     per_example = " * n" if program.is_batched else ""
     lines.append(f"const out = new Float64Array({count}{per_example});")
     if has_gradients:

@@ -135,11 +135,13 @@ class _NumpyWriter:
             elif block.name:
                 self.names[i] = self._fresh(identifier(block.name, block.scope))
         self.plan = memory_plan(program)
-        self.last_read: dict[View, int] = {
-            view: at for at, i in enumerate(program.instructions) for view in views_of(i)
+        self.last_read: dict[int, int] = {
+            view.block: at for at, i in enumerate(program.instructions) for view in views_of(i)
         }
+        self.last_read[program.outputs.block] = len(program.instructions)
         self.array_names: dict[tuple[str, tuple[int, ...], bytes], str] = {}
         self.gathered: dict[View, str] = {}
+        self.gathers_of: dict[int, list[str]] = {}
         self.matrices: dict[View, str] = {}
         self.products: dict[int, _Product] = {}
         self.to_free: list[str] = []
@@ -197,9 +199,9 @@ class _NumpyWriter:
         """Delete arrays as soon as they are not needed, so that memory is reused."""
         instruction = self.program.instructions[at]
         self.to_free += [self.names[b] for b in self.plan.frees[at] if b in self.names]
-        for view in views_of(instruction):
-            if self.last_read[view] == at and view in self.gathered:
-                self.to_free.append(self.gathered[view])
+        for block in {view.block for view in views_of(instruction)}:
+            if self.last_read[block] == at:
+                self.to_free += self.gathers_of.pop(block, [])
         is_last = at == len(self.program.instructions) - 1
         if self.to_free and instruction.block not in self.products and not is_last:
             self._line(f"del {', '.join(sorted(self.to_free))}")
@@ -226,11 +228,11 @@ class _NumpyWriter:
 
     def _copied(self, view: View, block: Block) -> str:
         """Elements as an array that is no other's."""
+        is_product = view.block in self.products
         text = self._read(view).text
-        is_slice = self._window(view) is not None
         if len(view.indices.shape) > 1:
             text += f".reshape{self._shape(block)}"
-        return f"{text}.copy()" if is_slice else text
+        return text if is_product else f"{text}.copy()"
 
     def _add(self, instruction: Add, sign: str) -> None:
         target, formula, sums = instruction
@@ -433,6 +435,7 @@ class _NumpyWriter:
             self.source.gathers += 1
             name, at = self.names[view.block], self._array("i", view.indices)
             self.gathered[view] = self._fresh(f"{name}_at_{at}")
+            self.gathers_of.setdefault(view.block, []).append(self.gathered[view])
             self._line(f"{self.gathered[view]} = {name}.take({at}, 0)")
         return Written(self.gathered[view])
 

@@ -27,7 +27,7 @@ from autodiff.compiler.vectors import (
     View,
     views_of,
 )
-from autodiff.expressions import Call, Expression, Name
+from autodiff.expressions import Call, Expression, Literal, Name, folded
 from autodiff.mathematics import FLOAT
 from autodiff.printers import CONDITIONAL
 
@@ -39,14 +39,17 @@ _ARITHMETIC = {
 _PRINTER = ProgramPrinter(CONDITIONAL, {"power": "pow"})  # ** of floats may be complex, pow raises
 
 
-def python_source(program: VectorProgram, name: str = "run") -> Source:
+def python_source(
+    program: VectorProgram, name: str = "run", notices_overflow: bool = True
+) -> Source:
     """The source of a function whose inputs, outputs and gradients are lists of floats.
 
     Args:
         program: as :func:`autodiff.compiler.scalars.in_scalars` makes it, be it with gradients.
         name: of the function.
+        notices_overflow: whether it raises where a number is too large, be it inside.
     """
-    return _PythonWriter(program).run(name)
+    return _PythonWriter(program).run(name, notices_overflow)
 
 
 def namespace() -> dict[str, Any]:
@@ -65,17 +68,19 @@ class _PythonWriter:
         """How each element of each block is read."""
         self.is_set: dict[int, dict[int, bool]] = {}
         """For blocks that are added to, which of their elements something was added to."""
+        self.filled: dict[int, float] = {}
         self.shares: dict[View, str] = {}
         self.pieces: dict[int, tuple[View, ...]] = {}
-        for i, block in enumerate(program.blocks[: program.inputs]):
+        blocks = program.blocks[: program.inputs]
+        self.arguments = [self._fresh(identifier(block.name, "")) for block in blocks]
+        for i, block in enumerate(blocks):
             base = identifier(block.name, "")
             self.texts[i] = [self._fresh(f"{base}{k}") for k in range(block.size)]
 
-    def run(self, name: str) -> Source:
+    def run(self, name: str, notices_overflow: bool) -> Source:
         """The source, instruction by instruction."""
         program = self.program
-        arguments = [self._fresh(f"arg{i}") for i in range(program.inputs)]
-        for argument, names in zip(arguments, self.texts.values(), strict=True):
+        for argument, names in zip(self.arguments, self.texts.values(), strict=True):
             if names:
                 self.lines.append(f"{', '.join(names)}, = {argument}")
         scope = ""
@@ -85,7 +90,8 @@ class _PythonWriter:
                 scope = own
                 self.lines.append(comment(scope) if scope else "")
             self._write(instruction)
-        self._notice_overflow()
+        if notices_overflow:
+            self._notice_overflow()
         results = [f"[{', '.join(self._read(program.outputs))}]"]
         if program.gradients:
             self.lines += ["", "# the chain rule, from the output back to the inputs"]
@@ -94,7 +100,7 @@ class _PythonWriter:
             results += [f"[{', '.join(self._finished(block))}]" for block in program.gradients]
         self.lines.append(f"return {', '.join(results)}")
         body = "\n".join(f"    {line}" if line else "" for line in self.lines)
-        return Source(f"def {name}({', '.join(arguments)}):\n{body}\n")
+        return Source(f"def {name}({', '.join(self.arguments)}):\n{body}\n")
 
     def _read(self, view: View) -> list[str]:
         if view.block == CONSTANTS:
@@ -128,6 +134,7 @@ class _PythonWriter:
         size = self.program.blocks[instruction.block].size
         if instruction.number:
             self.texts[instruction.block] = [repr(instruction.number)] * size
+            self.filled[instruction.block] = instruction.number
             return
         name = self._name(instruction.block)
         many = size > 1
@@ -168,11 +175,13 @@ class _PythonWriter:
             are_set[k] = True
 
     def _by_element(self, formula: Expression, count: int) -> list[Expression]:
-        return [self._element(formula, k) for k in range(count)]
+        return [folded(self._element(formula, k), FLOAT) for k in range(count)]
 
     def _element(self, formula: Expression, k: int) -> Expression:
         """The formula of one element, of names."""
         if isinstance(formula, View):
+            if formula.block in self.filled:
+                return Literal(self.filled[formula.block])
             texts = self._read(formula)
             return Name(texts[k if len(texts) > 1 else 0])
         if not isinstance(formula, Call):

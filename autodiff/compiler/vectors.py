@@ -1,6 +1,6 @@
 """Vector programs: instructions on blocks of scalars as plain data, and what they mean.
 
-Every pass after the schedule takes a vector program and gives one. Two interpreters say what one
+Every pass after the schedule takes a vector program and gives one. An interpreter says what one
 means, by NumPy's fancy indexing alone: slow, and short enough to be believed.
 
 An instruction makes a block, which no other changes; but :class:`Add` adds to what :class:`Fill` or
