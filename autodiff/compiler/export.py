@@ -168,6 +168,7 @@ def _python_dialect(printer: CodePrinter, native: frozenset[str], helpers: Any) 
         printer=printer,
         native=native,
         helpers=helpers,
+        needs={},
         constant="{} = {}",
         function="def {name}({parameters}):\n{body}",
         parameter="{}",

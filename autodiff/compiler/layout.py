@@ -56,6 +56,10 @@ class Window(NamedTuple):
     columns: tuple[int, int] | None = None
     axes: tuple[int, ...] = ()
 
+    def is_whole(self, block_size: int) -> bool:
+        """Whether the slice is all of the block."""
+        return (self.start, self.stop, self.step) == (0, block_size, 1)
+
 
 def window(layout: Strided, block_size: int) -> Window | None:
     """The slice and reshape that give this view, if there are any."""

@@ -58,14 +58,17 @@ class Dialect:
         native: functions that the language has.
         helpers: functions that are written out in it, by name; others come from the definitions
             in :mod:`autodiff.mathematics`.
+        needs: the helpers that a helper calls.
         constant: a scalar that is given a value once.
         function: a helper of one line of parameters, and its body.
         parameter: of a helper.
+        result: how a helper returns its result.
     """
 
     printer: CodePrinter
     native: frozenset[str]
     helpers: Mapping[str, str]
+    needs: Mapping[str, tuple[str, ...]]
     constant: str
     function: str
     parameter: str
@@ -110,9 +113,8 @@ def helpers_text(language: Dialect, used: set[str]) -> str:
         started.add(name)
         text = language.helpers.get(name)
         if text is not None:
-            for other in language.helpers:
-                if other != name and f"{other}(" in text:
-                    write(other)
+            for other in language.needs.get(name, ()):
+                write(other)
             written[name] = text
             return
         found = definition(name)

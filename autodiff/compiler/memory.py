@@ -13,9 +13,9 @@ from autodiff.compiler.vectors import (
     Add,
     Fill,
     Instruction,
+    Interpreter,
     VectorProgram,
     Watch,
-    _Interpreter,
     views_of,
 )
 
@@ -108,7 +108,7 @@ def interpret_planned(
     return _PlannedInterpreter(program, plan, inputs).run()
 
 
-class _PlannedInterpreter(_Interpreter):
+class _PlannedInterpreter(Interpreter):
     def __init__(self, program: VectorProgram, plan: MemoryPlan, inputs: Sequence[Any]) -> None:
         super().__init__(program, inputs)
         self.plan = plan

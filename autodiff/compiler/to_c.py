@@ -45,6 +45,36 @@ class CLikePrinter(CodePrinter):
         return Written(f"{left} == {right}", COMPARISON)
 
 
+_POLYGAMMA = """\
+static double power_of(double a, int n) {
+  return pow(a, n);
+}
+static double right_of_zero(int n, double a) {  // asymptotic series, and a recurrence to it
+  static const double bernoulli[] = {BERNOULLI};
+  double sign = n % 2 ? 1 : -1, sum = 0, last = n ? tgamma(n) : 0, own = tgamma(n + 1);
+  for (; a < 15 + n; a++) sum += sign * own * power_of(a, -(n + 1));
+  sum += n ? sign * last * power_of(a, -n) : log(a);
+  sum += sign * own / 2 * power_of(a, -(n + 1));
+  for (int k = 1; k <= 15; k++)
+    sum += sign * bernoulli[k - 1] * exp(lgamma(2 * k + n) - lgamma(2 * k + 1)) *
+           power_of(a, -(2 * k + n));
+  return sum;
+}
+static double polygamma(double order, double a) {
+  int n = (int)order;
+  if (isnan(a) || n < 0 || n > 160 || n != order || (a <= 0 && a == floor(a))) return NAN;
+  if (a > 0) return isinf(a) ? (n ? 0 : a) : right_of_zero(n, a);
+  double c[164] = {0}, d[164], reduced = a - nearbyint(a), value = 0;
+  c[1] = 1;  // derivatives of the cotangent, as polynomials in it
+  for (int m = 0; m < n; m++) {
+    for (int k = 0; k <= n + 1; k++) d[k] = 0;
+    for (int k = 1; k <= m + 1; k++) d[k - 1] -= k * c[k], d[k + 1] -= k * c[k];
+    for (int k = 0; k <= n + 1; k++) c[k] = d[k];
+  }
+  double cotangent = fabs(reduced) == 0.5 ? 0 : 1 / tan(PI * reduced);
+  for (int k = n + 1; k >= 0; k--) value = value * cotangent + c[k];
+  return (n % 2 ? -1 : 1) * right_of_zero(n, 1 - a) - pow(PI, n + 1) * value;
+}"""
 _HELPERS = {
     "remainder": """\
 static double remainder_of(double a, double b) {  // with the sign of b
@@ -75,36 +105,7 @@ static void softmax(double *a, int n) {
   for (int i = 0; i < n; i++) sum += a[i] = exp(a[i] - peak);
   for (int i = 0; i < n; i++) a[i] /= sum;
 }""",
-    "polygamma": """\
-static double power_of(double a, int n) {
-  return pow(a, n);
-}
-static double right_of_zero(int n, double a) {  // asymptotic series, and a recurrence to it
-  static const double bernoulli[] = {BERNOULLI};
-  double sign = n % 2 ? 1 : -1, sum = 0, last = n ? tgamma(n) : 0, own = tgamma(n + 1);
-  for (; a < 15 + n; a++) sum += sign * own * power_of(a, -(n + 1));
-  sum += n ? sign * last * power_of(a, -n) : log(a);
-  sum += sign * own / 2 * power_of(a, -(n + 1));
-  for (int k = 1; k <= 15; k++)
-    sum += sign * bernoulli[k - 1] * exp(lgamma(2 * k + n) - lgamma(2 * k + 1)) *
-           power_of(a, -(2 * k + n));
-  return sum;
-}
-static double polygamma(double order, double a) {
-  int n = (int)order;
-  if (isnan(a) || n < 0 || n > 160 || n != order || (a <= 0 && a == floor(a))) return NAN;
-  if (a > 0) return isinf(a) ? (n ? 0 : a) : right_of_zero(n, a);
-  double c[164] = {0}, d[164], reduced = a - nearbyint(a), value = 0;
-  c[1] = 1;  // derivatives of the cotangent, as polynomials in it
-  for (int m = 0; m < n; m++) {
-    for (int k = 0; k <= n + 1; k++) d[k] = 0;
-    for (int k = 1; k <= m + 1; k++) d[k - 1] -= k * c[k], d[k + 1] -= k * c[k];
-    for (int k = 0; k <= n + 1; k++) c[k] = d[k];
-  }
-  double cotangent = fabs(reduced) == 0.5 ? 0 : 1 / tan(PI * reduced);
-  for (int k = n + 1; k >= 0; k--) value = value * cotangent + c[k];
-  return (n % 2 ? -1 : 1) * right_of_zero(n, 1 - a) - pow(PI, n + 1) * value;
-}""",
+    "polygamma": _POLYGAMMA.replace("BERNOULLI", ", ".join(map(repr, BERNOULLI))),
 }
 _NATIVE_WORDS = (
     "abs exp expm1 exp2 log log1p log2 log10 sqrt cbrt sin cos tan asin acos atan atan2 sinh "
@@ -145,6 +146,7 @@ C = Language(
     ),
     native=_NATIVE,
     helpers=_HELPERS,
+    needs={},
     reserved=_KEYWORDS,
     constant="const double {} = {};",
     variable="double {} = {};",
@@ -176,7 +178,7 @@ def c_source(program: Exported) -> str:
         *[_table(name, numbers) for name, numbers in program.fixed.items()],
         *tables.lines,
     ]
-    lines.append(helpers_text(C, used).replace("BERNOULLI", ", ".join(map(repr, BERNOULLI))))
+    lines.append(helpers_text(C, used))
     for suffix, gives, body in zip(("", "_value_and_grad"), kinds, bodies, strict=True):
         lines += ["", f"int {program.name}{suffix}({', '.join([*takes, *gives])}) {{"]
         lines += [f"  {line}" for line in _with_room(body)]

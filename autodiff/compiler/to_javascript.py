@@ -176,6 +176,12 @@ JAVASCRIPT = Language(
     ),
     native=frozenset(_MATH),
     helpers=_HELPERS,
+    needs={
+        "remainder": ("copysign",),
+        "round": ("copysign",),
+        "erf": ("erfc",),
+        "erfc": ("erf",),
+    },
     reserved=_KEYWORDS,
     constant="const {} = {};",
     variable="let {} = {};",

@@ -262,11 +262,9 @@ class _NumpyWriter:
             self._scatter(target, written, sign, is_full)
             return
         place = self._slice(target, found)
-        if place == self.names[target.block] and sign == "+=":
-            self._line(f"{place} += {written.text}")
-        else:
-            is_slice = place.endswith("]") and not found.shape
-            self._line(f"{place}{'' if is_slice else '[...]'} {sign} {written.text}")
+        if found.shape or (found.is_whole(block.size) and sign == "="):
+            place += "[...]"
+        self._line(f"{place} {sign} {written.text}")
 
     def _scatter(self, target: View, written: Written, sign: str, is_full: bool) -> None:
         """Add at places that are not evenly spaced, or that repeat."""
@@ -374,7 +372,7 @@ class _NumpyWriter:
         matrix = view.reshaped(view.indices[0]) if len(view.indices) == 1 else view
         text = self._known_matrix(matrix)
         is_input = 0 <= view.block < self.program.inputs
-        if not is_input or text.isidentifier() or instruction.block not in self.names:
+        if not is_input or not self._window(matrix) or instruction.block not in self.names:
             return text
         scope = self.program.blocks[instruction.block].scope
         if matrix not in self.matrices and not self._turned_matrix(matrix):
@@ -447,7 +445,7 @@ class _NumpyWriter:
         block = self.program.blocks[view.block]
         batched = block.kind == BATCHED
         text = self.names[view.block]
-        if (w.start, w.stop, w.step) != (0, block.size, 1):
+        if not w.is_whole(block.size):
             text += f"[{w.start}:{w.stop}" + (f":{w.step}]" if w.step != 1 else "]")
         if w.shape:
             text += f".reshape({', '.join(map(str, w.shape))}{', n' * batched})"

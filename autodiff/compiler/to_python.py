@@ -148,7 +148,7 @@ class _PythonWriter:
         if own.gradient_of is None:
             return identifier(own.name, "") if own.name else f"v{block - self.program.inputs}"
         of, texts = self.program.blocks[own.gradient_of], self.texts[own.gradient_of]
-        if len(texts) == 1 and texts[0].isidentifier():
+        if len(texts) == 1:
             return f"d_{texts[0]}"
         return f"d_{identifier(of.name, '') if of.name else own.gradient_of}"
 

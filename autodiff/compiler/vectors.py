@@ -240,10 +240,10 @@ def interpret_vectors(
     Returns:
         The outputs and gradients, of shape (size,) or (size, examples) each.
     """
-    return _Interpreter(program, inputs).run(watch)
+    return Interpreter(program, inputs).run(watch)
 
 
-class _Interpreter:
+class Interpreter:
     """The numbers of all blocks, of shape (size, examples), with one column if shared."""
 
     def __init__(self, program: VectorProgram, inputs: Sequence[Any]) -> None:
