@@ -67,6 +67,14 @@ class _Gradient:
 
 
 class _Gradients:
+    """The gradients of all blocks, from the last instruction to the first.
+
+    A gradient starts as the first thing that is contributed to it: a view of another gradient, if
+    nothing has to be computed, or else a block of its own. What comes later is added to a block of
+    its own, into which a view of another's is copied before; so no block changes that is read under
+    two names.
+    """
+
     def __init__(self, program: VectorProgram) -> None:
         self.program = replace(
             program, blocks=list(program.blocks), instructions=list(program.instructions)
@@ -98,7 +106,7 @@ class _Gradients:
         return varies
 
     def _seed(self) -> View:
-        """1 for each example, be it that the output is the same for all of them."""
+        """A block of ones, one for each example, even if the output is the same for all of them."""
         kind = max(block.kind for block in self.program.blocks)
         ones = self._new_block(None, kind, 1, "seed")
         self._append(Fill(1.0, ones))
@@ -121,7 +129,7 @@ class _Gradients:
         if isinstance(instruction, Elementwise):
             self._backward_elementwise(instruction)
         elif isinstance(instruction, Contraction):
-            if self._is_rowwise(instruction):
+            if is_rowwise(self.program, instruction):
                 self._backward_rows(instruction)
             else:
                 self._backward_product(instruction)
@@ -195,10 +203,6 @@ class _Gradients:
         is_one = isinstance(partial, Literal) and partial.number in (1, -1)
         return as_expression(d * (int(partial.number) if is_one else partial))  # type: ignore[attr-defined]
 
-    def _is_rowwise(self, instruction: Contraction) -> bool:
-        """Whether it is a stack of separate dot products, rather than matrix products."""
-        return is_rowwise(self.program, instruction)
-
     def _backward_rows(self, instruction: Contraction) -> None:
         left, right = rows_of(instruction)
         size = self.program.blocks[instruction.block].size
@@ -262,7 +266,7 @@ class _Gradients:
                 alike = self.program.kind(formula) == self.program.kind(known.view) == block.kind
                 if alike and target.indices.shape == shape_of(formula) == (block.size,):
                     total = self._new_block(target.block, block.kind, block.size)
-                    both = as_expression(self._spread(known.view) + formula)
+                    both = as_expression(self._narrowed(known.view) + formula)
                     self._append(Elementwise(both, total))
                     self.gradients[target.block] = _Gradient(whole(total, block.size), True)
                     return
@@ -307,12 +311,13 @@ class _Gradients:
             own = self._new_block(of, block.kind, block.size)
             if self.program.blocks[known.view.block].size < block.size:
                 self._append(Fill(0.0, own))
-                self._append(Add(whole(own, block.size), self._spread(known.view)))
+                self._append(Add(whole(own, block.size), self._narrowed(known.view)))
             else:
                 self._append(Elementwise(known.view, own))
             known.view, known.is_own = whole(own, block.size), True
 
-    def _spread(self, view: View) -> View:
+    def _narrowed(self, view: View) -> View:
+        """The view with one element along each axis on which it is the same."""
         return View(view.block, on_grid(view.indices, view.indices.shape))
 
     def _new_block(self, of: int | None, kind: int, size: int, name: str = "") -> int:
@@ -369,7 +374,7 @@ def _without_dead_code(program: VectorProgram) -> VectorProgram:
 
 
 def _linked(instruction: Instruction) -> list[View]:
-    """The views with respect to which an instruction is not flat."""
+    """The views with respect to which an instruction has a derivative other than 0."""
     if isinstance(instruction, Elementwise) and instruction.primitive is not None:
         flat = instruction.primitive.flat_slots
         operands = [o for slot, o in enumerate(instruction.operands) if slot not in flat]

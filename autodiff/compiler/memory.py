@@ -26,7 +26,7 @@ class MemoryPlan:
 
     Attributes:
         frees: for each instruction the blocks that nobody needs after it.
-        puts: additions to elements to which nothing was added before, which can be written there.
+        puts: additions to elements to which nothing was added before: they can be assignments.
         unfilled: fills with zeros of blocks whose elements are all written before they are read.
     """
 
