@@ -42,6 +42,7 @@ from autodiff.expressions import (
     Name,
     call,
     leaves,
+    repeated_functions,
     replaced,
     shared_parts,
 )
@@ -132,7 +133,7 @@ def helpers_text(language: Dialect, used: set[str]) -> str:
 
     for name in sorted(used):
         write(name)
-    return "\n\n\n".join(written.values())
+    return "\n\n".join(written.values())
 
 
 def functions_in(expression: Expression) -> Iterator[str]:
@@ -175,6 +176,11 @@ class Tables:
             line = self._language.table(self._names[key], numbers.ravel().tolist())
             self.lines.append(line)
         return self._names[key]
+
+
+def in_sections(sections: Sequence[Sequence[str]]) -> str:
+    """The text of a file, with an empty line between what belongs together."""
+    return "\n\n".join("\n".join(lines) for lines in sections if any(lines)) + "\n"
 
 
 def wrapped(texts: Sequence[str]) -> str:
@@ -456,6 +462,11 @@ class _LoopWriter:
         for leaf in leaves(formula):
             if isinstance(leaf, _Temporary):
                 known[leaf] = Name(f"{leaf.name}[{self._index(leaf.indices, shape)}]")
+        for part in repeated_functions(formula):
+            name = self._fresh("part")
+            text = self.language.printer.text(replaced(part, known))
+            self._line(self.language.constant.format(name, text))
+            known[part] = Name(name)
         return self.language.printer.text(replaced(formula, known))
 
     def _with_many(self, formula: Expression) -> Expression:

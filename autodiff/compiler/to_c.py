@@ -7,7 +7,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from autodiff.compiler.exported import Exported
-from autodiff.compiler.loops import Body, Language, Tables, helpers_text, wrapped, write_loops
+from autodiff.compiler.loops import (
+    Body,
+    Language,
+    Tables,
+    helpers_text,
+    in_sections,
+    wrapped,
+    write_loops,
+)
 from autodiff.expressions import Call, Literal, Name
 from autodiff.printers import CHOICE, COMPARISON, POWER, SIGN, CodePrinter, Template, Written
 from autodiff.special import BERNOULLI
@@ -171,19 +179,17 @@ def c_source(program: Exported) -> str:
         write_loops(program.both, C, program.inputs, program.gradients, tables),
     ]
     used = bodies[0].functions | bodies[1].functions
-    lines = [f"// {note}".rstrip() for note in program.notes]
-    lines += ["#include <math.h>", "#include <stdlib.h>", "", f"#define PI {math.pi!r}"]
-    lines += [
-        "",
-        *[_table(name, numbers) for name, numbers in program.fixed.items()],
-        *tables.lines,
+    sections = [
+        [f"// {note}".rstrip() for note in program.notes],
+        ["#include <math.h>", "#include <stdlib.h>"],
+        [f"#define PI {math.pi!r}"],
+        [*[_table(name, numbers) for name, numbers in program.fixed.items()], *tables.lines],
+        [helpers_text(C, used)],
     ]
-    lines.append(helpers_text(C, used))
     for suffix, gives, body in zip(("", "_value_and_grad"), kinds, bodies, strict=True):
-        lines += ["", f"int {program.name}{suffix}({', '.join([*takes, *gives])}) {{"]
-        lines += [f"  {line}" for line in _with_room(body)]
-        lines.append("}")
-    return "\n".join(lines) + "\n"
+        head = f"int {program.name}{suffix}({', '.join([*takes, *gives])}) {{"
+        sections.append([head, *[f"  {line}" for line in _with_room(body)], "}"])
+    return in_sections(sections)
 
 
 def _with_room(body: Body) -> list[str]:

@@ -6,7 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from autodiff.compiler.exported import Exported
-from autodiff.compiler.loops import Body, Language, Tables, helpers_text, wrapped, write_loops
+from autodiff.compiler.loops import (
+    Body,
+    Language,
+    Tables,
+    helpers_text,
+    in_sections,
+    wrapped,
+    write_loops,
+)
 from autodiff.compiler.program import BATCHED
 from autodiff.compiler.to_c import CLikePrinter
 from autodiff.expressions import Literal
@@ -203,22 +211,18 @@ def javascript_source(program: Exported) -> str:
         write_loops(program.both, JAVASCRIPT, program.inputs, program.gradients, tables),
     ]
     used = bodies[0].functions | bodies[1].functions
-    helpers = helpers_text(JAVASCRIPT, used)
-    lines = [f"// {note}".rstrip() for note in program.notes]
-    lines += [
-        "",
-        *[_table(name, numbers) for name, numbers in program.fixed.items()],
-        *tables.lines,
+    numbers = [_table("BERNOULLI_NUMBERS", BERNOULLI)] if used & {"polygamma", "lgamma"} else []
+    sections = [
+        [f"// {note}".rstrip() for note in program.notes],
+        [*[_table(name, own) for name, own in program.fixed.items()], *tables.lines, *numbers],
+        [helpers_text(JAVASCRIPT, used)],
     ]
-    if "BERNOULLI_NUMBERS" in helpers:
-        lines.append(_table("BERNOULLI_NUMBERS", BERNOULLI))
-    lines.append(helpers)
     takes = ", ".join(program.parameters)
     for suffix, body in zip(("", "_value_and_grad"), bodies, strict=True):
-        lines += ["", f"export function {program.name}{suffix}({takes}) {{"]
-        lines += [f"  {line}" for line in _with_results(program, body, bool(suffix))]
-        lines.append("}")
-    return "\n".join(lines) + "\n"
+        lines = [f"  {line}" for line in _with_results(program, body, bool(suffix))]
+        head = f"export function {program.name}{suffix}({takes}) {{"
+        sections.append([head, *lines, "}"])
+    return in_sections(sections)
 
 
 def _with_results(program: Exported, body: Body, has_gradients: bool) -> list[str]:
