@@ -43,7 +43,7 @@ FLOORS = (  # from the roof to the cellar
            "files", "memory", "special")),
 )  # fmt: skip
 
-_WIDTH, _HEIGHT, _GAP, _MARGIN = 780, 54, 8, 12
+_WIDTH, _HEIGHT, _GAP, _MARGIN = 830, 54, 8, 12
 
 
 def scene() -> Scene:

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from docs.floors import FLOORS
+from docs.floors import FLOORS, scene
+from viz.scene import Rectangle, Text
+from viz.typography import width
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = {
@@ -77,3 +79,12 @@ def test_viz_reads_the_graph_and_the_basement_alone() -> None:
         if other.startswith("autodiff")
     }
     assert read <= {"autodiff.graph", "autodiff.files"}
+
+
+def test_the_picture_of_the_floors_holds_its_texts() -> None:
+    for group in scene().groups:
+        box, *texts = group.shapes
+        assert isinstance(box, Rectangle)
+        for text in texts:
+            assert isinstance(text, Text)
+            assert text.x + width(text.text, text.size, bold=text.bold) <= box.x + box.width
