@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autodiff.compiler.definitions import definition
+from autodiff.compiler.exported import Exported
 from autodiff.compiler.layout import strided
 from autodiff.compiler.program import BATCHED
 from autodiff.compiler.source import Names, comment, identifier, is_comparison
@@ -176,6 +177,18 @@ class Tables:
             line = self._language.table(self._names[key], numbers.ravel().tolist())
             self.lines.append(line)
         return self._names[key]
+
+
+def write_both(program: Exported, language: Language) -> tuple[list[Body], list[str], str]:
+    """The bodies of a function without and with gradients, their tables, and their helpers."""
+    tables = Tables(language)
+    bodies = [
+        write_loops(program.value, language, program.inputs, (), tables),
+        write_loops(program.both, language, program.inputs, program.gradients, tables),
+    ]
+    fixed = [language.table(name, numbers) for name, numbers in program.fixed.items()]
+    helpers = helpers_text(language, bodies[0].functions | bodies[1].functions)
+    return bodies, [*fixed, *tables.lines], helpers
 
 
 def in_sections(sections: Sequence[Sequence[str]]) -> str:

@@ -47,7 +47,7 @@ class _Scalars:
         ):
             name = program.names[at] or operation.name
             block = Block(name, self.kinds[program.first + at], 1, program.scopes[at])
-            self._schedule(operation, numbers, block)
+            self.scalars.append(self._scheduled(operation, numbers, block))
         if program.outputs:
             self.result.first_output = self.scalars[program.outputs[0]]
             self.result.outputs = self._packed(program.outputs)
@@ -55,21 +55,18 @@ class _Scalars:
         self.result.scalars = program.first + len(program.operations)
         return self.result
 
-    def _schedule(self, operation: Primitive, numbers: Sequence[int], block: Block) -> None:
+    def _scheduled(self, operation: Primitive, numbers: Sequence[int], block: Block) -> View:
+        """The result of an operation on scalars."""
         operands = [self._operand(number) for number in numbers]
         if operation is dot:
-            count = len(operands) // 2
-            pairs = list(zip(operands[:count], operands[count:-1], strict=True))
-            self._sum_of_products(pairs, operands[-1], block)
-        elif operation is fsum:
-            self._sum(operands, block)
-        elif operation.arity is None:
+            return self._sum_of_products(operands, block)
+        if operation is fsum:
+            return self._sum(operands, block)
+        if operation.arity is None:
             view = self._packed(numbers)
-            rows = Rows(view.block, view.indices)
-            self._place(operation, as_expression(operation.value(EXPRESSION, rows)), [rows], block)
-        else:
-            formula = as_expression(operation.value(EXPRESSION, *operands))
-            self._place(operation, formula, operands, block)
+            operands = [Rows(view.block, view.indices)]
+        formula = as_expression(operation.value(EXPRESSION, *operands))
+        return self._computed(operation, formula, operands, block)
 
     def _operand(self, number: int) -> Expression:
         view = self.scalars[number]
@@ -77,47 +74,47 @@ class _Scalars:
             return Literal(self.program.constants[int(view.indices[0])])
         return view
 
-    def _place(
+    def _computed(
         self,
         operation: Primitive,
         formula: Expression,
         operands: Sequence[Expression],
         block: Block,
     ) -> View:
-        """The instruction, whose result is the next scalar."""
+        """The block of an instruction."""
         view = self._new(block)
         self.result.instructions.append(
             Elementwise(formula, view.block, (), operation, tuple(operands))
         )
-        self.scalars.append(view)
         return view
 
     def _new(self, block: Block) -> View:
         self.result.blocks.append(block)
         return View(len(self.result.blocks) - 1, np.arange(block.size))
 
-    def _sum(self, terms: list[Expression], block: Block) -> None:
+    def _sum(self, terms: list[Expression], block: Block) -> View:
         """A sum, in pieces if it is long."""
         while len(terms) > TERMS_AT_A_TIME:
-            piece, terms = terms[:TERMS_AT_A_TIME], terms[TERMS_AT_A_TIME:]
-            partial = self._place(fsum, _added(piece), piece, block._replace(name=""))
-            terms = [self.scalars.pop(), *terms]
-            assert terms[0] is partial
-        self._place(fsum, _added(terms), terms, block)
+            piece = terms[:TERMS_AT_A_TIME]
+            partial = self._computed(fsum, _added(piece), piece, block._replace(name=""))
+            terms = [partial, *terms[TERMS_AT_A_TIME:]]
+        return self._computed(fsum, _added(terms), terms, block)
 
-    def _sum_of_products(
-        self, pairs: list[tuple[Expression, Expression]], last: Expression, block: Block
-    ) -> None:
-        while True:
-            piece, pairs = pairs[:TERMS_AT_A_TIME], pairs[TERMS_AT_A_TIME:]
-            products: list[Expression] = [as_expression(a * b) for a, b in piece]
-            formula = _added([*products, *([] if last == Literal(0.0) else [last])])
-            operands = [*[a for a, _ in piece], *[b for _, b in piece], last]
-            own = block._replace(name="") if pairs else block
-            last = self._place(dot, formula, operands, own)
-            if not pairs:
-                return
-            self.scalars.pop()
+    def _sum_of_products(self, operands: list[Expression], block: Block) -> View:
+        """A dot product, in pieces if it is long, each added to the one before."""
+        count = len(operands) // 2
+        left, right, last = operands[:count], operands[count:-1], operands[-1]
+        for start in range(0, count, TERMS_AT_A_TIME):
+            end = start + TERMS_AT_A_TIME
+            pairs = zip(left[start:end], right[start:end], strict=True)
+            terms = [as_expression(a * b) for a, b in pairs]
+            if last != Literal(0.0):
+                terms.append(last)
+            own = block if end >= count else block._replace(name="")
+            taken = [*left[start:end], *right[start:end], last]
+            last = self._computed(dot, _added(terms), taken, own)
+        assert isinstance(last, View)
+        return last
 
     def _packed(self, numbers: Sequence[int]) -> View:
         """Scalars put side by side."""

@@ -7,15 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from autodiff.compiler.exported import Exported
-from autodiff.compiler.loops import (
-    Body,
-    Language,
-    Tables,
-    helpers_text,
-    in_sections,
-    wrapped,
-    write_loops,
-)
+from autodiff.compiler.loops import Body, Language, in_sections, wrapped, write_both
 from autodiff.expressions import Call, Literal, Name
 from autodiff.printers import CHOICE, COMPARISON, POWER, SIGN, CodePrinter, Template, Written
 from autodiff.special import BERNOULLI
@@ -173,18 +165,13 @@ def c_source(program: Exported) -> str:
     kinds = [("double *out",), ("double *out", *[f"double *{d}" for d in program.gradients])]
     takes = ["size_t n"] if program.is_batched else []
     takes += [f"const double *{name}" for name in program.parameters]
-    tables = Tables(C)
-    bodies = [
-        write_loops(program.value, C, program.inputs, (), tables),
-        write_loops(program.both, C, program.inputs, program.gradients, tables),
-    ]
-    used = bodies[0].functions | bodies[1].functions
+    bodies, tables, helpers = write_both(program, C)
     sections = [
         [f"// {note}".rstrip() for note in program.notes],
         ["#include <math.h>", "#include <stdlib.h>"],
         [f"#define PI {math.pi!r}"],
-        [*[_table(name, numbers) for name, numbers in program.fixed.items()], *tables.lines],
-        [helpers_text(C, used)],
+        tables,
+        [helpers],
     ]
     for suffix, gives, body in zip(("", "_value_and_grad"), kinds, bodies, strict=True):
         head = f"int {program.name}{suffix}({', '.join([*takes, *gives])}) {{"

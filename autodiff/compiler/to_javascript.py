@@ -6,15 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from autodiff.compiler.exported import Exported
-from autodiff.compiler.loops import (
-    Body,
-    Language,
-    Tables,
-    helpers_text,
-    in_sections,
-    wrapped,
-    write_loops,
-)
+from autodiff.compiler.loops import Body, Language, in_sections, wrapped, write_both
 from autodiff.compiler.program import BATCHED
 from autodiff.compiler.to_c import CLikePrinter
 from autodiff.expressions import Literal
@@ -205,17 +197,13 @@ JAVASCRIPT = Language(
 
 def javascript_source(program: Exported) -> str:
     """The text of a module with two functions, for the value alone, and with the gradients."""
-    tables = Tables(JAVASCRIPT)
-    bodies = [
-        write_loops(program.value, JAVASCRIPT, program.inputs, (), tables),
-        write_loops(program.both, JAVASCRIPT, program.inputs, program.gradients, tables),
-    ]
+    bodies, tables, helpers = write_both(program, JAVASCRIPT)
     used = bodies[0].functions | bodies[1].functions
     numbers = [_table("BERNOULLI_NUMBERS", BERNOULLI)] if used & {"polygamma", "lgamma"} else []
     sections = [
         [f"// {note}".rstrip() for note in program.notes],
-        [*[_table(name, own) for name, own in program.fixed.items()], *tables.lines, *numbers],
-        [helpers_text(JAVASCRIPT, used)],
+        [*tables, *numbers],
+        [helpers],
     ]
     takes = ", ".join(program.parameters)
     for suffix, body in zip(("", "_value_and_grad"), bodies, strict=True):
