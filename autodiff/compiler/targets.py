@@ -1,8 +1,9 @@
 """Targets: what a program can be turned into, and which of them is expected to be fastest.
 
 A target gives a program its form, is asked what a call would cost, and prints and loads it. The
-costs were measured: fitted to the times of ``benchmarks/workloads.py`` on one core, by least
-squares of relative errors; what counts is their ratios, which differ little between machines.
+costs were measured on one core: fitted by least squares of relative errors to the programs without
+examples of ``benchmarks/workloads.py`` (but the LSTM), and to Rosenbrock's function and a layer of
+several widths. What counts is their ratios, which differ little between machines.
 """
 
 from __future__ import annotations
