@@ -363,7 +363,7 @@ class Compiled(Outlined):
         else:
             log.info("compiling %s for %s", self.__name__, described_arguments(key, names))
         try:
-            special = specialized(self.function, parameters, self.target)
+            special = specialized(self.function, parameters, self.target, self.dtype)
         except TypeError as error:
             note_on_examples(error, parameters)
             raise

@@ -61,7 +61,7 @@ def _run_again(call: Call, wanted: tuple[int, ...] | None) -> tuple[Array, list[
                 return None
             for blocks in _chunks(call):
                 columns = [block.T for block in blocks]  # one for each example
-                if call.special.goes_wrong(columns, call.dtype):
+                if call.special.goes_wrong(columns):
                     return None
             return out, gradients
     except (ArithmeticError, ValueError):
@@ -71,7 +71,7 @@ def _run_again(call: Call, wanted: tuple[int, ...] | None) -> tuple[Array, list[
 def run_all(call: Call, wanted: tuple[int, ...] | None) -> tuple[Array, list[Array]]:
     """As :func:`run`, whatever the numbers are."""
     special = call.special
-    function = special.function(wanted, call.dtype)
+    function = special.function(wanted)
     if call.examples is None or 0 < call.examples <= special.chunk:
         out, gradients = _split(function(*call.blocks), wanted)
     else:

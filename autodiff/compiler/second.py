@@ -16,7 +16,7 @@ from autodiff.compiler.gradient import gradient
 from autodiff.compiler.source import Source
 from autodiff.compiler.specialization import Specialization
 from autodiff.compiler.tangent import tangent
-from autodiff.compiler.targets import NUMPY, PYTHON
+from autodiff.compiler.targets import NATIVE, NUMPY, PYTHON
 from autodiff.compiler.trace import Parameter
 from autodiff.compiler.vectors import VectorProgram, goes_wrong
 from autodiff.structure import AnyForm, flatten, form_of, leaf_forms, nest, put_together, shape_of
@@ -24,23 +24,25 @@ from autodiff.transforms import SecondDerivatives, chosen_arguments, is_index
 
 
 def specialized(
-    function: Callable[..., Any], parameters: list[Parameter], target: str
+    function: Callable[..., Any], parameters: list[Parameter], target: str, dtype: Any
 ) -> Specialization:
     """The program of a function for one shape of arguments."""
     second = getattr(function, "second_derivatives_of", None)
     if second is None or target == "python" or any(p.is_batched for p in parameters):
-        return Specialization(function, parameters, target)
+        return Specialization(function, parameters, target, dtype)
     chosen = chosen_arguments(second.argnums, len(parameters))
-    inner = Specialization(second.function, parameters, "numpy", keep_scalars=True)
+    inner = Specialization(second.function, parameters, "numpy", dtype, keep_scalars=True)
     size = sum(len(_places(parameters[i].form, 0)[0]) for i in chosen)
     if inner.captured or inner.output_count != 1 or size < 2:
-        return Specialization(function, parameters, target)
+        return Specialization(function, parameters, target, dtype)
     special = HessianSpecialization(inner, second, parameters)
-    if target == "auto":
+    if target == "native" or (target == "auto" and not NATIVE.refusal(inner.program)):
+        special.target = NATIVE
+    elif target == "auto":
         assert inner.program is not None
         in_python = (1 + 2 * size) * PYTHON.cost(inner.program, lambda: inner.vectors)
         if in_python < NUMPY.cost_as_it_is(special.vectors, size):
-            return Specialization(function, parameters, "python")
+            return Specialization(function, parameters, "python", dtype)
     return special
 
 
@@ -79,33 +81,29 @@ class HessianSpecialization(Specialization):
         """The text of the program, which returns a column of the Hessian for each direction."""
         assert wanted is None
         if wanted not in self.sources:
-            self.sources[wanted] = NUMPY.source(self.hessian)
+            self.sources[wanted] = self.target.source(self.hessian, self.dtype)
         return self.sources[wanted]
 
-    def function(self, wanted: tuple[int, ...] | None, dtype: Any) -> Callable[..., Any]:
+    def _loaded(self, wanted: tuple[int, ...] | None) -> Callable[..., Any]:
         """The second derivatives as one vector, row by row."""
-        key = wanted, dtype
-        if key not in self._functions:
-            run = NUMPY.load(self.source(wanted), dtype)
-            directions = self._directions(dtype)
+        run, directions = super()._loaded(wanted), self._directions()
 
-            def entries(*blocks: NDArray[Any]) -> NDArray[Any]:
-                _, *columns = run(*blocks, *directions)
-                found = np.concatenate(columns, axis=1).T
-                return np.ravel(found)[self.order]
+        def entries(*blocks: NDArray[Any]) -> NDArray[Any]:
+            _, *columns = run(*blocks, *directions)
+            found = np.concatenate(columns, axis=1).T
+            return np.ravel(found)[self.order]
 
-            self._functions[key] = entries
-        return self._functions[key]
+        return entries
 
-    def goes_wrong(self, columns: list[NDArray[Any]], dtype: Any) -> bool:
+    def goes_wrong(self, columns: list[NDArray[Any]]) -> bool:
         """Whether an instruction gives a number that is not finite where its operands are."""
-        directions = [direction.T for direction in self._directions(dtype)]
-        return goes_wrong(self.hessian, [*columns, *directions], dtype)
+        directions = [direction.T for direction in self._directions()]
+        return goes_wrong(self.hessian, [*columns, *directions], self.dtype)
 
-    def _directions(self, dtype: Any) -> list[NDArray[Any]]:
+    def _directions(self) -> list[NDArray[Any]]:
         ends = np.cumsum(self.sizes)
         return [np.ascontiguousarray(part) for part in
-                np.split(np.eye(ends[-1], dtype=dtype), ends[:-1], axis=1)]  # fmt: skip
+                np.split(np.eye(ends[-1], dtype=self.dtype), ends[:-1], axis=1)]  # fmt: skip
 
 
 def _zeros(form: AnyForm) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -14,9 +15,11 @@ from autodiff.compiler.program import BATCHED, Program
 from autodiff.compiler.schedule import schedule
 from autodiff.compiler.simplify import in_reading_order, reordered, simplify
 from autodiff.compiler.source import Source
-from autodiff.compiler.targets import NUMPY, TARGETS, choose
+from autodiff.compiler.targets import NATIVE, NUMPY, PYTHON, TARGETS, choose
 from autodiff.compiler.trace import Parameter, trace
 from autodiff.compiler.vectors import Contraction, VectorProgram, goes_wrong
+
+log = logging.getLogger("autodiff.compiler")
 
 LARGEST_ARRAY = 1 << 16
 """Elements of an intermediate array that a chunk of examples may have, so that most of what is
@@ -44,8 +47,10 @@ class Specialization:
         function: Callable[..., Any],
         parameters: list[Parameter],
         target: str,
+        dtype: Any,
         keep_scalars: bool = False,
     ) -> None:
+        self.dtype = dtype
         _keep_freed_memory()
         self.is_batched = [parameter.is_batched for parameter in parameters]
         counts = [count_blocks(parameter.form) for parameter in parameters]
@@ -70,11 +75,11 @@ class Specialization:
         refusal = self.target.refusal(program)
         if refusal:
             raise ValueError(refusal)
-        if self.target is NUMPY and not keep_scalars:
+        if self.target is not PYTHON and not keep_scalars:
             self.vectors  # noqa: B018 (made now, so that the scalars can be freed)
             self.program = None
         self.sources: dict[tuple[int, ...] | None, Source] = {}
-        self._functions: dict[Any, Callable[..., Any]] = {}
+        self._functions: dict[tuple[int, ...] | None, Callable[..., Any]] = {}
 
     def source(self, wanted: tuple[int, ...] | None) -> Source:
         """The generated text that returns the outputs and the gradients of the wanted inputs."""
@@ -82,15 +87,24 @@ class Specialization:
             program = self.form
             if wanted is not None:
                 program = gradient(program, wanted)
-            self.sources[wanted] = self.target.source(program)
+            self.sources[wanted] = self.target.source(program, self.dtype)
         return self.sources[wanted]
 
-    def function(self, wanted: tuple[int, ...] | None, dtype: Any) -> Callable[..., Any]:
+    def function(self, wanted: tuple[int, ...] | None) -> Callable[..., Any]:
         """The generated function; see :meth:`source`."""
-        key = wanted, dtype
-        if key not in self._functions:
-            self._functions[key] = self.target.load(self.source(wanted), dtype)
-        return self._functions[key]
+        if wanted not in self._functions:
+            self._functions[wanted] = self._loaded(wanted)
+        return self._functions[wanted]
+
+    def _loaded(self, wanted: tuple[int, ...] | None) -> Callable[..., Any]:
+        try:
+            return self.target.load(self.source(wanted), self.dtype)
+        except Exception as error:
+            if self.target is not NATIVE:
+                raise
+            log.warning("native code could not be made, running NumPy instead: %s", error)
+            self.target, self.sources = NUMPY, {}
+            return self.target.load(self.source(wanted), self.dtype)
 
     @property
     def form(self) -> VectorProgram:
@@ -110,9 +124,9 @@ class Specialization:
         largest = max([block.size for block in made if block.kind == BATCHED], default=1)
         return max(FEWEST_EXAMPLES, LARGEST_ARRAY // largest)
 
-    def goes_wrong(self, columns: list[Any], dtype: Any) -> bool:
+    def goes_wrong(self, columns: list[Any]) -> bool:
         """Whether an instruction gives a number that is not finite where its operands are."""
-        return goes_wrong(self.vectors, columns, dtype)
+        return goes_wrong(self.vectors, columns, self.dtype)
 
     def stats(self, wanted: tuple[int, ...] | None) -> dict[str, Any]:
         """What became of the scalar graph; see :attr:`Compiled.stats`."""

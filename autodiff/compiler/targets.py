@@ -17,12 +17,13 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from autodiff.compiler import to_numpy, to_python
+from autodiff.compiler import machine, to_numpy, to_python
 from autodiff.compiler.layout import is_even
 from autodiff.compiler.program import BATCHED, Program
 from autodiff.compiler.scalars import in_scalars
 from autodiff.compiler.schedule import schedule
 from autodiff.compiler.source import Source
+from autodiff.compiler.to_llvm import LLVMSource, llvm_source
 from autodiff.compiler.vectors import (
     CONSTANTS,
     Add,
@@ -65,7 +66,7 @@ class Target(Protocol):
             form: gives what :meth:`form` does, if it is needed.
         """
 
-    def source(self, program: VectorProgram) -> Source:
+    def source(self, program: VectorProgram, dtype: Any) -> Source:
         """The text of a program."""
 
     def load(self, source: Source, dtype: Any) -> Run:
@@ -173,7 +174,7 @@ class _Numpy:
                     total += self.SLICE
         return total
 
-    def source(self, program: VectorProgram) -> Source:
+    def source(self, program: VectorProgram, dtype: Any) -> Source:  # noqa: ARG002
         return to_numpy.numpy_source(program)
 
     def load(self, source: Source, dtype: Any) -> Run:
@@ -209,7 +210,7 @@ class _Python:
                 total += term * len(operands)
         return total
 
-    def source(self, program: VectorProgram) -> Source:
+    def source(self, program: VectorProgram, dtype: Any) -> Source:  # noqa: ARG002
         return to_python.python_source(program)
 
     def load(self, source: Source, dtype: Any) -> Run:
@@ -224,8 +225,33 @@ class _Python:
         return on_arrays
 
 
-NUMPY, PYTHON = _Numpy(), _Python()
-TARGETS: dict[str, Target] = {"numpy": NUMPY, "python": PYTHON}
+class _Native:
+    """Vectors, by machine code."""
+
+    name = "native"
+    raises = False
+
+    def refusal(self, program: Program) -> str:  # noqa: ARG002
+        if not machine.is_there():
+            return 'target="native" needs llvmlite: pip install "autodiff-viz[native]"'
+        return ""
+
+    def form(self, program: Program) -> VectorProgram:
+        return schedule(program)
+
+    def cost(self, program: Program, form: Callable[[], VectorProgram]) -> float:
+        raise NotImplementedError
+
+    def source(self, program: VectorProgram, dtype: Any) -> LLVMSource:
+        return llvm_source(program, dtype)
+
+    def load(self, source: Source, dtype: Any) -> Run:
+        assert isinstance(source, LLVMSource)
+        return machine.load(source, dtype)
+
+
+NUMPY, PYTHON, NATIVE = _Numpy(), _Python(), _Native()
+TARGETS: dict[str, Target] = {"numpy": NUMPY, "python": PYTHON, "native": NATIVE}
 MOST_STATEMENTS = 100_000
 """Longer straight-line programs take Python longer to compile than they save."""
 

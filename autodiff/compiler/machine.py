@@ -1,0 +1,151 @@
+"""Machine: LLVM modules made into machine code by llvmlite, loaded, and called on arrays."""
+
+from __future__ import annotations
+
+import ctypes
+import ctypes.util
+import functools
+import importlib.util
+import itertools
+import math
+import sys
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from autodiff.compiler.cache import kept
+from autodiff.compiler.to_llvm import LLVMSource
+from autodiff.special import polygamma
+
+PASSES = ("sroa", "instruction_combine")
+"""What LLVM is asked to do before it picks instructions: loops and lanes are there already, and its
+full sequence of passes takes four times as long for a few percent."""
+
+
+@functools.cache
+def is_there() -> bool:
+    """Whether llvmlite is installed."""
+    return importlib.util.find_spec("llvmlite") is not None
+
+
+class _Processor:
+    """LLVM for the processor that this runs on.
+
+    Attributes:
+        name: what machine code depends on beside its text.
+    """
+
+    def __init__(self) -> None:
+        import llvmlite
+        import llvmlite.binding as llvm
+        from llvmlite.binding import orcjit
+
+        llvm.initialize_native_target()
+        llvm.initialize_native_asmprinter()
+        cpu, features = llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+        self.name = f"llvmlite {llvmlite.__version__}, {cpu}, {features}, {PASSES}"
+        self.llvm, self.orcjit = llvm, orcjit
+        self._target = llvm.Target.from_default_triple().create_target_machine(
+            cpu=cpu, features=features, opt=2, jit=True
+        )
+        self._linker = orcjit.create_lljit_compiler(self._target, use_jit_link=False)
+        self._numbers = itertools.count()
+        self._lock = threading.Lock()
+
+    def compiled(self, text: str) -> bytes:
+        """The object file of a module.
+
+        Raises:
+            RuntimeError: if LLVM does not take it.
+        """
+        with self._lock:
+            module = self.llvm.parse_assembly(text)
+            options = self.llvm.create_pipeline_tuning_options(speed_level=2)
+            builder = self.llvm.create_pass_builder(self._target, options)
+            passes = self.llvm.create_new_function_pass_manager()
+            for name in PASSES:
+                getattr(passes, f"add_{name}_pass")()
+            for function in module.functions:
+                if not function.is_declaration:
+                    passes.run(function, builder)
+            return self._target.emit_object(module)  # type: ignore[no-any-return]
+
+    def loaded(self, code: bytes, library: Sequence[str]) -> Any:
+        """The module in memory, which is there as long as what is returned."""
+        with self._lock:
+            parts = self.orcjit.JITLibraryBuilder().add_object_img(code).export_symbol("run")
+            for name in library:
+                parts.import_symbol(name, _address(name))
+            return parts.link(self._linker, f"autodiff.{next(self._numbers)}")
+
+
+@functools.cache
+def _processor() -> _Processor:
+    return _Processor()
+
+
+@functools.cache
+def _c_library() -> Any:
+    name = "ucrtbase" if sys.platform == "win32" else ctypes.util.find_library("m")
+    return ctypes.CDLL(name)
+
+
+@functools.cache
+def _address(name: str) -> int:
+    """Where a function of the C library is; polygamma, which it has not, is Python's."""
+    function = _POLYGAMMA if name == "polygamma" else getattr(_c_library(), name)
+    return ctypes.cast(function, ctypes.c_void_p).value or 0
+
+
+def _polygamma(order: float, a: float) -> float:
+    try:
+        return polygamma(order, a)
+    except (ValueError, OverflowError):
+        return math.nan
+
+
+_POLYGAMMA = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_double, ctypes.c_double)(_polygamma)
+
+
+def load(source: LLVMSource, dtype: Any) -> Kernel:
+    """The function of arrays that a module defines.
+
+    Raises:
+        RuntimeError: if it cannot be compiled or loaded.
+    """
+    processor = _processor()
+    code = kept(processor.name + source.text, lambda: processor.compiled(source.text))
+    return Kernel(processor.loaded(code, source.library), source, dtype)
+
+
+class Kernel:
+    """A function of arrays in machine code, which is in memory as long as this object is."""
+
+    def __init__(self, module: Any, source: LLVMSource, dtype: Any) -> None:
+        self._module = module
+        self._dtype = np.dtype(dtype)
+        self._inputs = source.inputs
+        self._results = [source.output, *source.gradients]
+        pointers = [ctypes.c_void_p] * (len(self._inputs) + len(self._results))
+        self._call = ctypes.CFUNCTYPE(ctypes.c_int, *pointers, ctypes.c_int64)(module["run"])
+
+    def __call__(self, *blocks: Any) -> Any:
+        """The outputs, and the gradients beside them."""
+        given, n = [], 0
+        for block, (is_batched, _) in zip(blocks, self._inputs, strict=True):
+            given.append(np.ascontiguousarray(block, self._dtype))
+            if is_batched:
+                n = len(block)
+        results = [
+            np.empty((n, size) if is_batched else size, self._dtype)
+            for is_batched, size in self._results
+        ]
+        flags = self._call(*[array.ctypes.data for array in given + results], n)
+        if flags < 0:
+            raise MemoryError("there is not enough memory for what a native program computes")
+        if flags:
+            np.sqrt(-1.0)  # an invalid operation, which is treated as np.errstate says
+        results[0] = results[0].T
+        return tuple(results) if len(results) > 1 else results[0]

@@ -1,0 +1,732 @@
+"""LLVM: a vector program as one function of machine instructions to be.
+
+Where there are examples, as many as fit into a register lie side by side in its lanes; what they
+share is computed before them, or after. Where there are none, the elements of a block lie side by
+side. Numbers that stand alone are never written to memory.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import operator
+import platform
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from autodiff.compiler.lanes import Lane, Lanes
+from autodiff.compiler.llvm import Function, Module, format_of, literal
+from autodiff.compiler.memory import memory_plan
+from autodiff.compiler.nests import Element, Lowering, Nest, elements_in, nest, phases
+from autodiff.compiler.program import BATCHED
+from autodiff.compiler.source import Source
+from autodiff.compiler.vectors import (
+    CONSTANTS,
+    Add,
+    VectorProgram,
+    View,
+    views_of,
+)
+from autodiff.expressions import Literal, evaluate
+
+BYTES = 64
+"""Of the numbers that are computed together; processors with smaller registers take several."""
+X86 = platform.machine().lower() in ("x86_64", "amd64")
+FLAGS = 13 if X86 else 7
+"""The bits of an invalid operation, a division by zero and an overflow."""
+TILE = 4
+"""How many sums are computed at once, so that none waits for the one before."""
+STACK = 1 << 16
+"""Bytes that a program may have on the stack."""
+
+
+@dataclass
+class LLVMSource(Source):
+    """The text of a module whose function ``run`` takes the inputs and what it writes to.
+
+    Attributes:
+        inputs: for each input whether it is batched, and its size.
+        output: whether the outputs are batched, and how many there are.
+        gradients: for each gradient whether it is batched, and its size.
+        library: the functions of the C library that it calls.
+    """
+
+    inputs: Sequence[tuple[bool, int]] = ()
+    output: tuple[bool, int] = (False, 0)
+    gradients: Sequence[tuple[bool, int]] = ()
+    library: Sequence[str] = ()
+
+
+def llvm_source(program: VectorProgram, dtype: Any) -> LLVMSource:
+    """The text of a program in one precision."""
+    return _Writer(program, dtype).run()
+
+
+class _Counter(NamedTuple):
+    """A counter of a loop, and a number that is added to it."""
+
+    text: str
+    offset: int
+
+
+Counters = tuple[_Counter, ...]
+
+
+class _Position(NamedTuple):
+    """Where a nest is evaluated, in so many lanes, which lie along an axis or are examples."""
+
+    counters: Counters
+    m: Lanes
+    axis: int | None = None
+
+
+class _Strip(NamedTuple):
+    """A part of an axis: a loop whose steps handle several pieces of so many lanes each."""
+
+    start: int
+    steps: int
+    widths: tuple[int, ...]
+
+
+def strips(size: int, width: int, tile: int) -> Iterator[_Strip]:
+    """Parts of an axis: as many full ones as there are, then smaller ones by powers of two.
+
+    >>> list(strips(21, 8, 1))
+    [_Strip(start=0, steps=2, widths=(8,)), _Strip(start=16, steps=1, widths=(4, 1))]
+    """
+    start = 0
+    steps = size // (width * tile)
+    if steps:
+        yield _Strip(0, steps, (width,) * tile)
+        start = steps * width * tile
+    rest = size - start
+    widths = [width] * (rest // width)
+    rest -= sum(widths)
+    while rest:
+        widths.append(1 << (rest.bit_length() - 1))
+        rest -= widths[-1]
+    if widths:
+        yield _Strip(start, 1, tuple(widths))
+
+
+class _Writer:
+    def __init__(self, program: VectorProgram, dtype: Any) -> None:
+        found = phases(program)
+        order = [*found.before, *found.each, *found.after]
+        ends = [0, *itertools.accumulate(map(len, found[:3]))]
+        self.phases = [range(*pair) for pair in itertools.pairwise(ends)]
+        program = replace(program, instructions=[program.instructions[at] for at in order])
+        self.program = program
+        self.plan = memory_plan(program)
+        self.lowering = Lowering(program, self.plan, found.started)
+        self.module = Module()
+        self.format = format_of(dtype)
+        self.width = BYTES * 8 // self.format.bits
+        self.f = Function(self.module, "")
+        self.values: dict[int, Lane] = {}
+        self.bases: dict[int, str] = {}
+        self.in_lanes: set[int] = set()
+        self.partial: dict[int, str] = {}
+        self.memory = _Memory(self.format.bits // 8)
+        self.is_batched = any(block.kind == BATCHED for block in program.blocks)
+        self.lanes = self.one = Lanes(self.f, self.format, 1)
+        self.is_each = False
+        self.mask = ""
+        self.alone = self._alone()
+
+    def run(self) -> LLVMSource:
+        """The whole module."""
+        program, f = self.program, self.f
+        blocks = program.blocks
+        is_batched_output = program.kind(program.outputs) == BATCHED
+        names = [f"%x{i}" for i in range(program.inputs)]
+        slopes = [f"%d{i}" for i in range(len(program.gradients))]
+        parameters = ", ".join(f"ptr noalias {name}" for name in [*names, "%out", *slopes])
+        f.head = f"internal void @program({parameters}, ptr noalias %work, i64 %n) noinline nounwind"
+        for i, name in enumerate(names):
+            if blocks[i].kind != BATCHED:
+                self.bases[i] = name
+        for g, name in zip(program.gradients, slopes, strict=True):
+            if blocks[g].kind != BATCHED:
+                self.bases[g] = name
+        self._run_phase(self.phases[0])
+        if self.is_batched:
+            self._examples(names, slopes, is_batched_output)
+        self._run_phase(self.phases[2])
+        if not is_batched_output:
+            self._outputs("%out")
+        f.line("ret void")
+        self.module.functions["program"] = f.text()
+        self._entry([*names, "%out", *slopes])
+        library = [
+            name for name in self.module.declarations if not name.startswith("llvm.")
+        ]
+        return LLVMSource(
+            self.module.text(),
+            inputs=[(blocks[i].kind == BATCHED, blocks[i].size) for i in range(program.inputs)],
+            output=(is_batched_output, program.outputs.indices.size),
+            gradients=[(blocks[g].kind == BATCHED, blocks[g].size) for g in program.gradients],
+            library=library,
+        )
+
+    def _entry(self, pointers: Sequence[str]) -> None:
+        """The function that is called from outside, which watches the processor's flags."""
+        f, bytes_needed = Function(self.module, ""), self.memory.end + BYTES
+        parameters = ", ".join(f"ptr {name}" for name in pointers)
+        f.head = f"i32 @run({parameters}, i64 %n)"
+        module = self.module
+        if bytes_needed <= STACK:
+            work = f.named(f"alloca [{bytes_needed} x i8], align {BYTES}", "work")
+        else:
+            module.declare("malloc", "ptr", "i64")
+            module.declare("free", "void", "ptr")
+            room = f.named(f"call ptr @malloc(i64 {bytes_needed})", "room")
+            missing = f.named(f"icmp eq ptr {room}, null")
+            with f.only_if(missing):
+                f.line("ret i32 -1")
+                f.begin("unreachable.block")
+            at = f.named(f"ptrtoint ptr {room} to i64")
+            up = f.named(f"and i64 {f.named(f'add i64 {at}, {BYTES - 1}')}, -{BYTES}")
+            work = f.named(f"inttoptr i64 {up} to ptr", "work")
+        self._clear_flags(f)
+        given = ", ".join(f"ptr {name}" for name in [*pointers, work])
+        f.line(f"call void @program({given}, i64 %n)")
+        flags = self._flags(f)
+        if bytes_needed > STACK:
+            f.line(f"call void @free(ptr {room})")
+        f.line(f"ret i32 {flags}")
+        module.functions["run"] = f.text()
+
+    def _clear_flags(self, f: Function) -> None:
+        """Forget what the processor noticed before."""
+        if X86:
+            f.module.declare("llvm.x86.sse.stmxcsr", "void", "ptr")
+            f.module.declare("llvm.x86.sse.ldmxcsr", "void", "ptr")
+            f.line("%control = alloca i32")
+            f.line("call void @llvm.x86.sse.stmxcsr(ptr %control)")
+            cleared = f.named(f"and i32 {f.named('load i32, ptr %control')}, -64")
+            f.line(f"store i32 {cleared}, ptr %control")
+            f.line("call void @llvm.x86.sse.ldmxcsr(ptr %control)")
+        else:
+            f.module.declare("feclearexcept", "i32", "i32")
+            f.line(f"call i32 @feclearexcept(i32 {FLAGS})")
+
+    def _flags(self, f: Function) -> str:
+        """What it noticed since: an invalid operation, a division by zero, an overflow."""
+        if X86:
+            f.line("call void @llvm.x86.sse.stmxcsr(ptr %control)")
+            return f.named(f"and i32 {f.named('load i32, ptr %control')}, {FLAGS}")
+        f.module.declare("fetestexcept", "i32", "i32")
+        return f.named(f"call i32 @fetestexcept(i32 {FLAGS})")
+
+    # ------------------------------------------------------------------------------- memory
+
+    def _alone(self) -> set[int]:
+        """Blocks of one number that no loop writes and no memory holds."""
+        program = self.program
+        phase_of: dict[int, set[int]] = defaultdict(set)
+        for phase, positions in enumerate(self.phases):
+            for at in positions:
+                phase_of[program.instructions[at].block].add(phase)
+        given = {*range(program.inputs), *program.gradients}
+        summed = {
+            i.block
+            for i in program.instructions
+            if not hasattr(i, "views")
+            and not hasattr(i, "number")
+            and program.is_summed_over_examples(i)  # type: ignore[arg-type]
+        }
+        return {
+            block
+            for block, found in phase_of.items()
+            if program.blocks[block].size == 1
+            and len(found) == 1
+            and block not in given
+            and block not in summed
+        }
+
+    def _base(self, block: int) -> str:
+        """The pointer to the numbers of a block, which gets memory now if it has none."""
+        if block not in self.bases:
+            own = self.lowering.blocks[block]
+            is_lanes = own.kind == BATCHED
+            if is_lanes:
+                self.in_lanes.add(block)
+            start = self.memory.take(block, own.size * (self.width if is_lanes else 1))
+            self.bases[block] = self._in_work(start)
+        return self.bases[block]
+
+    def _in_work(self, start: int) -> str:
+        return self.f.at_start(f"getelementptr i8, ptr %work, i64 {start}")
+
+    def _free(self, at: int, waiting: list[int]) -> None:
+        for block in self.plan.frees[at]:
+            if self.is_each and block not in self.in_lanes:
+                waiting.append(block)
+            else:
+                self._release(block)
+
+    def _release(self, block: int) -> None:
+        if self.memory.give_back(block):
+            del self.bases[block]
+            self.in_lanes.discard(block)
+        self.values.pop(block, None)
+
+    # ------------------------------------------------------------------------------- phases
+
+    def _run_phase(self, positions: Sequence[int]) -> None:
+        waiting: list[int] = []
+        for at in positions:
+            for one in self.lowering.nests(at):
+                self._nest(one)
+            self._free(at, waiting)
+        for block in waiting:
+            self._release(block)
+
+    def _examples(self, names: list[str], slopes: list[str], is_batched_output: bool) -> None:
+        """The loop over examples, in groups of as many as there are lanes."""
+        program, f = self.program, self.f
+        self._prepare_sums()
+        some = f.named("icmp sgt i64 %n, 0")
+        with f.only_if(some), f.loop("%n", "e", self.width) as e:
+            self.is_each = True
+            self.lanes = self._lanes(self.width)
+            left = f.named(f"sub i64 %n, {e}")
+            is_full = f.named(f"icmp uge i64 {left}, {self.width}")
+            self._make_mask(left)
+            for i, name in enumerate(names):
+                if program.blocks[i].kind == BATCHED:
+                    self._read_examples(i, name, e, left, is_full)
+            self._run_phase(self.phases[1])
+            if is_batched_output:
+                self._write_examples(program.outputs, "%out", e, left, is_full)
+            for g, name in zip(program.gradients, slopes, strict=True):
+                block = program.blocks[g]
+                if block.kind == BATCHED:
+                    view = View(g, np.arange(block.size))
+                    self._write_examples(view, name, e, left, is_full)
+            self.is_each = False
+        self.lanes = self.one
+        self._finish_sums()
+
+    def _make_mask(self, left: str) -> None:
+        """Which lanes hold an example."""
+        f, width = self.f, self.width
+        vector = f"<{width} x i64>"
+        first = f.named(f"insertelement {vector} poison, i64 {left}, i32 0")
+        lefts = f.named(f"shufflevector {vector} {first}, {vector} poison, <{width} x i32> zeroinitializer")
+        numbers = ", ".join(f"i64 {lane}" for lane in range(width))
+        self.mask = f.named(f"icmp slt {vector} <{numbers}>, {lefts}", "mask")
+
+    def _prepare_sums(self) -> None:
+        """Zeros for what is added up over the examples, in each lane, and where it goes then."""
+        program = self.program
+        made = {program.instructions[at].block for at in self.phases[0]}
+        for at in self.phases[1]:
+            block = program.instructions[at].block
+            if program.blocks[block].kind == BATCHED or block in self.partial:
+                continue
+            size = program.blocks[block].size
+            if block not in made:
+                self._nest(nest(Literal(0.0), (size,), block, np.arange(size)))
+            start = self.memory.take(-2 - block, size * self.width)
+            self.partial[block] = self._in_work(start)
+            m = self._lanes(self.width)
+            with self.f.loop(size) as i:
+                place = self.f.named(f"getelementptr {m.type}, ptr {self.partial[block]}, i64 {i}")
+                self.f.line(f"store {m.type} {m.lane(0.0).text}, ptr {place}")
+
+    def _finish_sums(self) -> None:
+        f, m = self.f, self._lanes(self.width)
+        for block, sums in self.partial.items():
+            base = self._base(block)
+            with f.loop(self.program.blocks[block].size) as i:
+                place = f.named(f"getelementptr {m.type}, ptr {sums}, i64 {i}")
+                total = self._total(m.number(f"load {m.type}, ptr {place}"), "add")
+                at = f.named(f"getelementptr {self.one.type}, ptr {base}, i64 {i}")
+                before = self.one.number(f"load {self.one.type}, ptr {at}")
+                f.line(f"store {self.one.type} {(before + total).text}, ptr {at}")
+        for block in self.partial:
+            self.memory.give_back(-2 - block)
+
+    def _read_examples(self, block: int, name: str, e: str, left: str, is_full: str) -> None:
+        """The numbers of a group of examples, one example in each lane."""
+        f, size, width = self.f, self.program.blocks[block].size, self.width
+        if size == 0:
+            return
+        base, one = self._base(block), self.one.type
+        rows = self._rows(name, e, size, is_full)
+        with f.only_if(f.named(f"xor i1 {is_full}, true")):  # the last one again and again
+            last = f.named(f"sub i64 {left}, 1")
+            self._copy_rows(rows, f.named(f"getelementptr {one}, ptr {name}, i64 {f.named(f'mul i64 {e}, {size}')}"), size, width, last)
+        lanes = Lanes(f, self.format, width)
+        if size == 1:
+            found = f.named(f"load {lanes.type}, ptr {rows}, align {self.format.bits // 8}")
+            f.line(f"store {lanes.type} {found}, ptr {base}")
+            return
+        with f.loop(size, "s") as s:
+            text = "poison"
+            for lane in range(width):
+                at = f.named(f"add i64 {s}, {lane * size}")
+                place = f.named(f"getelementptr {one}, ptr {rows}, i64 {at}")
+                number = f.named(f"load {one}, ptr {place}")
+                text = f.named(f"insertelement {lanes.type} {text}, {one} {number}, i32 {lane}")
+            place = f.named(f"getelementptr {lanes.type}, ptr {base}, i64 {s}")
+            f.line(f"store {lanes.type} {text}, ptr {place}")
+
+    def _rows(self, name: str, e: str, size: int, is_full: str) -> str:
+        """The rows of a group of examples, or room for as many if they are not all there."""
+        f = self.f
+        start = self.memory.take(("rows", name), size * self.width)
+        room = self._in_work(start)
+        first = f.named(f"mul i64 {e}, {size}")
+        own = f.named(f"getelementptr {self.one.type}, ptr {name}, i64 {first}")
+        return f.named(f"select i1 {is_full}, ptr {own}, ptr {room}", "rows")
+
+    def _copy_rows(self, to: str, source: str, size: int, count: int | str, last: str) -> None:
+        f, one = self.f, self.one.type
+        with f.loop(count, "l") as row:
+            at = row
+            if last:
+                less = f.named(f"icmp ult i64 {row}, {last}")
+                at = f.named(f"select i1 {less}, i64 {row}, i64 {last}")
+            with f.loop(size, "s") as s:
+                read = f.named(f"add i64 {f.named(f'mul i64 {at}, {size}')}, {s}")
+                written = f.named(f"add i64 {f.named(f'mul i64 {row}, {size}')}, {s}")
+                place = f.named(f"getelementptr {one}, ptr {source}, i64 {read}")
+                number = f.named(f"load {one}, ptr {place}")
+                place = f.named(f"getelementptr {one}, ptr {to}, i64 {written}")
+                f.line(f"store {one} {number}, ptr {place}")
+
+    def _write_examples(self, view: View, name: str, e: str, left: str, is_full: str) -> None:
+        f, one, size = self.f, self.one.type, view.indices.size
+        if size == 0:
+            return
+        rows = self._rows(name, e, size, is_full)
+        if size == 1:
+            element = Element(view.block, int(view.indices.flat[0]), ())
+            value = self._loaded(element, _Position((), self.lanes))
+            f.line(f"store {self.lanes.type} {value.text}, ptr {rows}, align {self.format.bits // 8}")
+        else:
+            made = nest(view, (size,), view.block, np.arange(size))
+            (element,) = elements_in(made.formula)
+            with f.loop(size, "s") as s:
+                value = self._loaded(element, _Position((_Counter(s, 0),), self.lanes))
+                for lane in range(self.width):
+                    number = f.named(f"extractelement {self.lanes.type} {value.text}, i32 {lane}")
+                    at = f.named(f"add i64 {s}, {lane * size}")
+                    place = f.named(f"getelementptr {one}, ptr {rows}, i64 {at}")
+                    f.line(f"store {one} {number}, ptr {place}")
+        with f.only_if(f.named(f"xor i1 {is_full}, true")):
+            first = f.named(f"mul i64 {e}, {size}")
+            to = f.named(f"getelementptr {one}, ptr {name}, i64 {first}")
+            self._copy_rows(to, rows, size, left, "")
+
+    def _outputs(self, to: str) -> None:
+        view = self.program.outputs
+        size = view.indices.size
+        if size == 0:
+            return
+        self.bases[-2] = to
+        self._nest(nest(view, (size,), -2, np.arange(size)))
+
+    # -------------------------------------------------------------------------------- nests
+
+    def _nest(self, one: Nest) -> None:
+        """The loops of a nest, and what is in them."""
+        if 0 in one.sizes:
+            return
+        axis = None if self.is_each else self._vector_axis(one)
+        kept = len(one.kept)
+        with ExitStack() as loops:
+            counters: Counters = ()
+            for size in one.kept[:-1]:
+                counters += (_Counter(loops.enter_context(self.f.loop(size)), 0),)
+            if not kept:
+                self._evaluate(one, [_Position((), self.lanes)], axis)
+                return
+            is_vector = axis == kept - 1
+            width = self.width if is_vector else 1
+            for strip in strips(one.kept[-1], width, TILE if one.combined else 1):
+                with ExitStack() as inner:
+                    text = self._steps(inner, strip, "j")
+                    positions, offset = [], strip.start
+                    for w in strip.widths:
+                        m = self._lanes(w) if is_vector else self.lanes
+                        place = (*counters, _Counter(text, offset))
+                        positions.append(_Position(place, m, axis if is_vector else None))
+                        offset += w
+                    self._evaluate(one, positions, axis)
+
+    def _vector_axis(self, one: Nest) -> int | None:
+        """The axis along which numbers lie side by side, where it costs least."""
+        axes = [a for a in (len(one.kept) - 1, len(one.sizes) - 1) if a >= 0]
+        elements = [*elements_in(one.formula), one.target]
+
+        def cost(axis: int) -> float:
+            width = min(self.width, one.sizes[axis])
+            is_combined = axis >= len(one.kept)
+            accesses = sum(
+                1 if e.strides[axis] in (0, 1) and (e.table is None or e.strides[axis] == 0) else width
+                for e in elements
+            )
+            total = 8 / max(1, one.sizes[axis] // width) if is_combined else 0
+            return (accesses + 1 + total) / width
+
+        return min(dict.fromkeys(axes), key=cost, default=None)
+
+    def _evaluate(self, one: Nest, positions: list[_Position], axis: int | None) -> None:
+        """The formula at some positions, combined if it is, and put where it belongs."""
+        if not one.combined:
+            for position in positions:
+                self._store(one, position, self._formula(one, position))
+            return
+        f, sizes = self.f, one.sizes[len(one.kept) :]
+        is_along = axis is not None and axis >= len(one.kept)
+        pieces = list(strips(sizes[-1], self.width, 1)) if is_along else [_Strip(0, 1, (0,))]
+        totals = [
+            {w: _Total(self._lanes(w) if w else p.m, one.combine) for strip in pieces for w in strip.widths}
+            for p in positions
+        ]  # fmt: skip
+        with ExitStack() as loops:
+            counters: Counters = ()
+            for size in sizes[:-1] if is_along else sizes:
+                counters += (_Counter(loops.enter_context(f.loop(size, "k")), 0),)
+            for strip in pieces:
+                with ExitStack() as inner:
+                    text, offset = self._steps(inner, strip, "k"), strip.start
+                    for w in strip.widths:
+                        own = (_Counter(text, offset),) if is_along else ()
+                        for total, p in zip(totals, positions, strict=True):
+                            m, along = (self._lanes(w), axis) if is_along else (p.m, p.axis)
+                            place = _Position((*p.counters, *counters, *own), m, along)
+                            total[w].take(self, one, place)
+                        offset += w
+        for total, p in zip(totals, positions, strict=True):
+            results = [part.value() for part in total.values()]
+            if is_along:
+                results = [self._total(result, one.combine) for result in results]
+            m = self.one if is_along else p.m
+            both = operator.add if one.combine == "add" else m.maximum
+            self._store(one, p._replace(m=m), functools.reduce(both, results))
+
+    def _lanes(self, width: int) -> Lanes:
+        return Lanes(self.f, self.format, width)
+
+    def _steps(self, loops: ExitStack, strip: _Strip, base: str) -> str:
+        """The counter of a strip's loop, if it needs one."""
+        if strip.steps == 1:
+            return ""
+        step = sum(strip.widths)
+        return loops.enter_context(self.f.loop(strip.steps * step, base, step))
+
+    def _total(self, lane: Lane, combine: str) -> Lane:
+        """What is in the lanes, combined to one number."""
+        m = lane.m
+        if m.width == 1:
+            return lane
+        if combine == "maximum":
+            name = f"llvm.vector.reduce.fmaximum.{m.suffix}"
+            self.module.declare(name, self.one.type, m.type)
+            return self.one.number(f"call {self.one.type} @{name}({m.type} {lane.text})")
+        name = f"llvm.vector.reduce.fadd.{m.suffix}"
+        self.module.declare(name, self.one.type, self.one.type, m.type)
+        zero = literal(-0.0, self.format)
+        return self.one.number(
+            f"call reassoc {self.one.type} @{name}({self.one.type} {zero}, {m.type} {lane.text})"
+        )
+
+    def _formula(self, one: Nest, position: _Position) -> Lane:
+        """The value of a nest's formula."""
+        numbers = {element: self._loaded(element, position) for element in elements_in(one.formula)}
+        found = evaluate(one.formula, numbers, position.m)
+        return position.m.lane(found)
+
+    # ------------------------------------------------------------------------------ elements
+
+    def _index(self, element: Element, counters: Counters, along: int = 0) -> tuple[str, int]:
+        """Where an element lies: the part that is known at run time alone, and the rest."""
+        f, offset, terms = self.f, element.start, []
+        for stride, counter in zip(element.strides, counters, strict=False):
+            if stride:
+                offset += stride * counter.offset
+                if counter.text:
+                    text = counter.text
+                    terms.append(text if stride == 1 else f.named(f"mul i64 {text}, {stride}"))
+        offset += along
+        total = ""
+        for term in terms:
+            total = f.named(f"add i64 {total}, {term}") if total else term
+        if element.table is None:
+            return total, offset
+        if not total:
+            return "", int(element.table[offset])
+        name = self.module.table(element.table.astype(np.int32), self.format)
+        place = f.named(f"getelementptr i32, ptr {name}, i64 {total}")
+        if offset:
+            place = f.named(f"getelementptr i32, ptr {place}, i64 {offset}")
+        return f.named(f"zext i32 {f.named(f'load i32, ptr {place}')} to i64"), 0
+
+    def _place(self, type: str, base: str, index: tuple[str, int]) -> str:
+        """The pointer to a number."""
+        text, offset = index
+        place = self.f.named(f"getelementptr {type}, ptr {base}, i64 {text}") if text else base
+        if offset:
+            place = self.f.named(f"getelementptr {type}, ptr {place}, i64 {offset}")
+        return place
+
+    def _loaded(self, element: Element, position: _Position) -> Any:
+        """The numbers of an element, in the lanes of a position."""
+        m, counters = position.m, position.counters
+        if element.block == CONSTANTS:
+            return self._constant(element, position)
+        if element.block in self.values:
+            return self._spread(self.values[element.block], m)
+        base = self._base(element.block)
+        if element.block in self.in_lanes:
+            place = self._place(m.type, base, self._index(element, counters))
+            return m.number(f"load {m.type}, ptr {place}")
+        return self._gathered(element, base, position)
+
+    def _constant(self, element: Element, position: _Position) -> Any:
+        numbers = self.program.constants
+        if not any(element.strides):
+            at = element.start if element.table is None else int(element.table[element.start])
+            return float(numbers[at])
+        if element.table is not None:
+            used = numbers[element.table]
+            element = Element(CONSTANTS, element.start, element.strides)
+        else:
+            used = numbers
+        return self._gathered(element, self.module.table(used, self.format), position)
+
+    def _gathered(self, element: Element, base: str, position: _Position) -> Lane:
+        """Numbers from memory, side by side or not."""
+        m, counters, f, one = position.m, position.counters, self.f, self.one.type
+        stride = 0 if position.axis is None else element.strides[position.axis]
+        if m.width == 1:
+            place = self._place(one, base, self._index(element, counters))
+            return m.number(f"load {one}, ptr {place}")
+        if self.is_each or stride == 0:
+            place = self._place(one, base, self._index(element, counters))
+            return self._spread(self.one.number(f"load {one}, ptr {place}"), m)
+        if stride == 1 and element.table is None:
+            place = self._place(one, base, self._index(element, counters))
+            return m.number(f"load {m.type}, ptr {place}, align {self.format.bits // 8}")
+        text = "poison"
+        for lane in range(m.width):
+            place = self._place(one, base, self._index(element, counters, lane * stride))
+            number = f.named(f"load {one}, ptr {place}")
+            text = f.named(f"insertelement {m.type} {text}, {one} {number}, i32 {lane}")
+        return Lane(m, text)
+
+    def _spread(self, lane: Lane, m: Lanes) -> Lane:
+        """A number in all lanes."""
+        if lane.m.width == m.width:
+            return lane
+        f = self.f
+        first = f.named(f"insertelement {m.type} poison, {lane.m.type} {lane.text}, i32 0")
+        return m.number(
+            f"shufflevector {m.type} {first}, {m.type} poison, <{m.width} x i32> zeroinitializer"
+        )
+
+    def _store(self, one: Nest, position: _Position, value: Lane) -> None:
+        """Put or add a result where it belongs."""
+        target, m, f = one.target, position.m, self.f
+        if self.is_each and one.over_examples:
+            base = self.partial[target.block]
+            masked = f"select {m.truth} {self.mask}, {m.type} {value.text}, {m.type} {m.lane(0.0).text}"
+            self._put(m, self._place(m.type, base, self._index(target, position.counters)),
+                      Lane(m, f.named(masked)), True)  # fmt: skip
+            return
+        if target.block in self.alone:
+            if one.adds and target.block in self.values:
+                value = self.values[target.block] + value
+            self.values[target.block] = value
+            return
+        base = self._base(target.block)
+        if target.block in self.in_lanes:
+            place = self._place(m.type, base, self._index(target, position.counters))
+            self._put(m, place, value, one.adds)
+            return
+        stride = 0 if position.axis is None else target.strides[position.axis]
+        if m.width == 1 or (stride == 1 and target.table is None):
+            place = self._place(self.one.type, base, self._index(target, position.counters))
+            self._put(m, place, value, one.adds)
+            return
+        for lane in range(m.width):  # one after the other, since places may repeat
+            number = f.named(f"extractelement {m.type} {value.text}, i32 {lane}")
+            place = self._place(self.one.type, base, self._index(target, position.counters, lane * stride))
+            self._put(self.one, place, Lane(self.one, number), one.adds)
+
+    def _put(self, m: Lanes, place: str, value: Lane, adds: bool) -> None:
+        align = f", align {self.format.bits // 8}"
+        if adds:
+            value = m.number(f"load {m.type}, ptr {place}{align}") + value
+        self.f.line(f"store {m.type} {value.text}, ptr {place}{align}")
+
+
+class _Total:
+    """What is combined on the way, in memory that LLVM makes a register of."""
+
+    def __init__(self, m: Lanes, combine: str) -> None:
+        self.m = m
+        self.combine = combine
+        self.place = m.function.at_start(f"alloca {m.type}")
+        first = m.lane(0.0 if combine == "add" else -np.inf)
+        m.function.line(f"store {m.type} {first.text}, ptr {self.place}")
+
+    def take(self, writer: _Writer, one: Nest, position: _Position) -> None:
+        """Combine it with one more value."""
+        m, formula = position.m, one.formula
+        before = self.value()
+        is_product = getattr(formula, "function", "") == "multiply"
+        if self.combine == "add" and is_product:
+            left, right = [
+                evaluate(o, {e: writer._loaded(e, position) for e in elements_in(o)}, m)
+                for o in formula.operands  # type: ignore[attr-defined]
+            ]
+            after = m.fma(left, right, before)
+        else:
+            value = writer._formula(one, position)
+            after = before + value if self.combine == "add" else m.maximum(before, value)
+        m.function.line(f"store {m.type} {after.text}, ptr {self.place}")
+
+    def value(self) -> Lane:
+        """What was combined so far."""
+        return self.m.number(f"load {self.m.type}, ptr {self.place}")
+
+
+class _Memory:
+    """Where blocks lie in the memory of a call; what is given back is taken again."""
+
+    def __init__(self, bytes: int) -> None:
+        self.bytes = bytes
+        self.end = 0
+        self._taken: dict[Any, tuple[int, int]] = {}
+        self._free: dict[int, list[int]] = defaultdict(list)
+
+    def take(self, owner: Any, numbers: int) -> int:
+        """Where so many numbers may lie."""
+        size = -(-numbers * self.bytes // BYTES) * BYTES
+        if owner in self._taken:
+            return self._taken[owner][0]
+        if self._free[size]:
+            start = self._free[size].pop()
+        else:
+            start, self.end = self.end, self.end + size
+        self._taken[owner] = start, size
+        return start
+
+    def give_back(self, owner: Any) -> bool:
+        """Whether it had something."""
+        if owner not in self._taken:
+            return False
+        start, size = self._taken.pop(owner)
+        self._free[size].append(start)
+        return True
