@@ -18,7 +18,7 @@ help: ## say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1|\2/' | \
 		while IFS='|' read -r name text; do printf '  %-22s %s\n' "$$name" "$$text"; done
 
-demo: $(VENV)/.with-pictures ## the worked examples, then a network that learns to read digits
+demo: $(VENV)/.with-pictures,native ## the worked examples, then a network that learns to read digits
 	$(BIN)/python -m autodiff demo --output demo
 
 lab: $(VENV)/.with-notebooks ## open the notebooks in JupyterLab; OPTIONS=--no-browser only serves them

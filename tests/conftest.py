@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, settings
 
+from autodiff.compiler import machine
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
@@ -36,6 +38,19 @@ DEEP = 1_000_000 if THOROUGH else 100_000
 """Nodes of the graphs that show that depth does not matter."""
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what asks for native code where it cannot be made."""
+    given = getattr(item, "callspec", None)
+    chosen = [x for x in given.params.values() if isinstance(x, str)] if given else []
+    if any(x.startswith("native") for x in chosen) and not machine.is_there():
+        pytest.skip("needs llvmlite, the extra native")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def machine_code_is_kept_for_these_tests_alone(tmp_path_factory: pytest.TempPathFactory) -> None:
+    os.environ.setdefault("AUTODIFF_CACHE", str(tmp_path_factory.mktemp("cache")))
 
 
 @pytest.fixture(scope="session")

@@ -32,13 +32,14 @@ from autodiff import (
 from autodiff.compiler.vectors import goes_wrong
 from autodiff.primitives import PRIMITIVES
 
-WAYS = ["numpy", "python", "batched"]
+WAYS = ["numpy", "python", "native", "numpy batched", "native batched"]
 
 
 def run(function: Any, at: float, way: str) -> Any:
-    if way == "batched":
-        return compile(function, batched="x")(np.array([at]))[0]
-    return compile(function, target=way)(at)
+    target, _, is_batched = way.partition(" ")
+    if is_batched:
+        return compile(function, batched="x", target=target)(np.array([at]))[0]
+    return compile(function, target=target)(at)
 
 
 @pytest.mark.parametrize("way", WAYS)

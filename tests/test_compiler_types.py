@@ -94,7 +94,7 @@ def test_every_operation(primitive: Primitive, dtype: str) -> None:
         x = x + 1
     if 0 in primitive.index_slots:
         x = np.array([0.0, 1.0, 2.0])
-    check_types(compile(f, batched=("x", "y", "z"), dtype=dtype), dtype, x, y, z)
+    check_types(compile(f, batched=("x", "y", "z"), dtype=dtype, target="numpy"), dtype, x, y, z)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -112,7 +112,11 @@ def test_every_operation(primitive: Primitive, dtype: str) -> None:
     ],
 )
 def test_choices_and_constants(function: Any, dtype: str) -> None:
-    check_types(compile(function, batched="x", dtype=dtype), dtype, np.array([-1.0, 0.5, 2.0]))
+    check_types(
+        compile(function, batched="x", dtype=dtype, target="numpy"),
+        dtype,
+        np.array([-1.0, 0.5, 2.0]),
+    )
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -108,7 +108,7 @@ def eager(primitive: Primitive, order: int) -> dict[tuple[float, ...], Answer]:
 
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("primitive", TABLE, ids=str)
-@pytest.mark.parametrize("target", ["python", "numpy"])
+@pytest.mark.parametrize("target", ["python", "numpy", "native"])
 def test_one_example(primitive: Primitive, order: int, target: str) -> None:
     f = compile(function_of(primitive, order), target=target)
     for point, expected in eager(primitive, order).items():
@@ -119,11 +119,12 @@ def test_one_example(primitive: Primitive, order: int, target: str) -> None:
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("primitive", TABLE, ids=str)
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_many_examples(primitive: Primitive, order: int, dtype: str) -> None:
+@pytest.mark.parametrize("target", ["numpy", "native"])
+def test_many_examples(primitive: Primitive, order: int, dtype: str, target: str) -> None:
     expected = answered(primitive, order)
     if dtype == "float32":
         expected = {p: y for p, y in expected.items() if all(a == np.float32(a) for a in p)}
-    f = compile(function_of(primitive, order), batched="x", dtype=dtype)
+    f = compile(function_of(primitive, order), batched="x", dtype=dtype, target=target)
     values, slopes = f.value_and_grad(np.array(list(expected)))
     for point, value, slope in zip(expected, values, slopes, strict=True):
         tolerance = 1e-12 if dtype == "float64" else 1e-4

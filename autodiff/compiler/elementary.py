@@ -74,7 +74,7 @@ def _exp_of_sum(m: Any, a: Any, rest: Any) -> Any:
     """exp(a + rest) of a small rest, if the result is an ordinary number."""
     k, r, tail = _by_log2(m, a)
     if rest is not None:
-        r, tail = _sum(m, r, tail + rest)
+        r, tail = _sum(r, tail + rest)
     q = m.polynomial(r, _exp_series(m)[2:])
     return m.power_of_two(k) * (1 + (r + (tail + r * r * q)))
 
@@ -100,7 +100,7 @@ def expm1(m: Any, a: Any) -> Any:
     k, r, rest = _by_log2(m, inside)
     tail = rest + r * r * m.polynomial(r, _exp_series(m)[2:])
     scale, shift = m.power_of_two(k), 1 - m.power_of_two(-k)
-    high, low = _sum(m, shift, r)
+    high, low = _sum(shift, r)
     result = m.where(k == 0, lambda: r + tail, lambda: scale * (high + (low + tail)))
     return m.rarely(~is_ordinary, "expm1", result, a)
 
@@ -113,7 +113,7 @@ def log(m: Any, a: Any) -> Any:
 
 
 def _least_normal(m: Any) -> float:
-    return 2.0 ** -(m.format.bias - 1)
+    return float(2.0 ** -(m.format.bias - 1))
 
 
 def _log_of_sum(m: Any, a: Any, rest: Any) -> Any:
@@ -137,7 +137,7 @@ def log1p(m: Any, a: Any) -> Any:
     """log(1 + a), with what is lost when the sum is rounded."""
     is_ordinary = (a > -1) & (a < 2.0 ** (m.format.bias - 1))
     inside = m.where(is_ordinary, lambda: a, lambda: 0)
-    total, lost = _sum(m, 1, inside)
+    total, lost = _sum(1, inside)
     return m.rarely(~is_ordinary, "log1p", _log_of_sum(m, total, lost / total), a)
 
 
@@ -162,7 +162,7 @@ def _long_log(m: Any, a: Any) -> tuple[Any, Any]:
     """log(a) as a sum of two numbers, with about 65 digits."""
     k, fraction = m.exponent_and_fraction(a)
     f = fraction - 1  # exact
-    total, lost = _sum(m, 1, fraction)
+    total, lost = _sum(1, fraction)
     s = f / total
     s_low = (m.fma(-s, total, f) - s * lost) / total
     z, z_low = _product(m, s, s)
@@ -172,25 +172,25 @@ def _long_log(m: Any, a: Any) -> tuple[Any, Any]:
     first, first_low = _product(m, z, third)
     first_low = first_low + z * third_low + z_low * third
     others = z * z * m.polynomial(z, [1 / (2 * n + 1) for n in range(2, 13)])
-    series, series_low = _sum_of_ordered(m, first, others)
+    series, series_low = _sum_of_ordered(first, others)
     series_low = series_low + first_low
     main, main_low = _product(m, s, series)
     main_low = main_low + s * series_low + s_low * series
-    part, part_low = _sum_of_ordered(m, s, main)
+    part, part_low = _sum_of_ordered(s, main)
     part_low = part_low + main_low + s_low
     high, low = split(LOG2, (_digits(m) - 12, _digits(m)))
-    total, lost = _sum(m, k * high, 2 * part)
-    return _sum_of_ordered(m, total, lost + (2 * part_low + k * low))
+    total, lost = _sum(k * high, 2 * part)
+    return _sum_of_ordered(total, lost + (2 * part_low + k * low))
 
 
-def _sum(m: Any, a: Any, b: Any) -> tuple[Any, Any]:
+def _sum(a: Any, b: Any) -> tuple[Any, Any]:
     """a + b rounded, and what was lost (Knuth, The Art of Computer Programming, 4.2.2)."""
     total = a + b
     of_b = total - a
     return total, (a - (total - of_b)) + (b - of_b)
 
 
-def _sum_of_ordered(m: Any, a: Any, b: Any) -> tuple[Any, Any]:
+def _sum_of_ordered(a: Any, b: Any) -> tuple[Any, Any]:
     """The same for a that is larger in size, or 0 with b (Dekker 1971)."""
     total = a + b
     return total, b - (total - a)

@@ -265,9 +265,7 @@ class Lanes(NumberMathematics):
                 found = f.named(f"fptrunc double {found} to float")
             if self.width == 1:
                 return Lane(self, found)
-            result = f.named(
-                f"insertelement {self.type} {result}, {one.type} {found}, i32 {at}"
-            )
+            result = f.named(f"insertelement {self.type} {result}, {one.type} {found}, i32 {at}")
         return Lane(self, result)
 
     def widened(self, lane: Lane) -> Lane:
@@ -293,9 +291,7 @@ class Lanes(NumberMathematics):
             found = f.named(f"load {element}, ptr {place}")
             if self.width == 1:
                 return Lane(self, found)
-            result = f.named(
-                f"insertelement {self.type} {result}, {element} {found}, i32 {lane}"
-            )
+            result = f.named(f"insertelement {self.type} {result}, {element} {found}, i32 {lane}")
         return Lane(self, result)
 
     # ----------------------------------------------------------------- functions of the table
@@ -344,29 +340,31 @@ class Lanes(NumberMathematics):
         return self._selected((a >= b) | (a != a), a, b)
 
     def sqrt(self, a: Any) -> Lane:
+        """The square root."""
         return self.intrinsic("sqrt", a)
 
     def floor(self, a: Any) -> Lane:
+        """The next whole number below."""
         return self.intrinsic("floor", a)
 
     def ceil(self, a: Any) -> Lane:
+        """The next whole number above."""
         return self.intrinsic("ceil", a)
 
     def round(self, a: Any) -> Lane:
+        """The nearest whole number, the even one of two."""
         return self.intrinsic("roundeven", a)
 
     def copysign(self, a: Any, b: Any) -> Lane:
+        """The size of a with the sign of b."""
         return self.intrinsic("copysign", a, b)
 
     def remainder(self, a: Any, b: Any) -> Lane:
         """a - b ⌊a / b⌋, which has the sign of b."""
         b = self.lane(b)
         rest = self.from_library("fmod", a, b)
-        return self.where(
-            rest == 0,
-            lambda: self.copysign(0, b),
-            lambda: self.where(rest * b < 0, lambda: rest + b, lambda: rest),
-        )
+        own = self._selected(rest * b < 0, rest + b, rest)
+        return self._selected(rest == 0, self.copysign(0, b), own)
 
     def logaddexp(self, a: Any, b: Any) -> Any:
         """log(exp(a) + exp(b)), also of equal infinities."""
@@ -392,7 +390,7 @@ class Lanes(NumberMathematics):
 EFFECTS = "memory(none) nounwind willreturn"
 MOST_FACTORS = 4
 """Powers with larger exponents are not products, which would lose more than two digits."""
-OWN = frozenset("exp expm1 log log1p sin cos tanh erf".split())
+OWN = frozenset(["exp", "expm1", "log", "log1p", "sin", "cos", "tanh", "erf"])
 """The functions in :mod:`autodiff.compiler.elementary`, beside the power."""
 _SAME_NAME = (
     "tan asin acos atan atan2 sinh cosh asinh acosh atanh hypot cbrt erfc lgamma log2 log10 exp2"

@@ -119,7 +119,7 @@ def phases(program: VectorProgram) -> Phases:
     to it. A block that is made then, although something of each example is added to it, has to
     start from zeros.
     """
-    summed = [_is_summed(program, instruction) for instruction in program.instructions]
+    summed = [is_summed(program, instruction) for instruction in program.instructions]
     added = {
         instruction.block
         for instruction, is_summed in zip(program.instructions, summed, strict=True)
@@ -144,7 +144,8 @@ def phases(program: VectorProgram) -> Phases:
     return found._replace(started=frozenset(started))
 
 
-def _is_summed(program: VectorProgram, instruction: Instruction) -> bool:
+def is_summed(program: VectorProgram, instruction: Instruction) -> bool:
+    """Whether the result of an instruction is added up over the examples."""
     if isinstance(instruction, Elementwise | Contraction | Add):
         return program.is_summed_over_examples(instruction)
     return False
@@ -168,7 +169,7 @@ class Lowering:
         self._summed = {
             instruction.block
             for instruction in self.program.instructions
-            if _is_summed(self.program, instruction)
+            if is_summed(self.program, instruction)
         }
 
     def nests(self, at: int) -> list[Nest]:
@@ -203,7 +204,7 @@ class Lowering:
         )
         places = np.arange(groups * rows * columns).reshape(groups, rows, columns, 1)
         return nest(formula, shape, block, places, (3,), self._starts(instruction),
-                    over_examples=_is_summed(self.program, instruction))  # fmt: skip
+                    over_examples=is_summed(self.program, instruction))  # fmt: skip
 
     def _starts(self, instruction: Instruction) -> bool:
         return instruction.block in self.started
@@ -215,12 +216,12 @@ class Lowering:
         formula = yield from self._without_many(instruction.formula)
         yield nest(formula, shape, instruction.block, places, instruction.sums,
                    self._starts(instruction),
-                   over_examples=_is_summed(self.program, instruction))  # fmt: skip
+                   over_examples=is_summed(self.program, instruction))  # fmt: skip
 
     def _add(self, instruction: Add, puts: bool) -> Iterator[Nest]:
         target, formula, sums = instruction
         shape = np.broadcast_shapes(shape_of(formula), target.indices.shape)
-        over_examples = _is_summed(self.program, instruction)
+        over_examples = is_summed(self.program, instruction)
         formula = yield from self._without_many(formula)
         yield nest(formula, shape, target.block, target.indices, sums,
                    not puts or over_examples, over_examples=over_examples)  # fmt: skip
@@ -313,7 +314,9 @@ def nest(
     order += [a for a in range(len(shape)) if a in combined and shape[a] > 1]
     count = sum(a in combined for a in order)
     axes = _merged(order, shape, [target, *elements.values()], len(order) - count)
-    known = {view: _on_axes(element, axes) for view, element in elements.items()}
+    known: dict[Expression, Expression] = {
+        view: _on_axes(element, axes) for view, element in elements.items()
+    }
     sizes = tuple(size for size, _ in axes.sizes)
     return Nest(
         sizes,
@@ -343,9 +346,7 @@ def _merged(
         may_merge = bool(sizes) and position != kept
         if may_merge:
             outer = sizes[-1][1]
-            may_merge = all(
-                e.strides[outer] == e.strides[axis] * shape[axis] for e in elements
-            )
+            may_merge = all(e.strides[outer] == e.strides[axis] * shape[axis] for e in elements)
         if may_merge:
             sizes[-1] = (sizes[-1][0] * shape[axis], axis)
         else:

@@ -36,10 +36,10 @@ def specialized(
     if inner.captured or inner.output_count != 1 or size < 2:
         return Specialization(function, parameters, target, dtype)
     special = HessianSpecialization(inner, second, parameters)
+    assert inner.program is not None
     if target == "native" or (target == "auto" and not NATIVE.refusal(inner.program)):
         special.target = NATIVE
     elif target == "auto":
-        assert inner.program is not None
         in_python = (1 + 2 * size) * PYTHON.cost(inner.program, lambda: inner.vectors)
         if in_python < NUMPY.cost_as_it_is(special.vectors, size):
             return Specialization(function, parameters, "python", dtype)

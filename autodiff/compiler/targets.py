@@ -1,15 +1,17 @@
 """Targets: what a program can be turned into, and which of them is expected to be fastest.
 
 A target gives a program its form, is asked what a call would cost, and prints and loads it. The
-costs were measured on one core: fitted by least squares of relative errors to the programs without
-examples of ``benchmarks/workloads.py`` (but the LSTM), and to Rosenbrock's function and a layer of
-several widths. What counts is their ratios, which differ little between machines.
+costs were measured on one core: NumPy's and Python's were fitted by least squares of relative
+errors to the programs without examples of ``benchmarks/workloads.py`` (but the LSTM), and to
+Rosenbrock's function and a layer of several widths. What counts is their ratios, which differ
+little between machines.
 """
 
 from __future__ import annotations
 
 import builtins
 import functools
+import math
 from collections import Counter
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
@@ -230,6 +232,9 @@ class _Native:
 
     name = "native"
     raises = False
+    # Seconds, of the call itself and of an operation on scalars.
+    FIRST, OPERATION = 9e-6, 2e-9
+    MOST_SCALARS, MOST_COMPILED, MOST_PRODUCTS = 1_000_000, 4_000, 20_000
 
     def refusal(self, program: Program) -> str:  # noqa: ARG002
         if not machine.is_there():
@@ -239,8 +244,20 @@ class _Native:
     def form(self, program: Program) -> VectorProgram:
         return schedule(program)
 
-    def cost(self, program: Program, form: Callable[[], VectorProgram]) -> float:
-        raise NotImplementedError
+    def cost(self, program: Program, form: Callable[[], VectorProgram]) -> float:  # noqa: ARG002
+        return self.FIRST + self.OPERATION * len(program.operations)
+
+    def pays(self, program: Program, form: Callable[[], VectorProgram]) -> bool:
+        """Whether it may be chosen: not for what takes long to compile, or is large products."""
+        if self.refusal(program) or len(program.operations) > self.MOST_SCALARS:
+            return False
+        vectors = form()
+        products = sum(
+            i.left.indices.size * i.right.indices.shape[1]
+            for i in vectors.instructions
+            if isinstance(i, Contraction)
+        )
+        return products <= self.MOST_PRODUCTS and len(vectors.instructions) <= self.MOST_COMPILED
 
     def source(self, program: VectorProgram, dtype: Any) -> LLVMSource:
         return llvm_source(program, dtype)
@@ -262,12 +279,19 @@ def choose(program: Program, vectors: Callable[[], VectorProgram]) -> Target:
     Args:
         vectors: gives the program's form for NumPy, which is not asked for if it cannot pay.
     """
-    if PYTHON.refusal(program) or len(program.operations) > MOST_STATEMENTS:
-        return NUMPY
-    in_python = PYTHON.cost(program, vectors)
+    is_narrow = not PYTHON.refusal(program) and len(program.operations) <= MOST_STATEMENTS
+    in_python = PYTHON.cost(program, vectors) if is_narrow else math.inf
+    if in_python * WORTH_COMPILING < NATIVE.FIRST:
+        return PYTHON
+    if NATIVE.pays(program, vectors):
+        return NATIVE
     if in_python < NUMPY.least_cost(program):
         return PYTHON
     return PYTHON if in_python < NUMPY.cost(program, vectors) else NUMPY
+
+
+WORTH_COMPILING = 0.6
+"""Native code is made if it is expected to take this share of the time at most."""
 
 
 def _defined(source: Source, space: dict[str, Any]) -> Run:

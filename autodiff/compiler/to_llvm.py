@@ -22,15 +22,13 @@ import numpy as np
 from autodiff.compiler.lanes import Lane, Lanes
 from autodiff.compiler.llvm import Function, Module, format_of, literal
 from autodiff.compiler.memory import memory_plan
-from autodiff.compiler.nests import Element, Lowering, Nest, elements_in, nest, phases
+from autodiff.compiler.nests import Element, Lowering, Nest, elements_in, is_summed, nest, phases
 from autodiff.compiler.program import BATCHED
 from autodiff.compiler.source import Source
 from autodiff.compiler.vectors import (
     CONSTANTS,
-    Add,
     VectorProgram,
     View,
-    views_of,
 )
 from autodiff.expressions import Literal, evaluate
 
@@ -118,6 +116,8 @@ class _Writer:
     def __init__(self, program: VectorProgram, dtype: Any) -> None:
         found = phases(program)
         order = [*found.before, *found.each, *found.after]
+        self.forward = {i for i, at in enumerate(order) if at < program.forward}
+        self.is_forward = False
         ends = [0, *itertools.accumulate(map(len, found[:3]))]
         self.phases = [range(*pair) for pair in itertools.pairwise(ends)]
         program = replace(program, instructions=[program.instructions[at] for at in order])
@@ -147,7 +147,9 @@ class _Writer:
         names = [f"%x{i}" for i in range(program.inputs)]
         slopes = [f"%d{i}" for i in range(len(program.gradients))]
         parameters = ", ".join(f"ptr noalias {name}" for name in [*names, "%out", *slopes])
-        f.head = f"internal void @program({parameters}, ptr noalias %work, i64 %n) noinline nounwind"
+        f.head = (
+            f"internal void @program({parameters}, ptr noalias %work, i64 %n) noinline nounwind"
+        )
         for i, name in enumerate(names):
             if blocks[i].kind != BATCHED:
                 self.bases[i] = name
@@ -163,9 +165,7 @@ class _Writer:
         f.line("ret void")
         self.module.functions["program"] = f.text()
         self._entry([*names, "%out", *slopes])
-        library = [
-            name for name in self.module.declarations if not name.startswith("llvm.")
-        ]
+        library = [name for name in self.module.declarations if not name.startswith("llvm.")]
         return LLVMSource(
             self.module.text(),
             inputs=[(blocks[i].kind == BATCHED, blocks[i].size) for i in range(program.inputs)],
@@ -234,13 +234,7 @@ class _Writer:
             for at in positions:
                 phase_of[program.instructions[at].block].add(phase)
         given = {*range(program.inputs), *program.gradients}
-        summed = {
-            i.block
-            for i in program.instructions
-            if not hasattr(i, "views")
-            and not hasattr(i, "number")
-            and program.is_summed_over_examples(i)  # type: ignore[arg-type]
-        }
+        summed = {i.block for i in program.instructions if is_summed(program, i)}
         return {
             block
             for block, found in phase_of.items()
@@ -282,6 +276,7 @@ class _Writer:
     def _run_phase(self, positions: Sequence[int]) -> None:
         waiting: list[int] = []
         for at in positions:
+            self.is_forward = at in self.forward
             for one in self.lowering.nests(at):
                 self._nest(one)
             self._free(at, waiting)
@@ -319,7 +314,9 @@ class _Writer:
         f, width = self.f, self.width
         vector = f"<{width} x i64>"
         first = f.named(f"insertelement {vector} poison, i64 {left}, i32 0")
-        lefts = f.named(f"shufflevector {vector} {first}, {vector} poison, <{width} x i32> zeroinitializer")
+        lefts = f.named(
+            f"shufflevector {vector} {first}, {vector} poison, <{width} x i32> zeroinitializer"
+        )
         numbers = ", ".join(f"i64 {lane}" for lane in range(width))
         self.mask = f.named(f"icmp slt {vector} <{numbers}>, {lefts}", "mask")
 
@@ -363,7 +360,13 @@ class _Writer:
         rows = self._rows(name, e, size, is_full)
         with f.only_if(f.named(f"xor i1 {is_full}, true")):  # the last one again and again
             last = f.named(f"sub i64 {left}, 1")
-            self._copy_rows(rows, f.named(f"getelementptr {one}, ptr {name}, i64 {f.named(f'mul i64 {e}, {size}')}"), size, width, last)
+            self._copy_rows(
+                rows,
+                f.named(f"getelementptr {one}, ptr {name}, i64 {f.named(f'mul i64 {e}, {size}')}"),
+                size,
+                width,
+                last,
+            )
         lanes = Lanes(f, self.format, width)
         if size == 1:
             found = f.named(f"load {lanes.type}, ptr {rows}, align {self.format.bits // 8}")
@@ -411,7 +414,9 @@ class _Writer:
         if size == 1:
             element = Element(view.block, int(view.indices.flat[0]), ())
             value = self._loaded(element, _Position((), self.lanes))
-            f.line(f"store {self.lanes.type} {value.text}, ptr {rows}, align {self.format.bits // 8}")
+            f.line(
+                f"store {self.lanes.type} {value.text}, ptr {rows}, align {self.format.bits // 8}"
+            )
         else:
             made = nest(view, (size,), view.block, np.arange(size))
             (element,) = elements_in(made.formula)
@@ -472,7 +477,9 @@ class _Writer:
             width = min(self.width, one.sizes[axis])
             is_combined = axis >= len(one.kept)
             accesses = sum(
-                1 if e.strides[axis] in (0, 1) and (e.table is None or e.strides[axis] == 0) else width
+                1
+                if e.strides[axis] in (0, 1) and (e.table is None or e.strides[axis] == 0)
+                else width
                 for e in elements
             )
             total = 8 / max(1, one.sizes[axis] // width) if is_combined else 0
@@ -489,10 +496,11 @@ class _Writer:
         f, sizes = self.f, one.sizes[len(one.kept) :]
         is_along = axis is not None and axis >= len(one.kept)
         pieces = list(strips(sizes[-1], self.width, 1)) if is_along else [_Strip(0, 1, (0,))]
+        widths = dict.fromkeys(w for strip in pieces for w in strip.widths)
         totals = [
-            {w: _Total(self._lanes(w) if w else p.m, one.combine) for strip in pieces for w in strip.widths}
+            {w: _Total(self._lanes(w) if w else p.m, one.combine) for w in widths}
             for p in positions
-        ]  # fmt: skip
+        ]
         with ExitStack() as loops:
             counters: Counters = ()
             for size in sizes[:-1] if is_along else sizes:
@@ -640,7 +648,9 @@ class _Writer:
         target, m, f = one.target, position.m, self.f
         if self.is_each and one.over_examples:
             base = self.partial[target.block]
-            masked = f"select {m.truth} {self.mask}, {m.type} {value.text}, {m.type} {m.lane(0.0).text}"
+            masked = (
+                f"select {m.truth} {self.mask}, {m.type} {value.text}, {m.type} {m.lane(0.0).text}"
+            )
             self._put(m, self._place(m.type, base, self._index(target, position.counters)),
                       Lane(m, f.named(masked)), True)  # fmt: skip
             return
@@ -648,6 +658,8 @@ class _Writer:
             if one.adds and target.block in self.values:
                 value = self.values[target.block] + value
             self.values[target.block] = value
+            if self.is_forward:
+                self._keep(value)
             return
         base = self._base(target.block)
         if target.block in self.in_lanes:
@@ -661,8 +673,15 @@ class _Writer:
             return
         for lane in range(m.width):  # one after the other, since places may repeat
             number = f.named(f"extractelement {m.type} {value.text}, i32 {lane}")
-            place = self._place(self.one.type, base, self._index(target, position.counters, lane * stride))
+            place = self._place(
+                self.one.type, base, self._index(target, position.counters, lane * stride)
+            )
             self._put(self.one, place, Lane(self.one, number), one.adds)
+
+    def _keep(self, value: Lane) -> None:
+        """Have a number computed although nobody may need it, for the processor's flags."""
+        self.module.declare("llvm.fake.use", "void", "...")
+        self.f.line(f"call void (...) @llvm.fake.use({value.m.type} {value.text})")
 
     def _put(self, m: Lanes, place: str, value: Lane, adds: bool) -> None:
         align = f", align {self.format.bits // 8}"
