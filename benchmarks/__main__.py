@@ -7,7 +7,8 @@ import sys
 from benchmarks.measure import one_thread
 
 USAGE = (
-    "usage: python -m benchmarks [eager | compiled [part ...] | pictures | training | "
+    "usage: python -m benchmarks [eager | compiled [part ...] | "
+    "workloads [--target TARGET] [--memory] [name ...] | pictures | training | "
     "digits [choose | unseen M.npz FOLDER]]"
 )
 
@@ -26,6 +27,10 @@ def main(arguments: list[str]) -> int:
         from benchmarks import compiled
 
         return compiled.main(arguments[1:])
+    if arguments[0] == "workloads":
+        from benchmarks import beside_jax
+
+        return beside_jax.main(arguments[1:])
     if arguments == ["pictures"]:
         from benchmarks import pictures
 

@@ -806,8 +806,7 @@ def run_part(name: str) -> None:
     PARTS[name]()
 
 
-def versions() -> str:
-    peers = [name for name in ("numpy", "torch", "micrograd", "casadi") if installed(name)]
-    found = [f"{name} {importlib.metadata.version(name)}" for name in peers]
+def versions(peers: Sequence[str] = ("numpy", "torch", "micrograd", "casadi")) -> str:
+    found = [f"{name} {importlib.metadata.version(name)}" for name in peers if installed(name)]
     python = f"Python {platform.python_version()}"
     return f"autodiff {autodiff.__version__}, {python}, {', '.join(found)}; one thread"

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from autodiff import cos, dot, erf, exp, log, logsumexp, maximum, sigmoid, sin, sqrt, tanh
+from benchmarks import adbench
 
 RANDOM = np.random.default_rng(0)
 
@@ -310,3 +311,33 @@ def workloads() -> list[Workload]:
         Workload("determinant", log_determinant, (matrix,)),
         Workload("tridiagonal", tridiagonal, bands, argnums=(0, 1, 2, 3)),
     ]  # fmt: skip
+
+
+# ----------------------------------------------------------------------------------- ADBench
+
+
+def mixture_workload(components: int) -> Workload:
+    """The likelihood of one example, and its share of the terms without data, over a batch."""
+    problem = adbench.mixture_at_hand(components)
+    count = len(problem.data)
+
+    def log_posterior(alphas: Any, means: Any, factors: Any, x: Any) -> Any:
+        rest = adbench.terms_without_data(alphas, factors, problem)
+        return adbench.log_likelihood(alphas, means, factors, x) + rest / count
+
+    name = f"Gaussian mixture, K = {components}"
+    return Workload(name, log_posterior, problem[:4], ("x",), (0, 1, 2))
+
+
+def adjustment_workload(count: int) -> Workload:
+    """Squared residuals, and a row of gradients for each observation."""
+    observed = adbench.random_observations(49, 7776, count)
+    batched = ("camera", "point", "weight", "feature")
+    name = f"bundle adjustment, {count:,}"
+    return Workload(name, adbench.squared_residual, tuple(observed), batched, (0, 1))
+
+
+def adbench_workloads() -> list[Workload]:
+    """The problems of ADBench as programs on one example."""
+    mixtures = [mixture_workload(components) for components in (5, 25)]
+    return mixtures + [adjustment_workload(count) for count in (5_000, 31_843)]

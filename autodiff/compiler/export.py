@@ -53,7 +53,7 @@ def exported_name(name: str) -> str:
 
 
 def _exported(special: Specialization, name: str) -> Exported:
-    value = special.form
+    value = special.form if special.target is PYTHON else special.vectors
     count = len(special.inputs)
     names = Names([name, *_RESERVED])
     inputs = [names.fresh(_plain(identifier(block.name, ""))) for block in special.inputs]

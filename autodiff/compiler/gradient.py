@@ -15,20 +15,25 @@ import numpy as np
 from autodiff.compiler.layout import is_even, on_grid
 from autodiff.compiler.program import BATCHED
 from autodiff.compiler.vectors import (
+    CONSTANTS,
     Add,
     Block,
     Contraction,
     Elementwise,
     Fill,
+    Given,
     Indices,
     Instruction,
+    Loop,
     Pack,
     VectorProgram,
     View,
     is_whole,
+    made_by,
     shape_of,
     views_of,
     whole,
+    with_inputs,
 )
 from autodiff.expressions import (
     EXPRESSION,
@@ -41,6 +46,7 @@ from autodiff.expressions import (
     replaced,
 )
 from autodiff.mathematics import FLOAT
+from autodiff.primitives import fsum
 
 
 def gradient(program: VectorProgram, wanted: Sequence[int]) -> VectorProgram:
@@ -92,7 +98,7 @@ class _Gradients:
         if first.block in self.varies:
             self._contribute(first, self._seed())
         for instruction in reversed(self.forward):
-            if instruction.block in self.gradients:
+            if any(block in self.gradients for block in made_by(instruction)):
                 self._backward(instruction)
         self.program.gradients = tuple([self._of_input(i) for i in wanted])
         return _without_dead_code(self.program)
@@ -102,7 +108,7 @@ class _Gradients:
         varies = set(wanted)
         for instruction in self.forward:
             if any(view.block in varies for view in _linked(instruction)):
-                varies.add(instruction.block)
+                varies.update(made_by(instruction))
         return varies
 
     def _seed(self) -> View:
@@ -128,6 +134,8 @@ class _Gradients:
     def _backward(self, instruction: Instruction) -> None:
         if isinstance(instruction, Elementwise):
             self._backward_elementwise(instruction)
+        elif isinstance(instruction, Loop):
+            self._backward_loop(instruction)
         elif isinstance(instruction, Contraction):
             if is_rowwise(self.program, instruction):
                 self._backward_rows(instruction)
@@ -228,6 +236,72 @@ class _Gradients:
             turned = View(d.block, d.indices.swapaxes(1, 2))
             target = right.reshaped(right.indices.swapaxes(1, 2))
             self._contribute_product(target, left.reshaped(left.indices.swapaxes(1, 2)), turned)
+
+    # ------------------------------------------------------------------------------- loops
+
+    def _backward_loop(self, loop: Loop) -> None:
+        """A loop from the last step to the first, whose state is the adjoint of the state.
+
+        It computes each step again, from the state that it started from: only states are kept.
+        """
+        body, count, kind = loop.body, loop.steps, loop.body.blocks[0].kind
+        size = body.blocks[0].size
+        states = np.arange((count + 1) * size).reshape(count + 1, size)
+        of_results = [(loop.next, loop.block, states[1:])]
+        of_results += [
+            (view, block, np.arange(count * view.indices.size).reshape(count, -1))
+            for view, block in loop.kept
+        ]
+        seen = [result for result in of_results if result[1] in self.gradients]
+        more = [Block("adjoint", kind, size)]
+        step = with_inputs(body, more, at=0)
+        step = with_inputs(step, [Block("slope", kind, view.indices.size) for view, *_ in seen])
+        first = step.inputs - len(seen)
+
+        def moved(view: View) -> View:
+            number = view.block + 1
+            if view.block >= body.inputs:
+                number += len(seen)
+            return view if view.block == CONSTANTS else View(number, view.indices)
+
+        weighted = [(moved(loop.next), whole(0, size))]
+        weighted += [
+            (moved(view), whole(first + i, view.indices.size)) for i, (view, *_) in enumerate(seen)
+        ]
+        given = [Given(View(loop.block, states[:-1]), True), *loop.given]
+        wanted = [1 + i for i, g in enumerate(given) if g.view.block in self.varies]
+        step.blocks = [
+            block._replace(kind=kind) if i in wanted else block
+            for i, block in enumerate(step.blocks)
+        ]
+        slopes = gradient(_weighted(step, weighted, kind), wanted)
+        slopes = _only_needed(slopes)
+        given += [Given(self._read_all(block, rows), True) for _, block, rows in seen]
+        zeros = self._new_block(None, kind, size)
+        self._append(Fill(0.0, zeros))
+        adjoints = self._new_block(None, kind, (count + 1) * size, "adjoints")
+        kept, sums = [], []
+        for number, found in zip(wanted[1:], slopes.gradients[1:], strict=True):
+            view, own = given[number - 1].view, step.blocks[number].size
+            by_step = given[number - 1].by_step
+            block = self._new_block(None, kind, own * (count if by_step else 1), "slopes")
+            (kept if by_step else sums).append((whole(found, own), block))
+        self._append(
+            Loop(
+                slopes, count, whole(zeros, size), whole(slopes.gradients[0], size), adjoints,
+                tuple(given), tuple(kept), tuple(sums), is_reversed=True,
+            )
+        )  # fmt: skip
+        if loop.start.block in self.varies:
+            self._contribute(loop.start, View(adjoints, states[-1]))
+            if loop.block in self.gradients:
+                self._contribute(loop.start, self._read_all(loop.block, states[0]))
+        blocks = iter([block for _, block in kept]), iter([block for _, block in sums])
+        for number in wanted[1:]:
+            view, by_step = given[number - 1]
+            block = next(blocks[0 if by_step else 1])
+            places = np.arange(view.indices.size).reshape(view.indices.shape)
+            self._contribute(view, View(block, places))
 
     def _read_all(self, block: int, indices: Indices) -> View:
         """Elements of a block's gradient, each of them, as a product needs them."""
@@ -366,11 +440,47 @@ def _without_dead_code(program: VectorProgram) -> VectorProgram:
     read = set(program.gradients)
     kept: list[Instruction] = []
     for instruction in reversed(program.instructions[program.forward :]):
-        if instruction.block in read:
+        if any(block in read for block in made_by(instruction)):
             kept.append(instruction)
             read.update([view.block for view in views_of(instruction)])
     instructions = program.instructions[: program.forward] + kept[::-1]
     return replace(program, instructions=instructions)
+
+
+def _weighted(
+    program: VectorProgram, terms: Sequence[tuple[View, View]], kind: int
+) -> VectorProgram:
+    """The program, whose output is a sum of products of views; its gradient is linear in these."""
+    products = []
+    for left, right in terms:
+        size = left.indices.size
+        both = [view.reshaped(view.indices.reshape(1, 1, size)) for view in (left, right)]
+        program.blocks.append(Block("", kind, 1))
+        program.instructions.append(Contraction(both[0], both[1], len(program.blocks) - 1))
+        products.append(whole(len(program.blocks) - 1, 1))
+    total: Expression = products[0]
+    for product in products[1:]:
+        total = as_expression(total + product)
+    program.blocks.append(Block("", kind, 1))
+    block = len(program.blocks) - 1
+    program.instructions.append(Elementwise(total, block, (), fsum, tuple(products)))
+    program.first_output = program.outputs = whole(block, 1)
+    program.forward = len(program.instructions)
+    return program
+
+
+def _only_needed(program: VectorProgram) -> VectorProgram:
+    """The instructions that its gradients need, in which there is no result to be had."""
+    outputs = View(CONSTANTS, np.zeros(0, np.int64))
+    read = set(program.gradients)
+    kept: list[Instruction] = []
+    for instruction in reversed(program.instructions):
+        if any(block in read for block in made_by(instruction)):
+            kept.append(instruction)
+            read.update([view.block for view in views_of(instruction)])
+    return replace(
+        program, instructions=kept[::-1], outputs=outputs, first_output=outputs, forward=0
+    )
 
 
 def _linked(instruction: Instruction) -> list[View]:

@@ -16,6 +16,7 @@ from autodiff.compiler.vectors import (
     Interpreter,
     VectorProgram,
     Watch,
+    made_by,
     views_of,
 )
 
@@ -90,7 +91,7 @@ def _frees(program: VectorProgram) -> tuple[tuple[int, ...], ...]:
     last = {
         block: at
         for at, instruction in enumerate(program.instructions)
-        for block in [instruction.block, *[view.block for view in views_of(instruction)]]
+        for block in [*made_by(instruction), *[view.block for view in views_of(instruction)]]
     }
     kept = {program.outputs.block, program.first_output.block, CONSTANTS}
     kept.update(program.gradients, range(program.inputs))

@@ -7,7 +7,7 @@ down loops, in its own language.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autodiff.compiler.layout import strided
-from autodiff.compiler.memory import MemoryPlan
+from autodiff.compiler.memory import MemoryPlan, memory_plan
 from autodiff.compiler.program import BATCHED
 from autodiff.compiler.vectors import (
     CONSTANTS,
@@ -26,9 +26,11 @@ from autodiff.compiler.vectors import (
     Fill,
     Indices,
     Instruction,
+    Loop,
     Pack,
     VectorProgram,
     View,
+    made_by,
     shape_of,
     views_in,
     views_of,
@@ -75,6 +77,8 @@ def _same(one: Indices | None, other: Indices | None) -> bool:
 class Nest(NamedTuple):
     """Loops around one formula, whose values are combined over the last axes.
 
+    The first strides of its elements, as many as ``outer`` says, are along loops around it all.
+
     Attributes:
         sizes: how often each loop runs, outer loops first.
         combined: how many of the last axes are combined.
@@ -92,6 +96,7 @@ class Nest(NamedTuple):
     target: Element
     adds: bool
     over_examples: bool
+    outer: int = 0
 
     @property
     def kept(self) -> tuple[int, ...]:
@@ -133,10 +138,10 @@ def phases(program: VectorProgram) -> Phases:
         if program.blocks[block].kind == BATCHED or summed[at]:
             found.each.append(at)
             if program.blocks[block].kind != BATCHED:
-                late.add(block)
+                late.update(made_by(instruction))
         elif block in late or any(view.block in late for view in views_of(instruction)):
             found.after.append(at)
-            late.add(block)
+            late.update(made_by(instruction))
             if block in added and not isinstance(instruction, Add):
                 started.add(block)
         else:
@@ -163,9 +168,11 @@ class Lowering:
     plan: MemoryPlan
     started: frozenset[int] = frozenset()
     blocks: list[Block] = field(init=False)
+    constants: list[float] = field(init=False)
 
     def __post_init__(self) -> None:
         self.blocks = list(self.program.blocks)
+        self.constants = self.program.constants.tolist()
         self._summed = {
             instruction.block
             for instruction in self.program.instructions
@@ -173,18 +180,26 @@ class Lowering:
         }
 
     def nests(self, at: int) -> list[Nest]:
-        """The nests of one instruction."""
+        """The nests of one instruction, which is no loop."""
         return list(self._nests(at, self.program.instructions[at]))
+
+    def nest(
+        self, formula: Expression, shape: Sequence[int], block: int, places: Indices, **options: Any
+    ) -> Nest:
+        """See :func:`nest`."""
+        return nest(formula, shape, View(block, places), **options)
 
     def _nests(self, at: int, instruction: Instruction) -> Iterator[Nest]:
         if isinstance(instruction, Fill):
             if at not in self.plan.unfilled or instruction.block in self._summed:
                 size = self.blocks[instruction.block].size
                 target = np.arange(size)
-                yield nest(Literal(float(instruction.number)), (size,), instruction.block, target)
+                yield self.nest(
+                    Literal(float(instruction.number)), (size,), instruction.block, target
+                )
         elif isinstance(instruction, Pack):
             for view, place in zip(instruction.views, instruction.places, strict=True):
-                yield nest(view, place.shape, instruction.block, place)
+                yield self.nest(view, place.shape, instruction.block, place)
         elif isinstance(instruction, Contraction):
             yield self._contraction(instruction)
         elif isinstance(instruction, Elementwise):
@@ -203,8 +218,15 @@ class Lowering:
             right.reshaped(right.indices[:, None]),
         )
         places = np.arange(groups * rows * columns).reshape(groups, rows, columns, 1)
-        return nest(formula, shape, block, places, (3,), self._starts(instruction),
-                    over_examples=is_summed(self.program, instruction))  # fmt: skip
+        return self.nest(
+            formula,
+            shape,
+            block,
+            places,
+            sums=(3,),
+            adds=self._starts(instruction),
+            over_examples=is_summed(self.program, instruction),
+        )
 
     def _starts(self, instruction: Instruction) -> bool:
         return instruction.block in self.started
@@ -214,17 +236,31 @@ class Lowering:
         kept = [1 if axis in instruction.sums else n for axis, n in enumerate(shape)]
         places = np.arange(prod(kept)).reshape(kept)
         formula = yield from self._without_many(instruction.formula)
-        yield nest(formula, shape, instruction.block, places, instruction.sums,
-                   self._starts(instruction),
-                   over_examples=is_summed(self.program, instruction))  # fmt: skip
+        yield self.nest(
+            formula,
+            shape,
+            instruction.block,
+            places,
+            sums=instruction.sums,
+            adds=self._starts(instruction),
+            over_examples=is_summed(self.program, instruction),
+        )
 
     def _add(self, instruction: Add, puts: bool) -> Iterator[Nest]:
         target, formula, sums = instruction
         shape = np.broadcast_shapes(shape_of(formula), target.indices.shape)
         over_examples = is_summed(self.program, instruction)
         formula = yield from self._without_many(formula)
-        yield nest(formula, shape, target.block, target.indices, sums,
-                   not puts or over_examples, over_examples=over_examples)  # fmt: skip
+        adds = not puts or over_examples
+        yield self.nest(
+            formula,
+            shape,
+            target.block,
+            target.indices,
+            sums=sums,
+            adds=adds,
+            over_examples=over_examples,
+        )
 
     # ------------------------------------------------------------------- functions of many
 
@@ -263,7 +299,7 @@ class Lowering:
         shape = rows.indices.shape
         shares = self._temporary(rows, shape)
         difference = call("exp", call("subtract", rows, peak))
-        yield nest(difference, shape, shares.block, shares.indices)
+        yield self.nest(difference, shape, shares.block, shares.indices)
         total = yield from self._combined(rows, shares, "add")
         return call("divide", shares, total)
 
@@ -271,109 +307,180 @@ class Lowering:
         """A view of what is combined over the rows, with one row."""
         shape = rows.indices.shape
         result = self._temporary(rows, (1, *shape[1:]))
-        yield nest(formula, shape, result.block, result.indices, (0,), combine=combine)
+        yield self.nest(formula, shape, result.block, result.indices, sums=(0,), combine=combine)
         return result
 
     def _temporary(self, rows: View, shape: tuple[int, ...]) -> View:
-        kind = self.program.kind(rows)
-        self.blocks.append(Block("", kind, prod(shape)))
+        self.new_block(Block("", self.program.kind(rows), prod(shape)))
         return View(len(self.blocks) - 1, np.arange(prod(shape)).reshape(shape))
+
+    def new_block(self, block: Block) -> None:
+        """Add a block to those of the program."""
+        self.blocks.append(block)
 
 
 def _columns(part: View) -> Indices:
     return part.indices[0] if part.indices.ndim > 1 else part.indices
 
 
+class StepLowering(Lowering):
+    """The nests of one step of a loop, whose blocks are seen from outside.
+
+    Attributes:
+        numbers: those that blocks of the step have outside.
+    """
+
+    def __init__(self, around: Lowering, loop: Loop) -> None:
+        super().__init__(loop.body, memory_plan(loop.body))
+        self.around = around
+        self.loop = loop
+        self.numbers: dict[int, int] = {}
+        for own in range(loop.body.inputs, len(loop.body.blocks)):
+            self.numbers[own] = len(around.blocks)
+            around.new_block(loop.body.blocks[own])
+        self.first_constant = len(around.constants)
+        around.constants += self.constants
+
+    def nest(
+        self, formula: Expression, shape: Sequence[int], block: int, places: Indices, **options: Any
+    ) -> Nest:
+        """A nest in the step, whose elements have a first stride along the steps."""
+        return nest(formula, shape, self.seen(View(block, places)), seen=self.seen, **options)
+
+    def seen(self, view: View) -> View:
+        """A view in the step from outside, with an axis of steps, or of one element."""
+        loop, indices = self.loop, view.indices
+        if view.block == CONSTANTS:
+            return View(CONSTANTS, indices[None] + self.first_constant)
+        if view.block == 0:
+            steps = np.arange(loop.steps).reshape(-1, *[1] * indices.ndim)
+            return View(loop.block, steps * loop.body.blocks[0].size + indices)
+        if view.block >= loop.body.inputs:
+            return View(self.numbers[view.block], indices[None])
+        given = loop.given[view.block - 1]
+        if not given.by_step:
+            return View(given.view.block, given.view.indices[indices][None])
+        rows = given.view.indices[::-1] if loop.is_reversed else given.view.indices
+        return View(given.view.block, rows[:, indices])
+
+    def new_block(self, block: Block) -> None:
+        """Add a block to those of the program, and to those around."""
+        super().new_block(block)
+        self.numbers[len(self.blocks) - 1] = len(self.around.blocks)
+        self.around.new_block(block)
+
+    def ends(self) -> Iterator[Nest]:
+        """What every step hands on: the next state, what is kept, and what is added up."""
+        loop = self.loop
+        size = loop.body.blocks[0].size
+        steps = np.arange(loop.steps)[:, None]
+        yield self._handed(loop.next, loop.block, (steps + 1) * size + np.arange(size))
+        rows = steps[::-1] if loop.is_reversed else steps
+        for view, block in loop.kept:
+            count = view.indices.size
+            yield self._handed(view, block, rows * count + np.arange(count))
+        for view, block in loop.sums:
+            yield self._handed(view, block, np.arange(view.indices.size)[None], True)
+
+    def _handed(self, view: View, block: int, places: Indices, adds: bool = False) -> Nest:
+        flat = view.reshaped(view.indices.ravel())
+        return nest(flat, (places.shape[1],), View(block, places), adds=adds, seen=self.seen)
+
+
 def nest(
     formula: Expression,
     shape: Sequence[int],
-    block: int,
-    places: Indices,
+    target: View,
     sums: Sequence[int] = (),
     adds: bool = False,
     combine: str = "add",
     over_examples: bool = False,
+    seen: Callable[[View], View] | None = None,
 ) -> Nest:
     """A nest with as few axes as say the same.
 
     Args:
         formula: of views.
         shape: of all its elements.
-        block: where the results go.
-        places: where in it, in a shape that is broadcast to the other.
+        target: where the results go, in a shape that is broadcast to the other.
         sums: the axes that are combined.
         adds, combine, over_examples: as for :class:`Nest`.
+        seen: gives a view with a first axis of steps, if this is a step of a loop; the target has
+            that axis, then.
     """
-    views = views_in([formula])
-    target = _element(View(block, places), tuple(shape))
-    elements = {view: _element(view, tuple(shape)) for view in views}
+    outer = 0 if seen is None else 1
+    place = _element(target, len(shape), outer)
+    elements = {
+        view: _element(view if seen is None else seen(view), len(shape), outer)
+        for view in views_in([formula])
+    }
     combined = set(sums)
-    if adds and target.table is None:  # what is added to one element is added up before
-        combined |= {a for a, n in enumerate(shape) if n > 1 and target.strides[a] == 0}
+    if adds and place.table is None:  # what is added to one element is added up before
+        combined |= {a for a, n in enumerate(shape) if n > 1 and place.strides[outer + a] == 0}
     order = [a for a in range(len(shape)) if a not in combined and shape[a] > 1]
     order += [a for a in range(len(shape)) if a in combined and shape[a] > 1]
-    count = sum(a in combined for a in order)
-    axes = _merged(order, shape, [target, *elements.values()], len(order) - count)
-    known: dict[Expression, Expression] = {
-        view: _on_axes(element, axes) for view, element in elements.items()
-    }
-    sizes = tuple(size for size, _ in axes.sizes)
+    kept = sum(a not in combined for a in order)
+    axes = _merged(order, shape, [place, *elements.values()], kept, outer)
+
+    def on_axes(element: Element) -> Element:
+        strides = tuple([element.strides[outer + axis] for _, axis in axes])
+        return Element(
+            element.block, element.start, element.strides[:outer] + strides, element.table
+        )
+
+    known: dict[Expression, Expression] = {v: on_axes(e) for v, e in elements.items()}
     return Nest(
-        sizes,
-        axes.combined,
+        tuple([size for size, _ in axes]),
+        sum(axis in combined for _, axis in axes),
         combine,
         replaced(formula, known),
-        _on_axes(target, axes),
+        on_axes(place),
         adds,
         over_examples,
+        outer,
     )
 
 
-class _Axes(NamedTuple):
-    """Axes, each with how often it runs and the innermost of those that it is made of."""
-
-    sizes: list[tuple[int, int]]
-    combined: int
-
-
 def _merged(
-    order: Sequence[int], shape: Sequence[int], elements: Sequence[Element], kept: int
-) -> _Axes:
-    """Axes one after the other as one, where all elements go on evenly."""
-    sizes: list[tuple[int, int]] = []
-    combined = 0
+    order: Sequence[int],
+    shape: Sequence[int],
+    elements: Sequence[Element],
+    kept: int,
+    outer: int,
+) -> list[tuple[int, int]]:
+    """Axes one after the other as one, where all elements go on evenly.
+
+    Returns:
+        For each how often it runs, and the innermost of those that it is made of.
+    """
+    axes: list[tuple[int, int]] = []
     for position, axis in enumerate(order):
-        may_merge = bool(sizes) and position != kept
-        if may_merge:
-            outer = sizes[-1][1]
-            may_merge = all(e.strides[outer] == e.strides[axis] * shape[axis] for e in elements)
-        if may_merge:
-            sizes[-1] = (sizes[-1][0] * shape[axis], axis)
-        else:
-            sizes.append((shape[axis], axis))
-            combined += position >= kept
-    return _Axes(sizes, combined)
+        if axes and position != kept:
+            before = axes[-1][1]
+            if all(
+                e.strides[outer + before] == e.strides[outer + axis] * shape[axis] for e in elements
+            ):
+                axes[-1] = (axes[-1][0] * shape[axis], axis)
+                continue
+        axes.append((shape[axis], axis))
+    return axes
 
 
-def _on_axes(element: Element, axes: _Axes) -> Element:
-    strides = tuple(element.strides[axis] for _, axis in axes.sizes)
-    return Element(element.block, element.start, strides, element.table)
-
-
-def _element(view: View, shape: tuple[int, ...]) -> Element:
-    """The element of a view that is broadcast to a shape."""
+def _element(view: View, axes: int, outer: int) -> Element:
+    """The element of a view that is broadcast to so many axes, beside those of loops around."""
     indices = view.indices
-    layout = strided(indices) if indices.ndim else None
+    missing = outer + axes - indices.ndim
     if indices.size == 1:
-        return Element(view.block, int(indices.flat[0]), (0,) * len(shape))
-    missing = len(shape) - indices.ndim
+        return Element(view.block, int(indices.flat[0]), (0,) * (outer + axes))
+    indices = indices.reshape(*indices.shape[:outer], *[1] * missing, *indices.shape[outer:])
+    layout = strided(indices)
     if layout:
-        return Element(view.block, layout.start, (0,) * missing + layout.strides)
+        return Element(view.block, layout.start, layout.strides)
     for axis in range(indices.ndim):  # along an axis on which it is the same, one is enough
         first = indices.take([0], axis)
         indices = first if (indices == first).all() else indices
     strides = [prod(indices.shape[a + 1 :]) if n > 1 else 0 for a, n in enumerate(indices.shape)]
-    return Element(view.block, 0, (0,) * missing + tuple(strides), indices.ravel())
+    return Element(view.block, 0, tuple(strides), indices.ravel())
 
 
 def elements_in(formula: Expression) -> list[Element]:
@@ -389,8 +496,3 @@ def elements_in(formula: Expression) -> list[Element]:
 
     visit(formula)
     return list(found)
-
-
-def of_constants(element: Element) -> bool:
-    """Whether it reads constants."""
-    return element.block == CONSTANTS

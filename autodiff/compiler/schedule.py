@@ -9,19 +9,22 @@ products that pair every one of some rows with every one of some columns are a m
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from autodiff.compiler.layout import is_even, on_grid, repeating
 from autodiff.compiler.program import BATCHED, Program
+from autodiff.compiler.roll import Recurrence, recurrences
 from autodiff.compiler.vectors import (
     CONSTANTS,
     Block,
     Contraction,
     Elementwise,
+    Given,
     Indices,
+    Loop,
     Pack,
     Rows,
     VectorProgram,
@@ -35,9 +38,13 @@ FULL_ENOUGH = 0.3
 """Ragged dot products are padded with zeros if at least this share of the terms is not padding."""
 
 
-def schedule(program: Program) -> VectorProgram:
-    """The vector program of a simplified scalar program, level by level."""
-    return _Scheduler(program).run()
+def schedule(program: Program, rolled: bool = False) -> VectorProgram:
+    """The vector program of a simplified scalar program, level by level.
+
+    Args:
+        rolled: whether recurrences become loops.
+    """
+    return _Scheduler(program, recurrences(program) if rolled else []).run()
 
 
 class _Dot(NamedTuple):
@@ -49,8 +56,9 @@ class _Dot(NamedTuple):
 
 
 class _Scheduler:
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, loops: Sequence[Recurrence] = ()) -> None:
         self.program = program
+        self.loops = loops
         self.first = program.first
         total = program.first + len(program.operations)
         self.kind = np.array(program.kinds(), np.int8)
@@ -77,10 +85,71 @@ class _Scheduler:
 
     def _levels(self) -> Iterable[list[int]]:
         levels: dict[int, list[int]] = defaultdict(list)
-        for i, depth in enumerate(self.program.depths()):
+        depths, loops = self._depths()
+        for i, depth in enumerate(depths):
             levels[depth].append(i)
         levels[0] = []  # inputs and constants
-        return (levels[level] for level in sorted(levels))
+        for level in sorted({*levels, *loops}):
+            for loop in loops.get(level, ()):
+                self._schedule_loop(loop)
+            yield levels[level]
+
+    def _depths(self) -> tuple[list[int], dict[int, list[Recurrence]]]:
+        """The depth of every scalar; 0 in loops, which are all at one depth, as one operation."""
+        if not self.loops:
+            return self.program.depths(), {}
+        program, first = self.program, self.first
+        depths = [0] * first
+        levels: dict[int, list[Recurrence]] = defaultdict(list)
+        known: list[int] = list(depths)
+        ends = {loop.span.start: loop for loop in self.loops}
+        at = 0
+        while at < len(program.operations):
+            loop = ends.get(at)
+            if loop is None:
+                depth = 1 + max([known[operand] for operand in program.operands[at]])
+                depths.append(depth)
+                known.append(depth)
+                at += 1
+                continue
+            read = np.concatenate([loop.first, loop.fixed, loop.each.ravel()]).tolist()
+            depth = 1 + max([known[operand] for operand in read])
+            levels[depth].append(loop)
+            size = loop.span.end - at
+            depths += [0] * size
+            known += [depth] * size
+            at = loop.span.end
+        return depths, levels
+
+    def _schedule_loop(self, loop: Recurrence) -> None:
+        """One instruction for all steps of a recurrence; its results are placed step by step."""
+        start, count = self._view(loop.first), loop.span.steps
+        nothing = View(CONSTANTS, np.zeros(0, np.int64))
+        fixed = self._view(loop.fixed) if len(loop.fixed) else nothing
+        each = self._view(loop.each) if loop.each.size else nothing.reshaped(loop.each)
+        inner = _Scheduler(loop.body)
+        body = inner.run()
+        kind, size = body.blocks[0].kind, len(loop.first)
+        block = len(self.result.blocks)
+        self.result.blocks.append(Block("states", kind, (count + 1) * size))
+        for place, operation in reversed(list(enumerate(loop.carried))):
+            if operation >= 0:
+                made = loop.results(self.program, operation)
+                self.block_of[made] = block
+                self.offset_of[made] = (np.arange(count) + 1) * size + place
+        kept = []
+        operations = np.array(loop.kept, np.int64)
+        blocks = inner.block_of[inner.first + operations]
+        for own in np.unique(blocks).tolist():
+            members = operations[blocks == own]
+            view = View(own, inner.offset_of[inner.first + members])
+            results = np.array([loop.results(self.program, j) for j in members.tolist()]).T
+            name = self.program.operations[loop.span.start + int(members[0])].name
+            kept.append((view, self._place(results.ravel(), name, kind)))
+        given = (Given(fixed, False), Given(each, True))
+        self.result.instructions.append(
+            Loop(body, count, start, body.outputs, block, given, tuple(kept))
+        )
 
     def _schedule_level(self, level: list[int]) -> None:
         groups: dict[Any, list[int]] = defaultdict(list)

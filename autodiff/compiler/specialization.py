@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -17,7 +18,14 @@ from autodiff.compiler.simplify import in_reading_order, reordered, simplify
 from autodiff.compiler.source import Source
 from autodiff.compiler.targets import NATIVE, NUMPY, PYTHON, TARGETS, choose
 from autodiff.compiler.trace import Parameter, trace
-from autodiff.compiler.vectors import Contraction, VectorProgram, goes_wrong
+from autodiff.compiler.vectors import (
+    Contraction,
+    VectorProgram,
+    all_instructions,
+    goes_wrong,
+    has_loops,
+    with_bodies,
+)
 
 log = logging.getLogger("autodiff.compiler")
 
@@ -71,12 +79,17 @@ class Specialization:
         self.inputs = program.inputs
         self.instructions = len(program.operations)
         self.program: Program | None = program
-        self.target = TARGETS.get(target) or choose(program, lambda: self.vectors)
+        self.target = TARGETS.get(target) or choose(
+            program, lambda: self.vectors, lambda: self.loops
+        )
         refusal = self.target.refusal(program)
         if refusal:
             raise ValueError(refusal)
-        if self.target is not PYTHON and not keep_scalars:
+        if self.target is NATIVE and not has_loops(self.loops):
+            self.vectors = self.loops
+        elif self.target is NUMPY:
             self.vectors  # noqa: B018 (made now, so that the scalars can be freed)
+        if "vectors" in vars(self) and self.target is not PYTHON and not keep_scalars:
             self.program = None
         self.sources: dict[tuple[int, ...] | None, Source] = {}
         self._functions: dict[tuple[int, ...] | None, Callable[..., Any]] = {}
@@ -109,7 +122,16 @@ class Specialization:
     @property
     def form(self) -> VectorProgram:
         """The program as its target wants it."""
-        return self.vectors if self.program is None else self.target.form(self.program)
+        if self.target is PYTHON:
+            assert self.program is not None
+            return PYTHON.form(self.program)
+        return self.loops if self.target is NATIVE else self.vectors
+
+    @functools.cached_property
+    def loops(self) -> VectorProgram:
+        """The program in instructions on vectors, and recurrences as loops."""
+        assert self.program is not None
+        return schedule(self.program, rolled=True)
 
     @functools.cached_property
     def vectors(self) -> VectorProgram:
@@ -119,26 +141,33 @@ class Specialization:
 
     @functools.cached_property
     def chunk(self) -> int:
-        """How many examples are computed at a time."""
+        """How many examples are computed at a time; native code takes as many as there are lanes."""
+        if self.target is NATIVE:
+            return sys.maxsize
         made = self.vectors.blocks[self.vectors.inputs :]
         largest = max([block.size for block in made if block.kind == BATCHED], default=1)
         return max(FEWEST_EXAMPLES, LARGEST_ARRAY // largest)
 
     def goes_wrong(self, columns: list[Any]) -> bool:
         """Whether an instruction gives a number that is not finite where its operands are."""
-        return goes_wrong(self.vectors, columns, self.dtype)
+        return goes_wrong(self._shown, columns, self.dtype)
+
+    @property
+    def _shown(self) -> VectorProgram:
+        """The program in instructions on vectors, as they run or might run."""
+        return self.loops if self.target is NATIVE else self.vectors
 
     def stats(self, wanted: tuple[int, ...] | None) -> dict[str, Any]:
         """What became of the scalar graph; see :attr:`Compiled.stats`."""
-        vectors = self.vectors
         products = sum(
-            isinstance(i, Contraction) and vectors.blocks[i.left.block].kind != BATCHED
-            for i in vectors.instructions
+            isinstance(i, Contraction) and program.blocks[i.left.block].kind != BATCHED
+            for program in with_bodies(self._shown)
+            for i in program.instructions
         )
         return {
             "scalars": self.traced_scalars,
             "instructions": self.instructions,
-            "operations": len(vectors.instructions),
+            "operations": len(list(all_instructions(self._shown))),
             "products": products,
             "gathers": self.source(wanted).gathers,
             "target": self.target.name,

@@ -33,6 +33,7 @@ from autodiff.compiler.vectors import (
     Elementwise,
     Pack,
     VectorProgram,
+    all_instructions,
     is_whole,
     views_of,
 )
@@ -242,7 +243,7 @@ class _Native:
         return ""
 
     def form(self, program: Program) -> VectorProgram:
-        return schedule(program)
+        return schedule(program, rolled=True)
 
     def cost(self, program: Program, form: Callable[[], VectorProgram]) -> float:  # noqa: ARG002
         return self.FIRST + self.OPERATION * len(program.operations)
@@ -251,13 +252,16 @@ class _Native:
         """Whether it may be chosen: not for what takes long to compile, or is large products."""
         if self.refusal(program) or len(program.operations) > self.MOST_SCALARS:
             return False
-        vectors = form()
-        products = sum(
-            i.left.indices.size * i.right.indices.shape[1]
-            for i in vectors.instructions
-            if isinstance(i, Contraction)
+        instructions = list(all_instructions(form()))
+        products = max(
+            [
+                i.left.indices.size * i.right.indices.shape[1]
+                for i in instructions
+                if isinstance(i, Contraction)
+            ],
+            default=0,
         )
-        return products <= self.MOST_PRODUCTS and len(vectors.instructions) <= self.MOST_COMPILED
+        return products <= self.MOST_PRODUCTS and len(instructions) <= self.MOST_COMPILED
 
     def source(self, program: VectorProgram, dtype: Any) -> LLVMSource:
         return llvm_source(program, dtype)
@@ -273,17 +277,22 @@ MOST_STATEMENTS = 100_000
 """Longer straight-line programs take Python longer to compile than they save."""
 
 
-def choose(program: Program, vectors: Callable[[], VectorProgram]) -> Target:
+def choose(
+    program: Program,
+    vectors: Callable[[], VectorProgram],
+    loops: Callable[[], VectorProgram],
+) -> Target:
     """The target that is expected to be fastest.
 
     Args:
         vectors: gives the program's form for NumPy, which is not asked for if it cannot pay.
+        loops: gives its form for native code, likewise.
     """
     is_narrow = not PYTHON.refusal(program) and len(program.operations) <= MOST_STATEMENTS
     in_python = PYTHON.cost(program, vectors) if is_narrow else math.inf
     if in_python * WORTH_COMPILING < NATIVE.FIRST:
         return PYTHON
-    if NATIVE.pays(program, vectors):
+    if NATIVE.pays(program, loops):
         return NATIVE
     if in_python < NUMPY.least_cost(program):
         return PYTHON

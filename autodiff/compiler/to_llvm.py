@@ -22,13 +22,24 @@ import numpy as np
 from autodiff.compiler.lanes import Lane, Lanes
 from autodiff.compiler.llvm import Function, Module, format_of, literal
 from autodiff.compiler.memory import memory_plan
-from autodiff.compiler.nests import Element, Lowering, Nest, elements_in, is_summed, nest, phases
+from autodiff.compiler.nests import (
+    Element,
+    Lowering,
+    Nest,
+    StepLowering,
+    elements_in,
+    is_summed,
+    nest,
+    phases,
+)
 from autodiff.compiler.program import BATCHED
 from autodiff.compiler.source import Source
 from autodiff.compiler.vectors import (
     CONSTANTS,
+    Loop,
     VectorProgram,
     View,
+    whole,
 )
 from autodiff.expressions import Literal, evaluate
 
@@ -138,6 +149,7 @@ class _Writer:
         self.is_each = False
         self.mask = ""
         self.alone = self._alone()
+        self.around: Counters = ()
 
     def run(self) -> LLVMSource:
         """The whole module."""
@@ -277,10 +289,36 @@ class _Writer:
         waiting: list[int] = []
         for at in positions:
             self.is_forward = at in self.forward
-            for one in self.lowering.nests(at):
-                self._nest(one)
+            instruction = self.program.instructions[at]
+            if isinstance(instruction, Loop):
+                self._loop(instruction)
+            else:
+                for one in self.lowering.nests(at):
+                    self._nest(one)
             self._free(at, waiting)
         for block in waiting:
+            self._release(block)
+
+    def _loop(self, loop: Loop) -> None:
+        """All steps of a recurrence."""
+        step, is_forward = StepLowering(self.lowering, loop), self.is_forward
+        blocks = self.lowering.blocks
+        self.alone.update(n for n in step.numbers.values() if blocks[n].size == 1)
+        size = loop.start.indices.size
+        self._nest(nest(loop.start, (size,), whole(loop.block, size)))
+        for view, block in loop.sums:
+            size = view.indices.size
+            self._nest(nest(Literal(0.0), (size,), whole(block, size)))
+        with self.f.loop(loop.steps, "step") as number:
+            self.around = (_Counter(number, 0),)
+            for at in range(len(loop.body.instructions)):
+                self.is_forward = is_forward and at < loop.body.forward
+                for one in step.nests(at):
+                    self._nest(one)
+            for one in step.ends():
+                self._nest(one)
+            self.around = ()
+        for block in step.numbers.values():
             self._release(block)
 
     def _examples(self, names: list[str], slopes: list[str], is_batched_output: bool) -> None:
@@ -330,7 +368,7 @@ class _Writer:
                 continue
             size = program.blocks[block].size
             if block not in made:
-                self._nest(nest(Literal(0.0), (size,), block, np.arange(size)))
+                self._nest(nest(Literal(0.0), (size,), whole(block, size)))
             start = self.memory.take(-2 - block, size * self.width)
             self.partial[block] = self._in_work(start)
             m = self._lanes(self.width)
@@ -418,7 +456,7 @@ class _Writer:
                 f"store {self.lanes.type} {value.text}, ptr {rows}, align {self.format.bits // 8}"
             )
         else:
-            made = nest(view, (size,), view.block, np.arange(size))
+            made = nest(view, (size,), whole(view.block, size))
             (element,) = elements_in(made.formula)
             with f.loop(size, "s") as s:
                 value = self._loaded(element, _Position((_Counter(s, 0),), self.lanes))
@@ -438,7 +476,7 @@ class _Writer:
         if size == 0:
             return
         self.bases[-2] = to
-        self._nest(nest(view, (size,), -2, np.arange(size)))
+        self._nest(nest(view, (size,), whole(-2, size)))
 
     # -------------------------------------------------------------------------------- nests
 
@@ -449,11 +487,11 @@ class _Writer:
         axis = None if self.is_each else self._vector_axis(one)
         kept = len(one.kept)
         with ExitStack() as loops:
-            counters: Counters = ()
+            counters = self.around[: one.outer]
             for size in one.kept[:-1]:
                 counters += (_Counter(loops.enter_context(self.f.loop(size)), 0),)
             if not kept:
-                self._evaluate(one, [_Position((), self.lanes)], axis)
+                self._evaluate(one, [_Position(counters, self.lanes)], axis)
                 return
             is_vector = axis == kept - 1
             width = self.width if is_vector else 1
@@ -464,7 +502,8 @@ class _Writer:
                     for w in strip.widths:
                         m = self._lanes(w) if is_vector else self.lanes
                         place = (*counters, _Counter(text, offset))
-                        positions.append(_Position(place, m, axis if is_vector else None))
+                        along = one.outer + axis if axis is not None and is_vector else None
+                        positions.append(_Position(place, m, along))
                         offset += w
                     self._evaluate(one, positions, axis)
 
@@ -474,12 +513,10 @@ class _Writer:
         elements = [*elements_in(one.formula), one.target]
 
         def cost(axis: int) -> float:
-            width = min(self.width, one.sizes[axis])
+            width, at = min(self.width, one.sizes[axis]), one.outer + axis
             is_combined = axis >= len(one.kept)
             accesses = sum(
-                1
-                if e.strides[axis] in (0, 1) and (e.table is None or e.strides[axis] == 0)
-                else width
+                1 if e.strides[at] == 0 or (e.strides[at] == 1 and e.table is None) else width
                 for e in elements
             )
             total = 8 / max(1, one.sizes[axis] // width) if is_combined else 0
@@ -495,6 +532,7 @@ class _Writer:
             return
         f, sizes = self.f, one.sizes[len(one.kept) :]
         is_along = axis is not None and axis >= len(one.kept)
+        on = None if axis is None else one.outer + axis
         pieces = list(strips(sizes[-1], self.width, 1)) if is_along else [_Strip(0, 1, (0,))]
         widths = dict.fromkeys(w for strip in pieces for w in strip.widths)
         totals = [
@@ -511,7 +549,7 @@ class _Writer:
                     for w in strip.widths:
                         own = (_Counter(text, offset),) if is_along else ()
                         for total, p in zip(totals, positions, strict=True):
-                            m, along = (self._lanes(w), axis) if is_along else (p.m, p.axis)
+                            m, along = (self._lanes(w), on) if is_along else (p.m, p.axis)
                             place = _Position((*p.counters, *counters, *own), m, along)
                             total[w].take(self, one, place)
                         offset += w
@@ -602,7 +640,7 @@ class _Writer:
         return self._gathered(element, base, position)
 
     def _constant(self, element: Element, position: _Position) -> Any:
-        numbers = self.program.constants
+        numbers = np.array(self.lowering.constants)
         if not any(element.strides):
             at = element.start if element.table is None else int(element.table[element.start])
             return float(numbers[at])

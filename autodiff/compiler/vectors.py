@@ -10,7 +10,7 @@ with the examples, is summed over the examples.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -133,7 +133,40 @@ class Add(NamedTuple):
         return self.target.block
 
 
-Instruction = Elementwise | Contraction | Pack | Fill | Add
+class Given(NamedTuple):
+    """What the steps of a loop read: the same for all of them, or a row for each."""
+
+    view: View
+    by_step: bool
+
+
+class Loop(NamedTuple):
+    """A recurrence: a body that is run again and again, each time on the state that it gave last.
+
+    Attributes:
+        body: one step. Its inputs are the state, then what is given.
+        steps: how many there are.
+        start: the first state.
+        next: the next state, as a view in the body.
+        block: all states, the first one included, one after the other.
+        given: what the steps read.
+        kept: views in the body, and the blocks in which they are kept for all steps.
+        sums: views in the body, and the blocks in which they are added up over the steps.
+        is_reversed: whether rows are read, and kept, from the last one to the first.
+    """
+
+    body: VectorProgram
+    steps: int
+    start: View
+    next: View
+    block: int
+    given: tuple[Given, ...]
+    kept: tuple[tuple[View, int], ...] = ()
+    sums: tuple[tuple[View, int], ...] = ()
+    is_reversed: bool = False
+
+
+Instruction = Elementwise | Contraction | Pack | Fill | Add | Loop
 
 
 @dataclass
@@ -197,7 +230,36 @@ def formulas_of(instruction: Instruction) -> tuple[Expression, ...]:
         return (instruction.formula,)
     if isinstance(instruction, Contraction):
         return instruction.left, instruction.right
+    if isinstance(instruction, Loop):
+        return (instruction.start, *[given.view for given in instruction.given])
     return instruction.views if isinstance(instruction, Pack) else ()
+
+
+def made_by(instruction: Instruction) -> list[int]:
+    """The blocks that an instruction makes or adds to."""
+    if isinstance(instruction, Loop):
+        others = [block for _, block in (*instruction.kept, *instruction.sums)]
+        return [instruction.block, *others]
+    return [instruction.block]
+
+
+def all_instructions(program: VectorProgram) -> Iterator[Instruction]:
+    """The instructions of a program and of the bodies of its loops."""
+    for part in with_bodies(program):
+        yield from part.instructions
+
+
+def with_bodies(program: VectorProgram) -> Iterator[VectorProgram]:
+    """A program and the bodies of its loops."""
+    yield program
+    for instruction in program.instructions:
+        if isinstance(instruction, Loop):
+            yield from with_bodies(instruction.body)
+
+
+def has_loops(program: VectorProgram) -> bool:
+    """Whether there is a recurrence in it."""
+    return any(isinstance(instruction, Loop) for instruction in program.instructions)
 
 
 def views_in(formulas: Iterable[Expression]) -> list[View]:
@@ -280,6 +342,9 @@ class Interpreter:
 
     def step(self, instruction: Instruction, watch: Watch | None = None) -> None:
         """One instruction."""
+        if isinstance(instruction, Loop):
+            self._loop(instruction, watch)
+            return
         block = self.program.blocks[instruction.block]
         operands = [self.read(view) for view in views_of(instruction)]
         if isinstance(instruction, Fill):
@@ -308,6 +373,37 @@ class Interpreter:
         numbers = {view: self.read(view) for view in views_of(instruction)}
         result = 1.0 * evaluate(instruction.formula, numbers, ARRAY)  # comparisons: 0 or 1
         return np.asarray(result).sum(instruction.sums, keepdims=True)
+
+    def _loop(self, loop: Loop, watch: Watch | None) -> None:
+        state, steps = self.read(loop.start), list(range(loop.steps))
+        states, kept = [state], {block: [] for _, block in loop.kept}  # type: ignore[var-annotated]
+        sums: dict[int, Any] = {}
+        for step in reversed(steps) if loop.is_reversed else steps:
+            inner = Interpreter(loop.body, [])
+            inner.examples = self.examples
+            inputs = [state, *[self.read(g.view)[step] if g.by_step else self.read(g.view)
+                               for g in loop.given]]  # fmt: skip
+            for i, numbers in enumerate(inputs):
+                columns = self.examples if loop.body.blocks[i].kind == BATCHED else 1
+                inner.values[i] = np.broadcast_to(numbers, (*numbers.shape[:-1], columns))
+            inner.run(watch)
+            state = inner.read(loop.next)
+            states.append(state)
+            for view, block in loop.kept:
+                kept[block].append(inner.read(view))
+            for view, block in loop.sums:
+                sums[block] = sums.get(block, 0) + inner.read(view)
+        for block, rows in kept.items():
+            self._make(block, rows[::-1] if loop.is_reversed else rows)
+        for block, total in sums.items():
+            self._make(block, [total])
+        self._make(loop.block, states)
+
+    def _make(self, block: int, rows: list[Any]) -> None:
+        columns = self.examples if self.program.blocks[block].kind == BATCHED else 1
+        self.values[block] = np.concatenate(
+            [np.broadcast_to(row, (*row.shape[:-1], columns)) for row in rows]
+        )
 
     def _over_examples(self, result: Any) -> Any:
         if result.shape[-1] != self.examples:  # the same for every example
@@ -373,9 +469,11 @@ def literal_or_view(program: VectorProgram, indices: Indices) -> Expression:
     return View(CONSTANTS, indices)
 
 
-def with_inputs(program: VectorProgram, more: Sequence[Block]) -> VectorProgram:
-    """The same program with more inputs, which it does not read."""
-    first, count = program.inputs, len(more)
+def with_inputs(
+    program: VectorProgram, more: Sequence[Block], at: int | None = None
+) -> VectorProgram:
+    """The same program with more inputs, which it does not read, behind the others or there."""
+    first, count = program.inputs if at is None else at, len(more)
 
     def block(number: int) -> int:
         return number if number < first else number + count
@@ -385,6 +483,14 @@ def with_inputs(program: VectorProgram, more: Sequence[Block]) -> VectorProgram:
         return replaced(formula, {v: type(v)(block(v.block), v.indices) for v in views})
 
     def moved_instruction(instruction: Instruction) -> Instruction:
+        if isinstance(instruction, Loop):
+            return instruction._replace(
+                start=moved(instruction.start),
+                block=block(instruction.block),
+                given=tuple([g._replace(view=moved(g.view)) for g in instruction.given]),
+                kept=tuple([(view, block(number)) for view, number in instruction.kept]),
+                sums=tuple([(view, block(number)) for view, number in instruction.sums]),
+            )
         changed: dict[str, Any] = {
             name: (
                 block(part)
@@ -406,7 +512,7 @@ def with_inputs(program: VectorProgram, more: Sequence[Block]) -> VectorProgram:
     return replace(
         program,
         blocks=[*blocks[:first], *more, *blocks[first:]],
-        inputs=first + count,
+        inputs=program.inputs + count,
         instructions=list(map(moved_instruction, program.instructions)),
         outputs=moved(program.outputs),
         first_output=moved(program.first_output),
