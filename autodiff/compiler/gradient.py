@@ -280,7 +280,8 @@ class _Gradients:
         zeros = self._new_block(None, kind, size)
         self._append(Fill(0.0, zeros))
         adjoints = self._new_block(None, kind, (count + 1) * size, "adjoints")
-        kept, sums = [], []
+        kept: list[tuple[View, int]] = []
+        sums: list[tuple[View, int]] = []
         for number, found in zip(wanted[1:], slopes.gradients[1:], strict=True):
             view, own = given[number - 1].view, step.blocks[number].size
             by_step = given[number - 1].by_step

@@ -388,7 +388,7 @@ class _LoopWriter:
                                f"{self._view(view, place.shape)};")  # fmt: skip
         elif isinstance(instruction, Fill):
             self._fill(instruction.block, instruction.number)
-        else:
+        elif isinstance(instruction, Add):
             self._add(instruction)
 
     def _fill(self, block: int, number: float) -> None:

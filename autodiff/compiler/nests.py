@@ -204,7 +204,7 @@ class Lowering:
             yield self._contraction(instruction)
         elif isinstance(instruction, Elementwise):
             yield from self._elementwise(instruction)
-        else:
+        elif isinstance(instruction, Add):
             yield from self._add(instruction, at in self.plan.puts)
 
     def _contraction(self, instruction: Contraction) -> Nest:

@@ -141,7 +141,7 @@ class Specialization:
 
     @functools.cached_property
     def chunk(self) -> int:
-        """How many examples are computed at a time; native code takes as many as there are lanes."""
+        """How many examples are computed at a time; native code takes all."""
         if self.target is NATIVE:
             return sys.maxsize
         made = self.vectors.blocks[self.vectors.inputs :]

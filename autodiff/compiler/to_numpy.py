@@ -186,7 +186,7 @@ class _NumpyWriter:
             self._line(f"{self.names[instruction.block]} = {maker}({self._shape(block)}, dtype)")
         elif isinstance(instruction, Add):
             self._add(instruction, "=" if at in self.plan.puts else "+=")
-        else:
+        elif isinstance(instruction, Pack):
             self._pack(instruction, block)
 
     def _comment(self, block: Block) -> None:
