@@ -132,6 +132,21 @@ def repeating(indices: Indices) -> tuple[int, int] | None:
     return None
 
 
+def in_rows(indices: Indices) -> tuple[int, int] | None:
+    """Rows and columns of a vector that is part of the columns of a matrix, row by row.
+
+    >>> in_rows(np.array([5, 6, 7, 9, 10, 11]))
+    (2, 3)
+    """
+    steps = np.diff(indices)
+    (breaks,) = np.nonzero(steps != steps[0])
+    columns = int(breaks[0]) + 1 if len(breaks) else len(indices)
+    rows, rest = divmod(len(indices), columns)
+    if rest or columns < 2 or rows < 2:
+        return None
+    return (rows, columns) if strided(indices.reshape(rows, columns)) else None
+
+
 def on_grid(indices: Indices, shape: tuple[int, ...]) -> Indices:
     """The indices in a shape; an axis along which they are the same has one element."""
     indices = indices.reshape(shape)

@@ -23,6 +23,9 @@ PASSES = ("sroa", "instruction_combine")
 """What LLVM is asked to do before it picks instructions: loops and lanes are there already, and its
 full sequence of passes takes four times as long for a few percent."""
 
+LONG = 25_000
+"""Lines; a longer module is compiled in a tenth of the time, to code that is half as fast."""
+
 
 @functools.cache
 def is_there() -> bool:
@@ -47,10 +50,13 @@ class _Processor:
         cpu, features = llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
         self.name = f"llvmlite {llvmlite.__version__}, {cpu}, {features}, {PASSES}"
         self.llvm, self.orcjit = llvm, orcjit
-        self._target = llvm.Target.from_default_triple().create_target_machine(
-            cpu=cpu, features=features, opt=2, jit=True
-        )
-        self._linker = orcjit.create_lljit_compiler(self._target, use_jit_link=False)
+        self._careful, self._quick = [
+            llvm.Target.from_default_triple().create_target_machine(
+                cpu=cpu, features=features, opt=level, jit=True
+            )
+            for level in (2, 0)
+        ]
+        self._linker = orcjit.create_lljit_compiler(self._careful, use_jit_link=False)
         self._numbers = itertools.count()
         self._lock = threading.Lock()
 
@@ -63,14 +69,15 @@ class _Processor:
         with self._lock:
             module = self.llvm.parse_assembly(text)
             options = self.llvm.create_pipeline_tuning_options(speed_level=2)
-            builder = self.llvm.create_pass_builder(self._target, options)
+            target = self._quick if text.count("\n") > LONG else self._careful
+            builder = self.llvm.create_pass_builder(target, options)
             passes = self.llvm.create_new_function_pass_manager()
             for name in PASSES:
                 getattr(passes, f"add_{name}_pass")()
             for function in module.functions:
                 if not function.is_declaration:
                     passes.run(function, builder)
-            return self._target.emit_object(module)  # type: ignore[no-any-return]
+            return target.emit_object(module)  # type: ignore[no-any-return]
 
     def loaded(self, code: bytes, library: Sequence[str]) -> Any:
         """The module in memory, which is there as long as what is returned."""
@@ -128,24 +135,31 @@ class Kernel:
         self._dtype = np.dtype(dtype)
         self._inputs = source.inputs
         self._results = [source.output, *source.gradients]
-        pointers = [ctypes.c_void_p] * (len(self._inputs) + len(self._results))
-        self._call = ctypes.CFUNCTYPE(ctypes.c_int, *pointers, ctypes.c_int64)(module["run"])
+        objects = [ctypes.c_void_p] * (len(self._inputs) + len(self._results))
+        self._call = ctypes.CFUNCTYPE(ctypes.c_int, *objects, ctypes.c_int64)(module["run"])
+        self._batched = [i for i, (is_batched, _) in enumerate(self._inputs) if is_batched]
 
     def __call__(self, *blocks: Any) -> Any:
-        """The outputs, and the gradients beside them."""
-        given, n = [], 0
-        for block, (is_batched, _) in zip(blocks, self._inputs, strict=True):
-            given.append(np.ascontiguousarray(block, self._dtype))
-            if is_batched:
-                n = len(block)
+        """The outputs, and the gradients beside them.
+
+        Raises:
+            FloatingPointError: where an operation was invalid, divided by zero or overflowed,
+                unless np.errstate says that this is ignored.
+        """
+        n, given = 0, blocks
+        if self._batched:
+            given = tuple(map(np.ascontiguousarray, blocks))
+            n = len(given[self._batched[0]])
+        dtype = self._dtype
         results = [
-            np.empty((n, size) if is_batched else size, self._dtype)
-            for is_batched, size in self._results
+            np.empty((n, size) if is_batched else size, dtype) for is_batched, size in self._results
         ]
-        flags = self._call(*[array.ctypes.data for array in given + results], n)
-        if flags < 0:
-            raise MemoryError("there is not enough memory for what a native program computes")
+        flags = self._call(*map(id, given), *map(id, results), n)
         if flags:
-            np.sqrt(-1.0)  # an invalid operation, which is treated as np.errstate says
-        results[0] = results[0].T
+            if flags < 0:
+                raise MemoryError("there is not enough memory for what a native program computes")
+            if np.geterr()["invalid"] != "ignore":
+                raise FloatingPointError("an operation in native code has no finite value")
+        if self._results[0][0]:
+            results[0] = results[0].T
         return tuple(results) if len(results) > 1 else results[0]

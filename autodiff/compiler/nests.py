@@ -409,6 +409,9 @@ def nest(
             that axis, then.
     """
     outer = 0 if seen is None else 1
+    if 0 in shape:
+        nowhere = Element(target.block, 0, (0,) * (outer + 1))
+        return Nest((0,), 0, combine, Literal(0.0), nowhere, adds, over_examples, outer)
     place = _element(target, len(shape), outer)
     elements = {
         view: _element(view if seen is None else seen(view), len(shape), outer)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autodiff.compiler.layout import is_even, on_grid, repeating
+from autodiff.compiler.layout import in_rows, is_even, on_grid, repeating
 from autodiff.compiler.program import BATCHED, Program
 from autodiff.compiler.roll import Recurrence, recurrences
 from autodiff.compiler.vectors import (
@@ -45,6 +45,12 @@ def schedule(program: Program, rolled: bool = False) -> VectorProgram:
         rolled: whether recurrences become loops.
     """
     return _Scheduler(program, recurrences(program) if rolled else []).run()
+
+
+MOST_GROUPS = 4
+"""So many instructions of one operation and one depth may there be, that read different blocks."""
+WORTH_PACKING = 32
+"""As many scalars at least; of examples there are many for each, and packing would copy them."""
 
 
 class _Dot(NamedTuple):
@@ -159,6 +165,7 @@ class _Scheduler:
             if operation.arity is None:
                 blocks = (len(operands), *sorted(set(blocks)))
             groups[operation.name, *blocks].append(i)
+        groups = self._with_few_groups(groups)
         dots: dict[tuple[int, int], list[_Dot]] = defaultdict(list)
         for (name, *_), members in groups.items():
             if name == "dot":
@@ -176,6 +183,29 @@ class _Scheduler:
                 self._schedule_sums(members)
             elif name != "dot" and members:
                 self._schedule_elementwise(members)
+
+    def _with_few_groups(self, groups: dict[Any, list[int]]) -> dict[Any, list[int]]:
+        """The groups, in which those of one operation are one if there are many of them.
+
+        Their operands are packed from several blocks. Else what reads a block here and a block
+        there falls apart more and more from level to level, as in a fast Fourier transform.
+        """
+        alike: dict[Any, list[Any]] = defaultdict(list)
+        for key, members in groups.items():
+            operation, _ = self._instruction(members[0])
+            if operation.arity is not None:
+                of_constants = tuple([block == CONSTANTS for block in key[1:]])
+                alike[key[0], of_constants].append(key)
+        merged = dict(groups)
+        for keys in alike.values():
+            together = [i for key in keys for i in groups[key]]
+            is_batched = BATCHED in self.kind[together]
+            if len(keys) > MOST_GROUPS and len(together) >= WORTH_PACKING and not is_batched:
+                first, *others = keys
+                merged[first] = together
+                for key in others:
+                    del merged[key]
+        return merged
 
     def _instruction(self, i: int) -> tuple[Primitive, tuple[int, ...]]:
         at = i - self.first
@@ -457,7 +487,9 @@ def _grid(views: list[View], blocks: list[Block]) -> tuple[int, int] | None:
         return view.block == CONSTANTS or is_even(indices, blocks[view.block].size)
 
     for view in views:
-        grid = None if is_easy(view, view.indices) else repeating(view.indices)
+        if is_easy(view, view.indices):
+            continue
+        grid = repeating(view.indices) or in_rows(view.indices)
         if grid:
             shown = [on_grid(other.indices, grid) for other in views]
             is_full = np.broadcast_shapes(*[indices.shape for indices in shown]) == grid

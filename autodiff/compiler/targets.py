@@ -51,10 +51,13 @@ class Target(Protocol):
         name: as in ``compile(..., target=name)``.
         raises: whether it raises for what the results needed alone, so that an error is final.
             Vectors compute both branches of a choice: there an error may be of the other one.
+        watches: whether it raises FloatingPointError by itself if anything goes wrong, so that its
+            results need not be looked at.
     """
 
     name: str
     raises: bool
+    watches: bool
 
     def refusal(self, program: Program) -> str:
         """Why a program cannot be run here, in a sentence, or nothing."""
@@ -111,7 +114,7 @@ class _Numpy:
     """Vectors, by NumPy."""
 
     name = "numpy"
-    raises = False
+    raises = watches = False
     # Seconds of one operation, each with what its gradient adds; FIRST is that of the call itself.
     CALL, SLICE, GATHER, PRODUCT, LOGSUMEXP, FIRST = 340e-9, 400e-9, 2.2e-6, 11e-6, 20e-6, 13e-6
     ELEMENT, GATHERED = 0.3e-9, 3.4e-9
@@ -188,7 +191,7 @@ class _Python:
     """Straight lines on floats."""
 
     name = "python"
-    raises = True
+    raises, watches = True, False
     # Seconds of one operation, likewise.
     OPERATOR, FUNCTION, TERM, LOGSUMEXP_TERM, INPUT = 15e-9, 235e-9, 45e-9, 1.2e-6, 28e-9
     FIRST = 11e-6
@@ -232,7 +235,7 @@ class _Native:
     """Vectors, by machine code."""
 
     name = "native"
-    raises = False
+    raises, watches = False, True
     # Seconds, of the call itself and of an operation on scalars.
     FIRST, OPERATION = 9e-6, 2e-9
     MOST_SCALARS, MOST_COMPILED, MOST_PRODUCTS = 1_000_000, 4_000, 20_000

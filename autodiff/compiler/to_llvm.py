@@ -41,7 +41,7 @@ from autodiff.compiler.vectors import (
     View,
     whole,
 )
-from autodiff.expressions import Literal, evaluate
+from autodiff.expressions import Call, Expression, Literal, evaluate, is_function
 
 BYTES = 64
 """Of the numbers that are computed together; processors with smaller registers take several."""
@@ -50,6 +50,8 @@ FLAGS = 13 if X86 else 7
 """The bits of an invalid operation, a division by zero and an overflow."""
 TILE = 4
 """How many sums are computed at once, so that none waits for the one before."""
+FUNCTION, GATHERED = 20, 1.5
+"""Instructions of a function, and of an element that is put into its lane by itself."""
 STACK = 1 << 16
 """Bytes that a program may have on the stack."""
 
@@ -187,10 +189,14 @@ class _Writer:
         )
 
     def _entry(self, pointers: Sequence[str]) -> None:
-        """The function that is called from outside, which watches the processor's flags."""
+        """The function that is called on arrays, which watches the processor's flags."""
         f, bytes_needed = Function(self.module, ""), self.memory.end + BYTES
         parameters = ", ".join(f"ptr {name}" for name in pointers)
         f.head = f"i32 @run({parameters}, i64 %n)"
+        numbers = []
+        for name in pointers:  # NumPy's PyArrayObject begins with Python's head, then this
+            place = f.named(f"getelementptr i8, ptr {name}, i64 {object.__basicsize__}")
+            numbers.append(f.named(f"load ptr, ptr {place}"))
         module = self.module
         if bytes_needed <= STACK:
             work = f.named(f"alloca [{bytes_needed} x i8], align {BYTES}", "work")
@@ -206,7 +212,7 @@ class _Writer:
             up = f.named(f"and i64 {f.named(f'add i64 {at}, {BYTES - 1}')}, -{BYTES}")
             work = f.named(f"inttoptr i64 {up} to ptr", "work")
         self._clear_flags(f)
-        given = ", ".join(f"ptr {name}" for name in [*pointers, work])
+        given = ", ".join(f"ptr {name}" for name in [*numbers, work])
         f.line(f"call void @program({given}, i64 %n)")
         flags = self._flags(f)
         if bytes_needed > STACK:
@@ -364,9 +370,9 @@ class _Writer:
         made = {program.instructions[at].block for at in self.phases[0]}
         for at in self.phases[1]:
             block = program.instructions[at].block
-            if program.blocks[block].kind == BATCHED or block in self.partial:
-                continue
             size = program.blocks[block].size
+            if program.blocks[block].kind == BATCHED or block in self.partial or not size:
+                continue
             if block not in made:
                 self._nest(nest(Literal(0.0), (size,), whole(block, size)))
             start = self.memory.take(-2 - block, size * self.width)
@@ -508,21 +514,24 @@ class _Writer:
                     self._evaluate(one, positions, axis)
 
     def _vector_axis(self, one: Nest) -> int | None:
-        """The axis along which numbers lie side by side, where it costs least."""
-        axes = [a for a in (len(one.kept) - 1, len(one.sizes) - 1) if a >= 0]
-        elements = [*elements_in(one.formula), one.target]
+        """The axis along which numbers lie side by side, or none, where it costs least."""
+        elements, work = [*elements_in(one.formula), one.target], _work(one.formula)
 
-        def cost(axis: int) -> float:
+        def cost(axis: int | None) -> float:
+            """Instructions for each element: some for all lanes at once, and some for each."""
+            if axis is None:
+                return len(elements) + work
             width, at = min(self.width, one.sizes[axis]), one.outer + axis
-            is_combined = axis >= len(one.kept)
-            accesses = sum(
-                1 if e.strides[at] == 0 or (e.strides[at] == 1 and e.table is None) else width
-                for e in elements
+            apart = sum(
+                e.strides[at] != 0 and (e.strides[at] != 1 or e.table is not None) for e in elements
             )
-            total = 8 / max(1, one.sizes[axis] // width) if is_combined else 0
-            return (accesses + 1 + total) / width
+            at_once = len(elements) - apart + work
+            if axis >= len(one.kept):  # the lanes are combined in the end
+                at_once += 8 / max(1, one.sizes[axis] // width)
+            return at_once / width + GATHERED * apart
 
-        return min(dict.fromkeys(axes), key=cost, default=None)
+        axes = [a for a in (len(one.kept) - 1, len(one.sizes) - 1) if a >= 0]
+        return min([*dict.fromkeys(axes), None], key=cost)
 
     def _evaluate(self, one: Nest, positions: list[_Position], axis: int | None) -> None:
         """The formula at some positions, combined if it is, and put where it belongs."""
@@ -726,6 +735,14 @@ class _Writer:
         if adds:
             value = m.number(f"load {m.type}, ptr {place}{align}") + value
         self.f.line(f"store {m.type} {value.text}, ptr {place}{align}")
+
+
+def _work(formula: Expression) -> float:
+    """The instructions that a formula takes; a function takes many."""
+    if not isinstance(formula, Call):
+        return 0
+    own = FUNCTION if is_function(formula) or formula.function == "power" else 1
+    return own + sum(map(_work, formula.operands))
 
 
 class _Total:
