@@ -152,7 +152,7 @@ def _blocks_of_examples(
     blocks = [row.reshape(len(row), math.prod(row.shape[1:])) for row in rows if row.ndim > 1]
     plain = [row for row in rows if row.ndim == 1]
     if plain:
-        blocks.append(np.stack(plain, axis=1))
+        blocks.append(plain[0][:, None] if len(plain) == 1 else np.stack(plain, axis=1))
     return blocks, map_forms(without_first_axis, form), counts.pop() if counts else None
 
 

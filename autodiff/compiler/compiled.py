@@ -22,6 +22,7 @@ from autodiff.compiler.arguments import (
     note_on_examples,
     results_of,
 )
+from autodiff.compiler.bound import Bound, check_bindable
 from autodiff.compiler.export import export
 from autodiff.compiler.fallback import on_values
 from autodiff.compiler.outline import Row, outline
@@ -41,7 +42,11 @@ log = logging.getLogger("autodiff.compiler")
 
 @overload
 def compile(
-    function: Callable[..., Value], *, dtype: str = "float64", target: str = "auto"
+    function: Callable[..., Value],
+    *,
+    dtype: str = "float64",
+    target: str = "auto",
+    threads: int | None = None,
 ) -> CompiledScalar: ...
 @overload
 def compile(
@@ -50,6 +55,7 @@ def compile(
     *,
     dtype: str = "float64",
     target: str = "auto",
+    threads: int | None = None,
 ) -> Compiled: ...
 def compile(
     function: Callable[..., Any],
@@ -57,6 +63,7 @@ def compile(
     *,
     dtype: str = "float64",
     target: str = "auto",
+    threads: int | None = None,
 ) -> Compiled:
     """Turn a function of Values into a fast program with the same values and gradients.
 
@@ -71,8 +78,11 @@ def compile(
             example. Their arrays, or arrays in structures, all have equally many. Lists and tuples
             that hold numbers alone are examples.
         dtype: ``"float64"`` or ``"float32"``.
-        target: ``"numpy"`` for vectors, ``"python"`` for straight-line Python on floats (without
-            batched arguments), ``"auto"`` for what is expected to be faster.
+        target: ``"native"`` for machine code (needs llvmlite, the extra ``native``), ``"numpy"``
+            for vectors, ``"python"`` for straight-line Python on floats (without batched
+            arguments), ``"auto"`` for what is expected to be fastest.
+        threads: how many chunks of examples native code computes at once; by default as many as
+            there are cores. The results are the same bits for every number.
 
     Raises:
         TypeError: if it is no function; at a call, if it decides by a number that is not known yet.
@@ -86,7 +96,7 @@ def compile(
     >>> gradient.tolist()
     [4.0, 16.0]
     """
-    return Compiled(function, batched, dtype, target)
+    return Compiled(function, batched, dtype, target, threads)
 
 
 class Compiled(Outlined):
@@ -95,7 +105,7 @@ class Compiled(Outlined):
     Attributes:
         function: what it was made from.
         batched: names of the arguments with a leading axis of examples.
-        dtype, target: as given.
+        dtype, target, threads: as given.
     """
 
     def __init__(
@@ -104,6 +114,7 @@ class Compiled(Outlined):
         batched: Sequence[str] | str = (),
         dtype: str = "float64",
         target: str = "auto",
+        threads: int | None = None,
     ) -> None:
         if not callable(function):
             raise TypeError(f"compile() expected a function, got {type(function).__name__}")
@@ -117,7 +128,10 @@ class Compiled(Outlined):
         self.function: Callable[..., Any] | None = function
         self.batched = _names(batched)
         self.dtype = np.dtype(dtype)
+        if threads is not None and (type(threads) is not int or threads < 1):
+            raise ValueError(f"threads must be a whole number from 1 on, or None, got {threads!r}")
         self.target = target
+        self.threads = threads
         self.__name__ = getattr(function, "__name__", "function")
         self._signature = _bare(inspect.signature(function))
         unknown = set(self.batched) - set(self._signature.parameters)
@@ -156,10 +170,7 @@ class Compiled(Outlined):
             TypeError: if the function has more than one scalar result.
         """
         call = self._prepare(arguments, named)
-        if call.special.output_count != 1:
-            raise TypeError(
-                f"expected a function with one scalar result, got {call.special.output_count}"
-            )
+        self._check_one_result(call)
         if type(argnums) is int and 0 <= argnums < len(call.arguments):
             chosen = [argnums]
         else:
@@ -175,6 +186,29 @@ class Compiled(Outlined):
             float(out[0]) if call.examples is None else out[0],
             structures[0] if is_index(argnums) else tuple(structures),
         )
+
+    def bind(self, *arrays: Array, argnums: ArgumentNumbers = 0) -> Bound:
+        """A call without arguments, which reads these arrays and writes its results in place.
+
+        That is for solvers that call very often: what the next call shall see is written into the
+        arrays, and its results stand in ``call.value`` and ``call.gradients``, the same arrays at
+        every call.
+
+        Args:
+            arrays: contiguous, of this function's dtype.
+            argnums: which to differentiate by; a sequence gives a tuple.
+
+        Raises:
+            TypeError: for an argument that cannot be read in place, or more than one result.
+        """
+        for name, array in zip(self._bind(arrays, {})[1], arrays, strict=True):
+            check_bindable(name, array, self.dtype)
+        call = self._prepare(arrays, {})
+        self._check_one_result(call)
+        chosen = chosen_arguments(argnums, len(arrays))
+        wanted = self._blocks_of(call, chosen)
+        self._latest = call.special, wanted
+        return Bound(self, call, wanted, argnums)
 
     def specialize(self, *arguments: Any) -> None:
         """Compile for arguments of this shape without running, so that ``captured`` is known."""
@@ -322,7 +356,7 @@ class Compiled(Outlined):
             if captured_numbers is None:
                 captured_numbers = np.array([value.data for value in special.captured], self.dtype)
             blocks.append(captured_numbers)
-        return Call(special, tuple(arranged), blocks, examples, self.dtype)
+        return Call(special, tuple(arranged), blocks, examples, self.dtype, self.threads)
 
     def _bind(
         self, arguments: tuple[Any, ...], named: dict[str, Any]
@@ -372,6 +406,12 @@ class Compiled(Outlined):
 
     def _is_batched(self, name: str) -> bool:
         return name.split("[")[0] in self.batched
+
+    def _check_one_result(self, call: Call) -> None:
+        if call.special.output_count != 1:
+            raise TypeError(
+                f"expected a function with one scalar result, got {call.special.output_count}"
+            )
 
     def _blocks_of(self, call: Call, chosen: Sequence[int]) -> tuple[int, ...]:
         """The input blocks of some arguments."""

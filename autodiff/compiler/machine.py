@@ -10,7 +10,7 @@ import itertools
 import math
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -138,6 +138,14 @@ class Kernel:
         objects = [ctypes.c_void_p] * (len(self._inputs) + len(self._results))
         self._call = ctypes.CFUNCTYPE(ctypes.c_int, *objects, ctypes.c_int64)(module["run"])
         self._batched = [i for i, (is_batched, _) in enumerate(self._inputs) if is_batched]
+
+    def bound(self, blocks: Sequence[Any], results: Sequence[Any]) -> Callable[[], int]:
+        """A call that reads and writes these arrays, and gives 0, or what flags were raised."""
+        n = len(blocks[self._batched[0]]) if self._batched else 0
+        objects = [ctypes.c_void_p(id(array)) for array in (*blocks, *results)]
+        call = functools.partial(self._call, *objects, n)
+        call.arrays = self, blocks, results  # type: ignore[attr-defined]  # kept as long as it
+        return call
 
     def __call__(self, *blocks: Any) -> Any:
         """The outputs, and the gradients beside them.

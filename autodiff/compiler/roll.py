@@ -23,6 +23,8 @@ FEWEST_STEPS = 8
 FEWEST_OPERATIONS = 100
 """In all steps together; what is shorter is not worth a loop."""
 _WINDOWS = (4, 16, 64, 256, 1024, 4096, 16384)
+_SPECIAL = ((0, 0), (1, 0), (0, 1), (1, 1), (2, 0), (2, 1))
+"""How many of the first and last steps may be unlike the others, the likeliest first."""
 _OFTEN = 4
 """How many of the most frequent distances are tried for each length of window."""
 
@@ -117,10 +119,9 @@ class _Finder:
         ]
         spans.sort(key=lambda span: (-(span.end - span.start), span.period))
         for span in spans:
-            for skipped in (0, 1, 2):  # the first steps may be special
-                shorter = Span(span.start + skipped * span.period, span.period,
-                               span.steps - skipped)  # fmt: skip
-                found = self._recurrence(shorter)
+            for skipped, dropped in _SPECIAL:
+                first, steps = span.start + skipped * span.period, span.steps - skipped - dropped
+                found = self._recurrence(Span(first, span.period, steps))
                 if found is not None:
                     return found
         return None

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextvars
+import functools
 import itertools
 import math
+import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,6 +29,7 @@ class Call(NamedTuple):
         blocks: their numbers, one array for each input of the program.
         examples: how many there are; None if no argument is batched.
         dtype: of all numbers.
+        threads: how many may run at once; None for as many as there are cores.
     """
 
     special: Specialization
@@ -32,6 +37,7 @@ class Call(NamedTuple):
     blocks: list[Array]
     examples: int | None
     dtype: np.dtype[Any]
+    threads: int | None = None
 
 
 def run(call: Call, wanted: tuple[int, ...] | None) -> tuple[Array, list[Array]] | None:
@@ -90,18 +96,42 @@ def _run_in_chunks(
     function: Callable[..., Any], call: Call, wanted: tuple[int, ...] | None
 ) -> tuple[Array, list[Array]]:
     kinds = [block.kind for block in call.special.inputs]
-    outs: list[Array] = []
-    found: list[list[Array]] = []
-    for blocks in _chunks(call):
-        out, gradients = _split(function(*blocks), wanted)
-        outs.append(out)
-        found.append(gradients)
+    results = [_split(result, wanted) for result in _each_chunk(function, call)]
+    outs, found = [out for out, _ in results], [gradients for _, gradients in results]
     out = np.concatenate(outs, axis=1) if outs[0].ndim == 2 else outs[0]
     gradients = []
     for i, chunks in zip(wanted or (), zip(*found, strict=True), strict=True):
         joined = np.concatenate(chunks) if kinds[i] == BATCHED else np.sum(chunks, axis=0)
         gradients.append(joined if call.examples else np.zeros_like(joined))
     return out, gradients
+
+
+def _each_chunk(function: Callable[..., Any], call: Call) -> Iterator[Any]:
+    """The results for each chunk in order, whoever computes them: sums do not depend on it.
+
+    NumPy's programs take turns, since its products run on threads of their own.
+    """
+    count = call.threads or usable_cores()
+    if count == 1 or not call.special.target.watches:
+        return (function(*blocks) for blocks in _chunks(call))
+    context = contextvars.copy_context()  # which has what np.errstate says
+    return _pool(count).map(lambda blocks: context.copy().run(function, *blocks), _chunks(call))
+
+
+def usable_cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@functools.cache
+def _pool(count: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(count, thread_name_prefix="autodiff")
+
+
+if hasattr(os, "register_at_fork"):  # threads do not survive in a child process
+    os.register_at_fork(after_in_child=_pool.cache_clear)
 
 
 def _split(results: Any, wanted: tuple[int, ...] | None) -> tuple[Any, list[Any]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import logging
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -32,6 +31,8 @@ log = logging.getLogger("autodiff.compiler")
 LARGEST_ARRAY = 1 << 16
 """Elements of an intermediate array that a chunk of examples may have, so that most of what is
 computed is still in the processor's cache when it is used."""
+NATIVE_CHUNK = 4096
+"""Examples that native code computes at a time, each on any thread."""
 FEWEST_EXAMPLES = 512
 """In a chunk, where there are more: matrix products want many examples at a time."""
 
@@ -141,9 +142,9 @@ class Specialization:
 
     @functools.cached_property
     def chunk(self) -> int:
-        """How many examples are computed at a time; native code takes all."""
+        """How many examples are computed at a time."""
         if self.target is NATIVE:
-            return sys.maxsize
+            return NATIVE_CHUNK
         made = self.vectors.blocks[self.vectors.inputs :]
         largest = max([block.size for block in made if block.kind == BATCHED], default=1)
         return max(FEWEST_EXAMPLES, LARGEST_ARRAY // largest)
