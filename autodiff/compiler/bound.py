@@ -100,4 +100,3 @@ def check_bindable(name: str, argument: object, dtype: Any) -> None:
             f"bind() reads arrays in place; expected a contiguous array of {dtype} for {name}, got "
             f"{kind}; bind to np.ascontiguousarray({name}, {str(dtype)!r}) and write into that"
         )
-

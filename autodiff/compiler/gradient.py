@@ -277,7 +277,7 @@ class _Gradients:
         slopes = gradient(_weighted(step, weighted, kind), wanted)
         slopes = _only_needed(slopes)
         given += [Given(self._read_all(block, rows), True) for _, block, rows in seen]
-        zeros = self._new_block(None, kind, size)
+        zeros = self._new_block(None, kind, size, "last_adjoint")
         self._append(Fill(0.0, zeros))
         adjoints = self._new_block(None, kind, (count + 1) * size, "adjoints")
         kept: list[tuple[View, int]] = []

@@ -60,6 +60,10 @@ def literal(number: float, format: Format = DOUBLE) -> str:
     return f"0x{struct.pack('>d', number).hex().upper()}"
 
 
+FIRST = ("program", "run")
+"""The functions that are shown before those that they call."""
+
+
 @dataclass
 class Module:
     """Functions that are compiled together.
@@ -76,7 +80,9 @@ class Module:
 
     def text(self) -> str:
         """The whole module."""
-        parts = ["\n".join(self.tables.values()), *self.functions.values()]
+        own = [text for name, text in self.functions.items() if name in FIRST]
+        others = [text for name, text in self.functions.items() if name not in FIRST]
+        parts = [*own[::-1], *others, "\n".join(self.tables.values())]
         parts.append("\n".join(self.declarations.values()))
         return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -132,7 +138,7 @@ class Function:
     def fresh(self, base: str = "") -> str:
         """A name that no other instruction has."""
         self._count += 1
-        return f"%{base}.{self._count}" if base else f"%t{self._count}"
+        return f"%{base}.{self._count}"
 
     def named(self, instruction: str, base: str = "") -> str:
         """Add an instruction, and give the name of its result."""

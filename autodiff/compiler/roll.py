@@ -336,7 +336,8 @@ def _window_hashes(codes: NDArray[Any], width: int) -> NDArray[np.uint64]:
     inverse = np.full(len(codes), np.uint64(pow(int(odd), -1, 1 << 64)))
     inverse[0] = 1
     inverse = np.multiply.accumulate(inverse)
-    total = np.concatenate(
-        [[np.uint64(0)], np.cumsum((codes.astype(np.uint64) + np.uint64(1)) * powers)]
-    )
-    return (total[width:] - total[:-width]) * inverse[: len(codes) - width + 1]
+    terms = (codes.astype(np.uint64) + np.uint64(1)) * powers
+    total = np.concatenate([[np.uint64(0)], np.cumsum(terms)])
+    sums = total[width:] - total[:-width]
+    hashes: NDArray[np.uint64] = sums * inverse[: len(sums)]
+    return hashes

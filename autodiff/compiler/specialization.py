@@ -31,6 +31,9 @@ log = logging.getLogger("autodiff.compiler")
 LARGEST_ARRAY = 1 << 16
 """Elements of an intermediate array that a chunk of examples may have, so that most of what is
 computed is still in the processor's cache when it is used."""
+LONG = 30_000
+"""Instructions on scalars; fewer are not rolled for NumPy: without loops they take longer to
+compile, but less time to run, since nothing is computed again on the way back."""
 NATIVE_CHUNK = 4096
 """Examples that native code computes at a time, each on any thread."""
 FEWEST_EXAMPLES = 512
@@ -86,12 +89,10 @@ class Specialization:
         refusal = self.target.refusal(program)
         if refusal:
             raise ValueError(refusal)
-        if self.target is NATIVE and not has_loops(self.loops):
-            self.vectors = self.loops
-        elif self.target is NUMPY:
-            self.vectors  # noqa: B018 (made now, so that the scalars can be freed)
-        if "vectors" in vars(self) and self.target is not PYTHON and not keep_scalars:
-            self.program = None
+        if self.target is not PYTHON and not has_loops(self.form):
+            self.vectors = self.form
+            if not keep_scalars:
+                self.program = None
         self.sources: dict[tuple[int, ...] | None, Source] = {}
         self._functions: dict[tuple[int, ...] | None, Callable[..., Any]] = {}
 
@@ -126,7 +127,7 @@ class Specialization:
         if self.target is PYTHON:
             assert self.program is not None
             return PYTHON.form(self.program)
-        return self.loops if self.target is NATIVE else self.vectors
+        return self._shown
 
     @functools.cached_property
     def loops(self) -> VectorProgram:
@@ -156,7 +157,8 @@ class Specialization:
     @property
     def _shown(self) -> VectorProgram:
         """The program in instructions on vectors, as they run or might run."""
-        return self.loops if self.target is NATIVE else self.vectors
+        is_long = self.instructions >= LONG and self.target is NUMPY and self.program is not None
+        return self.loops if self.target is NATIVE or is_long else self.vectors
 
     def stats(self, wanted: tuple[int, ...] | None) -> dict[str, Any]:
         """What became of the scalar graph; see :attr:`Compiled.stats`."""

@@ -33,9 +33,10 @@ from autodiff.compiler.nests import (
     phases,
 )
 from autodiff.compiler.program import BATCHED
-from autodiff.compiler.source import Source
+from autodiff.compiler.source import Names, Source, comment, identifier
 from autodiff.compiler.vectors import (
     CONSTANTS,
+    Instruction,
     Loop,
     VectorProgram,
     View,
@@ -158,8 +159,11 @@ class _Writer:
         program, f = self.program, self.f
         blocks = program.blocks
         is_batched_output = program.kind(program.outputs) == BATCHED
-        names = [f"%x{i}" for i in range(program.inputs)]
-        slopes = [f"%d{i}" for i in range(len(program.gradients))]
+        fresh = Names(["out", "work", "n", "control"]).fresh
+        own = [fresh(identifier(block.name, "")) for block in blocks[: program.inputs]]
+        names = [f"%{name}" for name in own]
+        of = [blocks[g].gradient_of for g in program.gradients]
+        slopes = [f"%{fresh(f'd_{own[i] if i is not None else g}')}" for g, i in enumerate(of)]
         parameters = ", ".join(f"ptr noalias {name}" for name in [*names, "%out", *slopes])
         f.head = (
             f"internal void @program({parameters}, ptr noalias %work, i64 %n) noinline nounwind"
@@ -296,6 +300,7 @@ class _Writer:
         for at in positions:
             self.is_forward = at in self.forward
             instruction = self.program.instructions[at]
+            self._comment(self.program, instruction)
             if isinstance(instruction, Loop):
                 self._loop(instruction)
             else:
@@ -304,6 +309,15 @@ class _Writer:
             self._free(at, waiting)
         for block in waiting:
             self._release(block)
+
+    def _comment(self, program: VectorProgram, instruction: Instruction) -> None:
+        """Say what the next lines compute, by the name that it has in the function."""
+        block = program.blocks[instruction.block]
+        of = program.blocks[block.gradient_of] if block.gradient_of is not None else block
+        name = "/".join(part for part in (of.scope, of.name) if part)
+        if name:
+            prefix = "the gradient of " if of is not block else ""
+            self.f.line("; " + comment(prefix + name)[2:])
 
     def _loop(self, loop: Loop) -> None:
         """All steps of a recurrence."""
@@ -319,6 +333,7 @@ class _Writer:
             self.around = (_Counter(number, 0),)
             for at in range(len(loop.body.instructions)):
                 self.is_forward = is_forward and at < loop.body.forward
+                self._comment(loop.body, loop.body.instructions[at])
                 for one in step.nests(at):
                     self._nest(one)
             for one in step.ends():

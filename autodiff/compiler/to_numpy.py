@@ -34,6 +34,7 @@ from autodiff.compiler.vectors import (
     Fill,
     Indices,
     Instruction,
+    Loop,
     Pack,
     VectorProgram,
     View,
@@ -122,12 +123,17 @@ class _Product(NamedTuple):
     """The axes of (groups, rows, columns) that its array has."""
 
 
+TAKEN = {"n", "dtype", "run", "where", "range", *functions(ARRAY), *FUNCTIONS}
+
+
 class _NumpyWriter:
-    def __init__(self, program: VectorProgram) -> None:
+    """Writes a program, or a step of a loop of the one that a writer around it writes."""
+
+    def __init__(self, program: VectorProgram, around: _NumpyWriter | None = None) -> None:
         self.program = program
-        self.source = Source("")
+        self.source: Source = around.source if around else Source("")
         self.lines: list[str] = []
-        self._fresh = Names({"n", "dtype", "run", "where", *functions(ARRAY), *FUNCTIONS}).fresh
+        self._fresh: Callable[[str], str] = around._fresh if around else Names(TAKEN).fresh
         self.names: dict[int, str] = {}
         for i, block in enumerate(program.blocks):
             if block.gradient_of is not None:
@@ -139,7 +145,9 @@ class _NumpyWriter:
             view.block: at for at, i in enumerate(program.instructions) for view in views_of(i)
         }
         self.last_read[program.outputs.block] = len(program.instructions)
-        self.array_names: dict[tuple[str, tuple[int, ...], bytes], str] = {}
+        self.array_names: dict[tuple[str, tuple[int, ...], bytes], str] = (
+            around.array_names if around else {}
+        )
         self.gathered: dict[View, str] = {}
         self.gathers_of: dict[int, list[str]] = {}
         self.matrices: dict[View, str] = {}
@@ -188,6 +196,8 @@ class _NumpyWriter:
             self._add(instruction, "=" if at in self.plan.puts else "+=")
         elif isinstance(instruction, Pack):
             self._pack(instruction, block)
+        else:
+            self._loop(instruction)
 
     def _comment(self, block: Block) -> None:
         if block.scope != self.scope:
@@ -294,6 +304,57 @@ class _NumpyWriter:
         for view, place in zip(instruction.views, instruction.places, strict=True):
             written = self._within(view, view.indices.shape, batched)
             self._line(f"{name}[{self._place(place)}] = {written.text}")
+
+    # ----------------------------------------------------------------------------------- loops
+
+    def _loop(self, loop: Loop) -> None:
+        """A recurrence as a loop in Python, step by step."""
+        step = _NumpyWriter(loop.body, self)
+        state, size = step.names[0], loop.body.blocks[0].size
+        states, number = self.names[loop.block], self._fresh("step")
+        given = [(loop.start, False), *loop.given]
+        rows: list[str] = []
+        for i, (view, by_step) in enumerate(given):
+            if not view.indices.size:
+                continue
+            name = step.names[i]
+            if by_step:
+                name = self._fresh(f"{name}_rows")
+                rows.append(f"{step.names[i]} = {name}[{number}]")
+            self._line(f"{name} = {self._given(view, loop.body.blocks[i].kind)}")
+        kept = {loop.block: (loop.steps + 1, size)}
+        kept.update({block: (loop.steps, view.indices.size) for view, block in loop.kept})
+        batch = ", n" * (self.program.blocks[loop.block].kind == BATCHED)
+        for block, (count, width) in kept.items():
+            self._line(f"{self.names[block]} = empty(({count}, {width}{batch}), dtype)")
+        for _, block in loop.sums:
+            self._line(
+                f"{self.names[block]} = zeros({self._shape(self.program.blocks[block])}, dtype)"
+            )
+        self._line(f"{states}[0] = {state}")
+        order = f"range({loop.steps})"
+        self._line(f"for {number} in {f'reversed({order})' if loop.is_reversed else order}:")
+        for at, instruction in enumerate(loop.body.instructions):
+            step._write(at, instruction)
+        step._line(f"{state} = {step._read(loop.next).text}")
+        done = f"{loop.steps} - {number}" if loop.is_reversed else f"{number} + 1"
+        step._line(f"{states}[{done}] = {state}")
+        for view, block in loop.kept:
+            step._line(f"{self.names[block]}[{number}] = {step._read(view).text}")
+        for view, block in loop.sums:
+            step._line(f"{self.names[block]} += {step._read(view).text}")
+        self.lines += [f"    {line}" if line else "" for line in [*rows, *step.lines]]
+        for block in kept:
+            name = self.names[block]
+            self._line(f"{name} = {name}.reshape{self._shape(self.program.blocks[block])}")
+
+    def _given(self, view: View, kind: int) -> str:
+        """What a loop reads, with an axis of examples if its steps want one."""
+        text = self._read(view).text
+        if kind == BATCHED and self._kind(view) != BATCHED:
+            shape = ", ".join(map(str, view.indices.shape))
+            return f"broadcast_to({text}[..., None], ({shape}, n))"
+        return text
 
     # ---------------------------------------------------------------------------- contractions
 
