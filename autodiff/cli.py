@@ -162,6 +162,19 @@ def _evaluate(options: argparse.Namespace) -> None:
         print(f"most frequent mistakes: {mistakes}")
 
 
+def _cache(options: argparse.Namespace) -> None:
+    from autodiff.compiler.cache import cache_folder, clear_cache, kept_bytes
+
+    folder = cache_folder()
+    if folder is None:
+        print("no machine code is kept: AUTODIFF_CACHE is set to nothing, or the extra native is "
+              "not installed")  # fmt: skip
+    elif options.clear:
+        print(f"removed {clear_cache() / 1e6:,.1f} MB of machine code from {folder}")
+    else:
+        print(f"{kept_bytes() / 1e6:,.1f} MB of machine code in {folder}")
+
+
 def _draw(options: argparse.Namespace) -> None:
     import viz
 
@@ -284,6 +297,12 @@ def argument_parser() -> argparse.ArgumentParser:
         help="MNIST's test images; of a folder the test files, else the training files",
     )  # fmt: skip
     command.set_defaults(run=_evaluate)
+
+    command = commands.add_parser(
+        "cache", help="say where machine code of compiled functions is kept, and how much"
+    )
+    command.add_argument("--clear", action="store_true", help="remove it all")
+    command.set_defaults(run=_cache)
 
     command = commands.add_parser(
         "draw",

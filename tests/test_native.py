@@ -20,6 +20,7 @@ import pytest
 
 import autodiff as ad
 from autodiff import compile, exp, log, tanh
+from autodiff.cli import main
 from autodiff.compiler import cache, machine, specialization
 from autodiff.compiler.cache import cache_folder, clear_cache
 from autodiff.compiler.vectors import has_loops
@@ -325,6 +326,15 @@ def test_processes_that_share_a_cache(folder: Path) -> None:
     results = [process.communicate()[0].split() for process in running]
     assert results == [["9.0", "10.0", "11.0", "12.0", "13.0"]] * 3
     assert not [path for path in folder.iterdir() if path.suffix != ".o"]
+
+
+def test_the_command(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    compiled_once()
+    assert main(["cache"]) == 0
+    assert "0.0 MB of machine code in" in capsys.readouterr().out
+    assert main(["cache", "--clear"]) == 0
+    assert "removed 0.0 MB" in capsys.readouterr().out
+    assert list(folder.iterdir()) == []
 
 
 # ----------------------------------------------------------------------------------- fallback

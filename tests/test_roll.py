@@ -146,12 +146,12 @@ def running_sums(x: Any) -> Any:
 RECURRENCES: list[tuple[Callable[[Any], Any], int, list[int]]] = [
     (decay, 2, [30]),
     (observed, 2, [37]),
-    (two_before, 3, [24]),
+    (two_before, 3, [22]),
     (there_and_back, 3, [20, 20]),
-    (several, 3, [14]),
-    (many_at_once, 7, [9]),
-    (in_logarithms, 3, [17]),
-    (best, 2, [16]),
+    (several, 3, [13]),
+    (many_at_once, 7, [8]),
+    (in_logarithms, 3, [16]),
+    (best, 2, [15]),
     (running_sums, 3, [23]),
 ]
 

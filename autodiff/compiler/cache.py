@@ -33,9 +33,19 @@ def cache_folder() -> Path | None:
     chosen = os.environ.get("AUTODIFF_CACHE")
     if chosen is not None:
         return Path(chosen).expanduser() if chosen else None
-    from platformdirs import user_cache_path  # comes with llvmlite, as the extra "native"
-
+    try:
+        from platformdirs import user_cache_path  # comes with llvmlite, as the extra "native"
+    except ImportError:
+        return None
     return user_cache_path("autodiff", appauthor=False)
+
+
+def kept_bytes() -> int:
+    """How much machine code is kept."""
+    folder = cache_folder()
+    if folder is None or not folder.is_dir():
+        return 0
+    return sum(path.stat().st_size for path in folder.glob("*.o"))
 
 
 def clear_cache() -> int:

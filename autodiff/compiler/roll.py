@@ -67,6 +67,16 @@ class Recurrence:
     each: Numbers
     kept: list[int]
 
+    @property
+    def width(self) -> int:
+        """How many numbers a step takes from the step before, and for itself."""
+        return len(self.first) + self.each.shape[1]
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether steps read nothing of their own, nor one result as two parts of the state."""
+        return self.each.shape[1] == 0 and len(set(self.carried)) == len(self.carried)
+
     def results(self, program: Program, operation: int) -> Numbers:
         """The scalars that an operation of the step gives, for each step."""
         steps = np.arange(self.span.steps)
@@ -119,11 +129,16 @@ class _Finder:
         ]
         spans.sort(key=lambda span: (-(span.end - span.start), span.period))
         for span in spans:
+            found: Recurrence | None = None
             for skipped, dropped in _SPECIAL:
                 first, steps = span.start + skipped * span.period, span.steps - skipped - dropped
-                found = self._recurrence(Span(first, span.period, steps))
-                if found is not None:
-                    return found
+                other = self._recurrence(Span(first, span.period, steps))
+                if other is not None and (found is None or other.width < found.width):
+                    found = other
+                if found is not None and found.is_plain:
+                    break
+            if found is not None:
+                return found
         return None
 
     def _periods(self, start: int, end: int) -> list[int]:
