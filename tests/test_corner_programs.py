@@ -112,6 +112,10 @@ WAYS = {
 }
 
 
+CANCELLING = {"remainder", "asin", "acos", "atanh"}
+"""Where operands may come so near to an end that 24 digits leave none of what is computed."""
+
+
 @pytest.mark.parametrize("way", WAYS)
 @MANY_EXAMPLES
 @given(programs())
@@ -120,7 +124,7 @@ def test_compiled_answers_or_raises_as_values_do(
 ) -> None:
     expression, point = program
     if way == "float32":
-        assume("remainder" not in [name for name, _ in expression.steps])  # all digits cancel
+        assume(not CANCELLING & {name for name, _ in expression.steps})
         point = list(map(in_float32, point))
 
     def function(x: Any) -> Any:

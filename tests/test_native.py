@@ -407,7 +407,7 @@ def test_what_is_chosen() -> None:
     chain(0.1)
     assert chain.stats["target"] == "native"
     layer = compile(lambda w, x: sum(w @ x), batched="x")
-    layer(np.ones((200, 200)), np.ones((2, 200)))
+    layer(np.ones((400, 400)), np.ones((2, 400)))
     assert layer.stats["target"] == "numpy"
 
 

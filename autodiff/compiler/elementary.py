@@ -107,13 +107,17 @@ def expm1(m: Any, a: Any) -> Any:
 
 def log(m: Any, a: Any) -> Any:
     """log(2ᵏ f) = k log(2) + log(f)."""
-    is_ordinary = (a >= _least_normal(m)) & (a < math.inf)
+    is_ordinary = (a >= _least_normal(m)) & (a <= _largest(m))
     inside = m.where(is_ordinary, lambda: a, lambda: 1)
     return m.rarely(~is_ordinary, "log", _log_of_sum(m, inside, None), a)
 
 
 def _least_normal(m: Any) -> float:
     return float(2.0 ** -(m.format.bias - 1))
+
+
+def _largest(m: Any) -> float:
+    return float((2 - 2.0**-m.format.digits) * 2.0**m.format.bias)
 
 
 def _log_of_sum(m: Any, a: Any, rest: Any) -> Any:
@@ -147,7 +151,7 @@ def power(m: Any, a: Any, b: Any) -> Any:
         wide = m.widened(a).m
         return m.narrowed(wide._own("power", m.widened(a), m.widened(b)))
     limit = 2.0**60
-    is_ordinary = (a >= _least_normal(m)) & (a < math.inf) & (abs(b) < limit)
+    is_ordinary = (a >= _least_normal(m)) & (a <= _largest(m)) & (abs(b) < limit)
     inside = m.where(is_ordinary, lambda: a, lambda: 1)
     exponent = m.where(is_ordinary, lambda: b, lambda: 1)
     high, low = _long_log(m, inside)

@@ -94,6 +94,7 @@ class Lane:
         return self.m.comparison("une", self, other)
 
     __hash__ = None  # type: ignore[assignment]
+    __array_ufunc__ = None  # NumPy's numbers leave operators to this class
 
     def __and__(self, other: Lane) -> Lane:
         text = f"and {self.m.truth} {self.text}, {other.text}"
@@ -144,9 +145,14 @@ class Lanes(NumberMathematics):
     def lane(self, operand: Any) -> Lane:
         """An operand as a number in each lane; what is true is 1, what is false 0."""
         if not isinstance(operand, Lane):
-            number = literal(float(operand), self.format)
-            return Lane(self, self.splat(self.format.name, number))
+            if not math.isfinite(operand):
+                self.function.module.has_undefined = True
+            return self.constant(operand)
         return self._selected(operand, 1, 0) if operand.is_truth else operand
+
+    def constant(self, number: float) -> Lane:
+        """A number in each lane."""
+        return Lane(self, self.splat(self.format.name, literal(float(number), self.format)))
 
     def condition(self, operand: Any) -> Lane:
         """An operand as a truth: a number is true unless it is 0."""
@@ -366,6 +372,14 @@ class Lanes(NumberMathematics):
         own = self._selected(rest * b < 0, rest + b, rest)
         return self._selected(rest == 0, self.copysign(0, b), own)
 
+    def polygamma(self, order: Any, a: Any) -> Lane:
+        """By Python, whose NaN raises no flag of the processor; an invalid operation does."""
+        a = self.lane(a)
+        found = self.from_library("polygamma", order, a)
+        is_number = ~self.comparison("uno", found, found) | self.comparison("uno", a, a)
+        zero = a - a
+        return found + zero / self._selected(is_number, 1.0, zero)
+
     def logaddexp(self, a: Any, b: Any) -> Any:
         """log(exp(a) + exp(b)), also of equal infinities."""
         a, b = self.lane(a), self.lane(b)
@@ -395,5 +409,5 @@ OWN = frozenset(["exp", "expm1", "log", "log1p", "sin", "cos", "tanh", "erf"])
 _SAME_NAME = (
     "tan asin acos atan atan2 sinh cosh asinh acosh atanh hypot cbrt erfc lgamma log2 log10 exp2"
 )
-OF_LIBRARY = {**{name: name for name in _SAME_NAME.split()}, "polygamma": "polygamma"}
+OF_LIBRARY = {name: name for name in _SAME_NAME.split()}
 """Functions that are called for one lane after the other, and what they are called there."""

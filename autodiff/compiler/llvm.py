@@ -72,11 +72,14 @@ class Module:
         functions: the text of each, by its name.
         declarations: of functions that are elsewhere, by their names.
         tables: arrays of constants, by their contents.
+        has_undefined: whether a constant is not finite, so that a result may be so, although no
+            operation went wrong.
     """
 
     functions: dict[str, str] = field(default_factory=dict)
     declarations: dict[str, str] = field(default_factory=dict)
     tables: dict[bytes, str] = field(default_factory=dict)
+    has_undefined: bool = False
 
     def text(self) -> str:
         """The whole module."""

@@ -137,6 +137,7 @@ class Kernel:
         self._results = [source.output, *source.gradients]
         objects = [ctypes.c_void_p] * (len(self._inputs) + len(self._results))
         self._call = ctypes.CFUNCTYPE(ctypes.c_int, *objects, ctypes.c_int64)(module["run"])
+        self._has_undefined = source.has_undefined
         self._batched = [i for i, (is_batched, _) in enumerate(self._inputs) if is_batched]
 
     def bound(self, blocks: Sequence[Any], results: Sequence[Any]) -> Callable[[], int]:
@@ -163,7 +164,7 @@ class Kernel:
             np.empty((n, size) if is_batched else size, dtype) for is_batched, size in self._results
         ]
         flags = self._call(*map(id, given), *map(id, results), n)
-        if flags:
+        if flags or (self._has_undefined and not all(np.isfinite(r).all() for r in results)):
             if flags < 0:
                 raise MemoryError("there is not enough memory for what a native program computes")
             if np.geterr()["invalid"] != "ignore":

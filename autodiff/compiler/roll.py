@@ -70,7 +70,7 @@ class Recurrence:
     @property
     def width(self) -> int:
         """How many numbers a step takes from the step before, and for itself."""
-        return len(self.first) + self.each.shape[1]
+        return len(self.first) + int(self.each.shape[1])
 
     @property
     def is_plain(self) -> bool:

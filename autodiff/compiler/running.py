@@ -48,6 +48,7 @@ def run(call: Call, wanted: tuple[int, ...] | None) -> tuple[Array, list[Array]]
     if call.examples == 0:  # there is nothing that could go wrong
         with np.errstate(all="ignore"):
             return run_all(call, wanted)
+    call.special.function(wanted)  # which may fall back to another target
     if call.special.target.watches:
         try:
             return run_all(call, wanted)

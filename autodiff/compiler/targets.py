@@ -238,7 +238,7 @@ class _Native:
     raises, watches = False, True
     # Seconds, of the call itself and of an operation on scalars.
     FIRST, OPERATION = 9e-6, 2e-9
-    MOST_SCALARS, MOST_COMPILED, MOST_PRODUCTS = 1_000_000, 4_000, 20_000
+    MOST_SCALARS, MOST_COMPILED, MOST_PRODUCTS = 1_000_000, 4_000, 100_000
 
     def refusal(self, program: Program) -> str:  # noqa: ARG002
         if not machine.is_there():

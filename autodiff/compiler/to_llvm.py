@@ -15,6 +15,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -49,6 +50,8 @@ BYTES = 64
 X86 = platform.machine().lower() in ("x86_64", "amd64")
 FLAGS = 13 if X86 else 7
 """The bits of an invalid operation, a division by zero and an overflow."""
+FEWEST_PRODUCTS = 128
+"""In a matrix that is summed over the examples, so that it is worth to turn a factor round."""
 TILE = 4
 """How many sums are computed at once, so that none waits for the one before."""
 FUNCTION, GATHERED = 20, 1.5
@@ -66,12 +69,14 @@ class LLVMSource(Source):
         output: whether the outputs are batched, and how many there are.
         gradients: for each gradient whether it is batched, and its size.
         library: the functions of the C library that it calls.
+        has_undefined: see :class:`autodiff.compiler.llvm.Module`.
     """
 
     inputs: Sequence[tuple[bool, int]] = ()
     output: tuple[bool, int] = (False, 0)
     gradients: Sequence[tuple[bool, int]] = ()
     library: Sequence[str] = ()
+    has_undefined: bool = False
 
 
 def llvm_source(program: VectorProgram, dtype: Any) -> LLVMSource:
@@ -95,6 +100,14 @@ class _Position(NamedTuple):
     counters: Counters
     m: Lanes
     axis: int | None = None
+
+
+class _Turned(NamedTuple):
+    """Numbers one example after the other: where, the element, and how many an example has."""
+
+    base: str
+    element: Element
+    size: int
 
 
 class _Strip(NamedTuple):
@@ -146,6 +159,7 @@ class _Writer:
         self.bases: dict[int, str] = {}
         self.in_lanes: set[int] = set()
         self.partial: dict[int, str] = {}
+        self.rows_of: dict[int, str] = {}
         self.memory = _Memory(self.format.bits // 8)
         self.is_batched = any(block.kind == BATCHED for block in program.blocks)
         self.lanes = self.one = Lanes(self.f, self.format, 1)
@@ -190,6 +204,7 @@ class _Writer:
             output=(is_batched_output, program.outputs.indices.size),
             gradients=[(blocks[g].kind == BATCHED, blocks[g].size) for g in program.gradients],
             library=library,
+            has_undefined=self.module.has_undefined or not np.isfinite(program.constants).all(),
         )
 
     def _entry(self, pointers: Sequence[str]) -> None:
@@ -386,10 +401,13 @@ class _Writer:
         for at in self.phases[1]:
             block = program.instructions[at].block
             size = program.blocks[block].size
-            if program.blocks[block].kind == BATCHED or block in self.partial or not size:
+            if program.blocks[block].kind == BATCHED or not size:
                 continue
             if block not in made:
                 self._nest(nest(Literal(0.0), (size,), whole(block, size)))
+                made.add(block)
+            if block in self.partial or all(map(self._factors, self.lowering.nests(at))):
+                continue
             start = self.memory.take(-2 - block, size * self.width)
             self.partial[block] = self._in_work(start)
             m = self._lanes(self.width)
@@ -416,7 +434,7 @@ class _Writer:
         if size == 0:
             return
         base, one = self._base(block), self.one.type
-        rows = self._rows(name, e, size, is_full)
+        rows = self.rows_of[block] = self._rows(name, e, size, is_full)
         with f.only_if(f.named(f"xor i1 {is_full}, true")):  # the last one again and again
             last = f.named(f"sub i64 {left}, 1")
             self._copy_rows(
@@ -505,6 +523,10 @@ class _Writer:
         """The loops of a nest, and what is in them."""
         if 0 in one.sizes:
             return
+        factors = self._factors(one) if self.is_each else None
+        if factors:
+            self._outer_products(one, *factors)
+            return
         axis = None if self.is_each else self._vector_axis(one)
         kept = len(one.kept)
         with ExitStack() as loops:
@@ -527,6 +549,171 @@ class _Writer:
                         positions.append(_Position(place, m, along))
                         offset += w
                     self._evaluate(one, positions, axis)
+
+    # --------------------------------------------------------- matrices summed over examples
+
+    def _factors(self, one: Nest) -> tuple[Element, Element] | None:
+        """Both factors if it adds up large outer products of the examples, as for weights.
+
+        There the elements of one factor lie side by side, example by example; it costs less to turn
+        it round than to have a sum for each lane.
+        """
+        formula, j = one.formula, len(one.kept) - 1
+        is_large = prod(one.kept) >= FEWEST_PRODUCTS and one.kept[-1:] >= (self.width,)
+        if not (one.over_examples and is_large and isinstance(formula, Call)):
+            return None
+        if formula.function != "multiply" or one.target.table is not None:
+            return None
+        a, b = formula.operands
+        for left, right in ((a, b), (b, a)):
+            if (
+                isinstance(left, Element)
+                and isinstance(right, Element)
+                and all(self._is_in_memory_by_lanes(own.block) for own in (left, right))
+                and right.table is None
+                and (left.strides[j], right.strides[j], one.target.strides[j]) == (0, 1, 1)
+            ):
+                return left, right
+        return None
+
+    def _is_in_memory_by_lanes(self, block: int) -> bool:
+        is_batched = block >= 0 and self.lowering.blocks[block].kind == BATCHED
+        return is_batched and block not in self.alone
+
+    def _outer_products(self, one: Nest, left: Element, right: Element) -> None:
+        """Add left · right of each example, a register of elements of the right one at a time."""
+        f = self.f
+        weights, turned = self._masked(left.block), self._turned(right)
+        with ExitStack() as loops:
+            counters: Counters = ()
+            for size in one.kept[:-2]:
+                counters += (_Counter(loops.enter_context(f.loop(size)), 0),)
+            rows = list(strips(one.kept[-2], 1, TILE)) if len(one.kept) > 1 else [_Strip(0, 1, ())]
+            for strip in rows:
+                with ExitStack() as inner:
+                    text = self._steps(inner, strip, "i")
+                    own: list[Counters] = [
+                        (_Counter(text, strip.start + k),) for k in range(len(strip.widths))
+                    ]
+                    for columns in strips(one.kept[-1], self.width, 2):
+                        with ExitStack() as innermost:
+                            j, offset = self._steps(innermost, columns, "j"), columns.start
+                            positions = []
+                            for w in columns.widths:
+                                place = _Counter(j, offset)
+                                positions += [((*counters, *row, place), w) for row in own or [()]]
+                                offset += w
+                            self._add_products(one, left, positions, weights, turned)
+
+    def _add_products(
+        self,
+        one: Nest,
+        left: Element,
+        positions: Sequence[tuple[Counters, int]],
+        weights: str,
+        turned: _Turned,
+    ) -> None:
+        f, base, element = self.f, self._base(one.target.block), self.one.type
+        totals = []
+        for counters, w in positions:
+            place = self._place(element, base, self._index(one.target, counters))
+            m = self._lanes(w)
+            before = m.number(f"load {m.type}, ptr {place}, align {self.format.bits // 8}")
+            totals.append((_Total(m, "add", before), place))
+        with ExitStack() as loops:
+            lane = loops.enter_context(f.loop(self.width, "lane"))
+            combined: Counters = ()
+            for size in one.sizes[len(one.kept) :]:
+                combined += (_Counter(loops.enter_context(f.loop(size, "k")), 0),)
+            for (counters, w), (total, _) in zip(positions, totals, strict=True):
+                m, all_counters = self._lanes(w), (*counters, *combined)
+                at = self._place(self._lanes(self.width).type, weights,
+                                 self._index(left, all_counters))  # fmt: skip
+                place = f.named(f"getelementptr {element}, ptr {at}, i64 {lane}")
+                weight = self._spread(self.one.number(f"load {element}, ptr {place}"), m)
+                place = self._place(element, turned.base, self._index(turned.element, all_counters))
+                place = self._place(element, place, (f.named(f"mul i64 {lane}, {turned.size}"), 0))
+                number = m.number(f"load {m.type}, ptr {place}, align {self.format.bits // 8}")
+                total.put(m.fma(weight, number, total.value()))
+        for total, place in totals:
+            align = f", align {self.format.bits // 8}"
+            f.line(f"store {total.m.type} {total.value().text}, ptr {place}{align}")
+
+    def _masked(self, block: int) -> str:
+        """A copy of a block in which the lanes without an example are 0."""
+        f, m = self.f, self._lanes(self.width)
+        size = self.lowering.blocks[block].size
+        room = self._in_work(self.memory.take(("masked", block), size * self.width))
+        base = self._base(block)
+        with f.loop(size) as i:
+            place = f.named(f"getelementptr {m.type}, ptr {base}, i64 {i}")
+            number = f.named(f"load {m.type}, ptr {place}")
+            kept = f"select {m.truth} {self.mask}, {m.type} {number}, {m.type} {m.lane(0.0).text}"
+            place = f.named(f"getelementptr {m.type}, ptr {room}, i64 {i}")
+            f.line(f"store {m.type} {f.named(kept)}, ptr {place}")
+        return room
+
+    def _turned(self, element: Element) -> _Turned:
+        """The numbers of an element, one example after the other."""
+        if element.block in self.rows_of:
+            return _Turned(
+                self.rows_of[element.block], element, self.lowering.blocks[element.block].size
+            )
+        f, m, size = self.f, self._lanes(self.width), self.lowering.blocks[element.block].size
+        room = self._in_work(self.memory.take(("turned", element.block), size * self.width))
+        base, number = self._base(element.block), self.one.type
+        for strip in strips(size, self.width, 1):
+            with ExitStack() as loops:
+                text, offset = self._steps(loops, strip, "s"), strip.start
+                for w in strip.widths:
+                    lanes = []
+                    for k in range(w):
+                        place = self._place(m.type, base, (text, offset + k))
+                        lanes.append(f.named(f"load {m.type}, ptr {place}"))
+                    for example, row in enumerate(self._transposed(lanes)):
+                        place = self._place(number, room, (text, offset + example * size))
+                        f.line(f"store {self._lanes(w).type} {row}, ptr {place}, "
+                               f"align {self.format.bits // 8}")  # fmt: skip
+                    offset += w
+        return _Turned(room, element, size)
+
+    def _transposed(self, lanes: Sequence[str]) -> list[str]:
+        """As many rows as there are lanes, each of as many numbers as there were registers.
+
+        Halves of pairs of registers change places, then halves of halves.
+        """
+        f, count, width = self.f, len(lanes), self.width
+        if count < width:
+            rows = []
+            for lane in range(width):
+                text, own = "poison", self._lanes(count)
+                for k, register in enumerate(lanes):
+                    wide = self._lanes(width).type
+                    number = f.named(f"extractelement {wide} {register}, i32 {lane}")
+                    if count == 1:
+                        text = number
+                        break
+                    text = f.named(
+                        f"insertelement {own.type} {text}, {self.one.type} {number}, i32 {k}"
+                    )
+                rows.append(text)
+            return rows
+        registers, type = list(lanes), self._lanes(width).type
+        distance = 1
+        while distance < width:
+            for i in range(width):
+                if i & distance:
+                    continue
+                a, b = registers[i], registers[i + distance]
+                low = [k if not k & distance else width + k - distance for k in range(width)]
+                high = [k + distance if not k & distance else width + k for k in range(width)]
+                for at, order in ((i, low), (i + distance, high)):
+                    mask = ", ".join(f"i32 {k}" for k in order)
+                    registers[at] = f.named(
+                        f"shufflevector {type} {a}, {type} {b}, <{width} x i32> <{mask}>"
+                    )
+            distance *= 2
+        return registers
 
     def _vector_axis(self, one: Nest) -> int | None:
         """The axis along which numbers lie side by side, or none, where it costs least."""
@@ -614,7 +801,7 @@ class _Writer:
     def _formula(self, one: Nest, position: _Position) -> Lane:
         """The value of a nest's formula."""
         numbers = {element: self._loaded(element, position) for element in elements_in(one.formula)}
-        found = evaluate(one.formula, numbers, position.m)
+        found = _evaluated(one.formula, numbers, position.m)
         return position.m.lane(found)
 
     # ------------------------------------------------------------------------------ elements
@@ -752,6 +939,21 @@ class _Writer:
         self.f.line(f"store {m.type} {value.text}, ptr {place}{align}")
 
 
+def _evaluated(formula: Expression, numbers: dict[Any, Any], m: Lanes) -> Any:
+    """The formula on lanes; what is of numbers alone follows IEEE 754, as all else does."""
+    with np.errstate(all="ignore"):
+        return evaluate(_with_floats(formula), numbers, m)
+
+
+def _with_floats(formula: Expression) -> Expression:
+    """The formula with NumPy's floats as its numbers, which may be divided by zero."""
+    if isinstance(formula, Literal):
+        return Literal(np.float64(formula.number))
+    if isinstance(formula, Call):
+        return Call(formula.function, tuple(map(_with_floats, formula.operands)))
+    return formula
+
+
 def _work(formula: Expression) -> float:
     """The instructions that a formula takes; a function takes many."""
     if not isinstance(formula, Call):
@@ -763,11 +965,12 @@ def _work(formula: Expression) -> float:
 class _Total:
     """What is combined on the way, in memory that LLVM makes a register of."""
 
-    def __init__(self, m: Lanes, combine: str) -> None:
+    def __init__(self, m: Lanes, combine: str, first: Lane | None = None) -> None:
         self.m = m
         self.combine = combine
         self.place = m.function.at_start(f"alloca {m.type}")
-        first = m.lane(0.0 if combine == "add" else -np.inf)
+        if first is None:
+            first = m.constant(0.0 if combine == "add" else -np.inf)
         m.function.line(f"store {m.type} {first.text}, ptr {self.place}")
 
     def take(self, writer: _Writer, one: Nest, position: _Position) -> None:
@@ -777,14 +980,18 @@ class _Total:
         is_product = getattr(formula, "function", "") == "multiply"
         if self.combine == "add" and is_product:
             left, right = [
-                evaluate(o, {e: writer._loaded(e, position) for e in elements_in(o)}, m)
+                _evaluated(o, {e: writer._loaded(e, position) for e in elements_in(o)}, m)
                 for o in formula.operands  # type: ignore[attr-defined]
             ]
             after = m.fma(left, right, before)
         else:
             value = writer._formula(one, position)
             after = before + value if self.combine == "add" else m.maximum(before, value)
-        m.function.line(f"store {m.type} {after.text}, ptr {self.place}")
+        self.put(after)
+
+    def put(self, value: Lane) -> None:
+        """Have another value."""
+        self.m.function.line(f"store {self.m.type} {value.text}, ptr {self.place}")
 
     def value(self) -> Lane:
         """What was combined so far."""
