@@ -70,7 +70,7 @@ def start_autodiff(target: str) -> None:
 
 
 def in_autodiff(work: Workload, target: str) -> Side:
-    function = compiled(work.function, batched=work.batched, target=target)
+    function = compiled(work.function, batched=work.batched, target=target, threads=1)
 
     def run() -> Results:
         value, gradients = function.value_and_grad(*work.arguments, argnums=work.argnums)

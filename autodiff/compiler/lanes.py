@@ -374,10 +374,10 @@ class Lanes(NumberMathematics):
 
     def polygamma(self, order: Any, a: Any) -> Lane:
         """By Python, whose NaN raises no flag of the processor; an invalid operation does."""
-        a = self.lane(a)
-        found = self.from_library("polygamma", order, a)
-        is_number = ~self.comparison("uno", found, found) | self.comparison("uno", a, a)
-        zero = a - a
+        own: Lane = self.lane(a)
+        found = self.from_library("polygamma", order, own)
+        is_number = ~self.comparison("uno", found, found) | self.comparison("uno", own, own)
+        zero = own - own
         return found + zero / self._selected(is_number, 1.0, zero)
 
     def logaddexp(self, a: Any, b: Any) -> Any:

@@ -125,14 +125,14 @@ class Function:
         self.head = head
         self.lines: list[str] = []
         self._first: list[str] = []
-        self.block = "start"
+        self.block = "start.0"
         self._count = 0
         self._known: dict[str, tuple[str, str]] = {}
 
     def text(self) -> str:
         """The whole function."""
         body = "\n".join([*self._first, *self.lines])
-        return f"define {self.head} {{\nstart:\n{body}\n}}"
+        return f"define {self.head} {{\nstart.0:\n{body}\n}}"
 
     def line(self, text: str) -> None:
         """Add a line."""

@@ -34,8 +34,9 @@ computed is still in the processor's cache when it is used."""
 LONG = 30_000
 """Instructions on scalars; fewer are not rolled for NumPy: without loops they take longer to
 compile, but less time to run, since nothing is computed again on the way back."""
-NATIVE_CHUNK = 4096
-"""Examples that native code computes at a time, each on any thread."""
+NATIVE_WORK = 2_000_000
+"""Instructions on scalars, of all examples, in a chunk of native code: some tenths of a
+millisecond, beside which it costs little to hand the chunk to another thread."""
 FEWEST_EXAMPLES = 512
 """In a chunk, where there are more: matrix products want many examples at a time."""
 
@@ -145,7 +146,7 @@ class Specialization:
     def chunk(self) -> int:
         """How many examples are computed at a time."""
         if self.target is NATIVE:
-            return NATIVE_CHUNK
+            return max(FEWEST_EXAMPLES, NATIVE_WORK // max(1, self.instructions))
         made = self.vectors.blocks[self.vectors.inputs :]
         largest = max([block.size for block in made if block.kind == BATCHED], default=1)
         return max(FEWEST_EXAMPLES, LARGEST_ARRAY // largest)
