@@ -23,7 +23,7 @@ PASSES = ("sroa", "instruction_combine")
 """What LLVM is asked to do before it picks instructions: loops and lanes are there already, and its
 full sequence of passes takes four times as long for a few percent."""
 
-LONG = 25_000
+LONG = 8_000
 """Lines; a longer module is compiled in a tenth of the time, to code that is half as fast."""
 
 
@@ -54,7 +54,7 @@ class _Processor:
             llvm.Target.from_default_triple().create_target_machine(
                 cpu=cpu, features=features, opt=level, jit=True
             )
-            for level in (2, 0)
+            for level in (1, 0)
         ]
         self._linker = orcjit.create_lljit_compiler(self._careful, use_jit_link=False)
         self._numbers = itertools.count()
