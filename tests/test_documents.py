@@ -290,7 +290,7 @@ def is_there(name: str) -> bool:
 
 # ---------------------------------------------------------------------------------- commands
 
-_BENCHMARKS = {"eager", "compiled", "pictures", "training", "digits"}
+_BENCHMARKS = {"eager", "compiled", "pictures", "training", "digits", "workloads"}
 _QUICK_IMAGES = 500
 
 
