@@ -163,7 +163,7 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 
 def _cache(options: argparse.Namespace) -> None:
-    from autodiff.compiler.cache import cache_folder, clear_cache, kept_bytes
+    from autodiff.compiler.native.cache import cache_folder, clear_cache, kept_bytes
 
     folder = cache_folder()
     if folder is None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, settings
 
-from autodiff.compiler import machine
+from autodiff.compiler.native import machine
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

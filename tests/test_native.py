@@ -21,8 +21,9 @@ import pytest
 import autodiff as ad
 from autodiff import compile, exp, log, tanh
 from autodiff.cli import main
-from autodiff.compiler import cache, machine, specialization
-from autodiff.compiler.cache import cache_folder, clear_cache
+from autodiff.compiler import specialization
+from autodiff.compiler.native import cache, machine
+from autodiff.compiler.native.cache import cache_folder, clear_cache
 from autodiff.compiler.vectors import has_loops
 from conftest import THOROUGH
 

@@ -15,6 +15,7 @@ from autodiff import compile, exp, log, logsumexp, maximum, sigmoid, sin, sqrt, 
 from autodiff.compiler import roll
 from autodiff.compiler.gradient import gradient
 from autodiff.compiler.memory import interpret_planned, memory_plan
+from autodiff.compiler.native import machine
 from autodiff.compiler.program import Program
 from autodiff.compiler.schedule import schedule
 from autodiff.compiler.simplify import simplify
@@ -55,7 +56,7 @@ def check(function: Callable[[Any], Any], x: np.ndarray, steps: list[int]) -> No
     np.testing.assert_array_equal(planned[1][0], found)
     rows = np.stack([x, x * 0.75, x])
     for target in ("native", "numpy"):
-        if target == "native" and not ad.compiler.machine.is_there():
+        if target == "native" and not machine.is_there():
             continue
         f = compile(function, target=target)
         np.testing.assert_allclose(f(x), value, rtol=1e-12)
@@ -218,7 +219,7 @@ def test_random_recurrences(step: Any, count: int, reads_all: bool) -> None:
         out, (found,) = interpret_vectors(rolled, [x])
     np.testing.assert_allclose(out, value, rtol=1e-11, atol=1e-13)
     np.testing.assert_allclose(found, slope, rtol=1e-9, atol=1e-11)
-    if ad.compiler.machine.is_there() and loops_of(rolled):
+    if machine.is_there() and loops_of(rolled):
         many = compile(function, batched="x", target="native")
         values, slopes = many.value_and_grad(np.stack([x, x, x]))
         np.testing.assert_allclose(values, value, rtol=1e-11, atol=1e-13)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autodiff.compiler.machine import Kernel
+from autodiff.compiler.native.machine import Kernel
 from autodiff.compiler.running import Call, run
 from autodiff.transforms import ArgumentNumbers, is_index
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from autodiff.compiler.definitions import definition
 from autodiff.compiler.exported import Exported
 from autodiff.compiler.layout import strided
+from autodiff.compiler.nests import is_summed, phases
 from autodiff.compiler.program import BATCHED
 from autodiff.compiler.source import Names, comment, identifier, is_comparison
 from autodiff.compiler.vectors import (
@@ -33,7 +34,6 @@ from autodiff.compiler.vectors import (
     VectorProgram,
     View,
     shape_of,
-    views_of,
 )
 from autodiff.expressions import (
     EXPRESSION,
@@ -245,7 +245,7 @@ class _LoopWriter:
         self.names.update(zip(program.gradients, gradients, strict=True))
         self.given = set(self.names)
         self.offsets: dict[int, str] = {}
-        self.started: set[int] = set()
+        self.started: frozenset[int] = frozenset()
         for i in range(len(program.blocks)):
             if i not in self.names:
                 self.names[i] = self._fresh(self._base(i))
@@ -265,13 +265,16 @@ class _LoopWriter:
         return f"v_{name}" if name.startswith("table_") else name
 
     def _is_summed(self, instruction: Instruction) -> bool:
-        if isinstance(instruction, Elementwise | Contraction | Add):
-            return self.program.is_summed_over_examples(instruction)
-        return False
+        return is_summed(self.program, instruction)
 
     def run(self) -> Body:
         """Before the examples, each example, and after them."""
-        before, each, after = self._phases()
+        found = phases(self.program)
+        before, each, after = [
+            [self.program.instructions[at] for at in positions] for positions in found[:3]
+        ]
+        self.started = found.started  # from zeros, since something of each example is added
+        before += [Fill(0.0, block) for block in sorted(found.started)]
         self._make_arrays()
         for instruction in before:
             self._write(instruction)
@@ -293,40 +296,6 @@ class _LoopWriter:
         if not self.is_batched:
             self._outputs()
         return self.body
-
-    def _phases(self) -> tuple[list[Instruction], list[Instruction], list[Instruction]]:
-        """What comes before the examples, for each of them, and after.
-
-        What is summed over the examples is known after them, and so is all that is made of it or
-        added to it. A block that is made then, although something of each example is added to it,
-        starts from zeros before.
-        """
-        added = {
-            instruction.block
-            for instruction in self.program.instructions
-            if isinstance(instruction, Add) and self._is_summed(instruction)
-        }
-        before: list[Instruction] = []
-        each: list[Instruction] = []
-        after: list[Instruction] = []
-        late: set[int] = set()
-        for instruction in self.program.instructions:
-            block = self.program.blocks[instruction.block]
-            if block.kind == BATCHED or self._is_summed(instruction):
-                each.append(instruction)
-                if block.kind != BATCHED:
-                    late.add(instruction.block)
-            elif any(
-                b in late for b in [instruction.block, *[v.block for v in views_of(instruction)]]
-            ):
-                after.append(instruction)
-                late.add(instruction.block)
-                if instruction.block in added and not isinstance(instruction, Add):
-                    before.append(Fill(0.0, instruction.block))
-                    self.started.add(instruction.block)
-            else:
-                before.append(instruction)
-        return before, each, after
 
     # ------------------------------------------------------------------------------- lines
 

@@ -19,13 +19,14 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from autodiff.compiler import machine, to_numpy, to_python
+from autodiff.compiler import to_numpy, to_python
 from autodiff.compiler.layout import is_even
+from autodiff.compiler.native import machine
+from autodiff.compiler.native.to_llvm import LLVMSource, llvm_source
 from autodiff.compiler.program import BATCHED, Program
 from autodiff.compiler.scalars import in_scalars
 from autodiff.compiler.schedule import schedule
 from autodiff.compiler.source import Source
-from autodiff.compiler.to_llvm import LLVMSource, llvm_source
 from autodiff.compiler.vectors import (
     CONSTANTS,
     Add,

@@ -5,7 +5,7 @@ again (Muller, Elementary Functions, chapters 5 and 11). The coefficients are th
 series. What an operand of no ordinary size needs is left to the C library, lane by lane: infinities
 and NaN, numbers outside the domain, results that are subnormal or too large.
 
-A namespace ``m`` gives the operations; see :class:`autodiff.compiler.lanes.Lanes`.
+A namespace ``m`` gives the operations; see :class:`autodiff.compiler.native.lanes.Lanes`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from autodiff.compiler.llvm import DOUBLE
+from autodiff.compiler.native.llvm import DOUBLE
 
 PI = math.pi
 

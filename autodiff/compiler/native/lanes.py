@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.compiler import elementary
-from autodiff.compiler.llvm import DOUBLE, Format, Function, literal
+from autodiff.compiler.native import elementary
+from autodiff.compiler.native.llvm import DOUBLE, Format, Function, literal
 from autodiff.mathematics import NumberMathematics, Thunk
 
 
@@ -193,6 +193,32 @@ class Lanes(NumberMathematics):
         name = f"llvm.vector.reduce.or.v{self.width}i1"
         self.function.module.declare(name, "i1", self.truth)
         return self.function.named(f"call i1 @{name}({self.truth} {condition.text})")
+
+    def of(self, numbers: Sequence[Lane]) -> Lane:
+        """Numbers of one lane each, side by side."""
+        if self.width == 1:
+            return numbers[0]
+        text = "poison"
+        for at, number in enumerate(numbers):
+            given = f"{number.m.type} {number.text}, i32 {at}"
+            text = self.function.named(f"insertelement {self.type} {text}, {given}")
+        return Lane(self, text)
+
+    def combined(self, lane: Lane, combine: str) -> Lane:
+        """The sum, or the maximum, of what is in the lanes, in one lane."""
+        if self.width == 1:
+            return lane
+        one, module = Lanes(self.function, self.format, 1), self.function.module
+        if combine == "maximum":
+            name = f"llvm.vector.reduce.fmaximum.{self.suffix}"
+            module.declare(name, one.type, self.type)
+            return one.number(f"call {one.type} @{name}({self.type} {lane.text})")
+        name = f"llvm.vector.reduce.fadd.{self.suffix}"
+        module.declare(name, one.type, one.type, self.type)
+        zero = one.constant(-0.0).text
+        return one.number(
+            f"call reassoc {one.type} @{name}({one.type} {zero}, {self.type} {lane.text})"
+        )
 
     # ------------------------------------------------------------------- for elementary functions
 
@@ -401,11 +427,45 @@ class Lanes(NumberMathematics):
         raise AttributeError(name)
 
 
+class Accumulator:
+    """What is combined on the way, in memory of which LLVM makes a register.
+
+    Attributes:
+        m: the namespace of its lanes.
+        combine: "add" or "maximum".
+    """
+
+    def __init__(self, m: Lanes, combine: str = "add", first: Lane | None = None) -> None:
+        self.m = m
+        self.combine = combine
+        self._place = m.function.at_start(f"alloca {m.type}")
+        if first is None:
+            first = m.constant(0.0 if combine == "add" else -math.inf)
+        self.put(first)
+
+    def take(self, value: Lane) -> None:
+        """Combine it with one more value."""
+        before = self.value()
+        self.put(before + value if self.combine == "add" else self.m.maximum(before, value))
+
+    def take_product(self, left: Any, right: Any) -> None:
+        """Add a product, rounded once."""
+        self.put(self.m.fma(left, right, self.value()))
+
+    def put(self, value: Lane) -> None:
+        """Have another value."""
+        self.m.function.line(f"store {self.m.type} {value.text}, ptr {self._place}")
+
+    def value(self) -> Lane:
+        """What was combined so far."""
+        return self.m.number(f"load {self.m.type}, ptr {self._place}")
+
+
 EFFECTS = "memory(none) nounwind willreturn"
 MOST_FACTORS = 4
 """Powers with larger exponents are not products, which would lose more than two digits."""
 OWN = frozenset(["exp", "expm1", "log", "log1p", "sin", "cos", "tanh", "erf"])
-"""The functions in :mod:`autodiff.compiler.elementary`, beside the power."""
+"""The functions in :mod:`autodiff.compiler.native.elementary`, beside the power."""
 _SAME_NAME = (
     "tan asin acos atan atan2 sinh cosh asinh acosh atanh hypot cbrt erfc lgamma log2 log10 exp2"
 )

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.compiler.cache import kept
-from autodiff.compiler.to_llvm import LLVMSource
+from autodiff.compiler.native.cache import kept
+from autodiff.compiler.native.to_llvm import LLVMSource
 from autodiff.special import polygamma
 
 PASSES = ("sroa", "instruction_combine")
