@@ -15,6 +15,10 @@ from typing import NamedTuple
 from autodiff import primitives
 from autodiff.compiler.program import BATCHED, Program
 
+_MAY_BE_TRIVIAL = frozenset(
+    [primitives.identity, primitives.multiply, primitives.add, primitives.subtract,
+     primitives.divide]
+)  # fmt: skip
 _ADDITIVE = (primitives.add, primitives.subtract, primitives.dot, primitives.fsum)
 SMALLEST_DOT = 3
 """Fewer products are written out as multiplications and additions."""
@@ -44,10 +48,11 @@ def share(program: Program) -> Program:
         program.operations, program.operands, program.scopes, program.names, strict=True
     ):
         operands = tuple([new[operand] for operand in old_operands])
-        same = _trivial(operation, operands, vanishing, one)
-        if same is not None:
-            new.append(same)
-            continue
+        if operation in _MAY_BE_TRIVIAL:
+            same = _trivial(operation, operands, vanishing, one)
+            if same is not None:
+                new.append(same)
+                continue
         if operation is primitives.power and operands[1] in constants:
             operation, operands = _whole_power(operation, operands, constants[operands[1]], one)
             if operation is primitives.identity:
@@ -203,15 +208,19 @@ class _Terms:
         self.scope = scope
         self.name = name
 
-    def add(self, key: _Key, left: int, right: int) -> None:
-        key = key._replace(sign=self.sign * key.sign)
+    def add(
+        self, depth: int, kinds: tuple[int, int], sign: int, left: int, right: int | None = None
+    ) -> None:
+        """Add a term, or a product of two factors."""
+        key = _Key(depth, right is not None, kinds, self.sign * sign)
         group = self.groups.get(key)
         if group is None:
             group = self.groups[key] = ([], [])
         group[0].append(left)
-        if key.is_product:
+        if right is not None:
             group[1].append(right)
-        self.level = max(self.level, key.depth + 1)
+        if depth >= self.level:
+            self.level = depth + 1
 
     def take(self, other: _Terms, sign: int) -> None:
         """Move another sum's terms into this one, in the time of moving the smaller of the two."""
@@ -360,15 +369,15 @@ class _Gatherer:
                 self._add_plain(terms, sign, child)
 
     def _add_product(self, terms: _Terms, sign: int, left: int, right: int) -> None:
+        kind, depth = self.kind, self.depth
         a, b = self.value(left), self.value(right)
-        if (self.kind[a], a) > (self.kind[b], b):
+        if (kind[a], a) > (kind[b], b):
             a, b = b, a
-        key = _Key(max(self.depth[a], self.depth[b]), True, (self.kind[a], self.kind[b]), sign)
-        terms.add(key, a, b)
+        terms.add(max(depth[a], depth[b]), (kind[a], kind[b]), sign, a, b)
 
     def _add_plain(self, terms: _Terms, sign: int, term: int) -> None:
         a = self.value(term)
-        terms.add(_Key(self.depth[a], False, (self.kind[a], self.kind[a]), sign), a, -1)
+        terms.add(self.depth[a], (self.kind[a], self.kind[a]), sign, a)
 
     def _emit_sum(self, terms: _Terms) -> int:
         """One dot product or sum for each group, and what adds them up."""

@@ -168,7 +168,6 @@ class Storage:
     def _gathered(self, element: Element, base: str, position: Position) -> Lane:
         """Numbers from memory, side by side or not."""
         m, counters, one = position.m, position.counters, self.one.type
-        f = self.function
         stride = 0 if position.axis is None else element.strides[position.axis]
         if m.width == 1:
             place = self.pointer(one, base, element, counters)
