@@ -27,6 +27,12 @@ LONG = 8_000
 """Lines; a longer module is compiled in a tenth of the time, to code that is half as fast."""
 
 
+SYNTHESIZED = (
+    "fma", "fmaf", "floor", "floorf", "ceil", "ceilf", "roundeven", "roundevenf", "memset", "memcpy",
+)  # fmt: skip
+"""Functions that LLVM calls by itself where a processor has no such instruction."""
+
+
 @functools.cache
 def is_there() -> bool:
     """Whether llvmlite is installed."""
@@ -85,6 +91,9 @@ class _Processor:
             parts = self.orcjit.JITLibraryBuilder().add_object_img(code).export_symbol("run")
             for name in library:
                 parts.import_symbol(name, _address(name))
+            for name in SYNTHESIZED:
+                if hasattr(_c_library(), name):
+                    parts.import_symbol(name, _address(name))
             return parts.link(self._linker, f"autodiff.{next(self._numbers)}")
 
 
