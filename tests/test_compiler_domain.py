@@ -18,6 +18,7 @@ from autodiff import (
     Graph,
     Value,
     compile,
+    digamma,
     exp,
     grad,
     hessian,
@@ -64,6 +65,9 @@ def run(function: Any, at: float, way: str) -> Any:
         (lambda x: grad(lambda a: log(1 + a) * 3)(x), -2.0, ValueError),
         (lambda x: (log(x), x)[1], -2.0, ValueError),
         (lambda x: (1 / x, x)[1], 0.0, ZeroDivisionError),
+        (lambda x: digamma(where(x, 0.0, 0.0)), 1.0, ValueError),
+        (lambda x: minimum(1 / where(x > 0, 0.0, 0.0), 5), 1.0, ZeroDivisionError),
+        (lambda x: where(log(x), x, x), -1.0, ValueError),
     ],
 )
 def test_what_raises_on_values_raises(

@@ -35,7 +35,8 @@ def simplify(program: Program) -> Program:
 def share(program: Program) -> Program:
     """Rewrite trivial operations, and compute equal expressions once.
 
-    1·a, a + 0 and a¹ are a; a² is a·a, a⁻¹ is 1/a and a to the power ½ its square root.
+    1·a, a + 0, a¹ and a choice between a and a are a; a² is a·a, a⁻¹ is 1/a and a to the power ½
+    its square root.
     """
     result = Program(list(program.inputs), list(program.constants))
     one = _constant_place(result, 1.0)
@@ -43,11 +44,16 @@ def share(program: Program) -> Program:
     vanishing = _vanishing(program.operations, result)
     new = list(range(program.first))
     found: dict[tuple[object, ...], int] = {}
+    chosen_by: list[int] = []
     constants = {program.input_size + i: c for i, c in enumerate(result.constants)}
     for operation, old_operands, scope, name in zip(
         program.operations, program.operands, program.scopes, program.names, strict=True
     ):
         operands = tuple([new[operand] for operand in old_operands])
+        if operation is primitives.where and operands[1] == operands[2]:
+            chosen_by.append(operands[0])  # which may have no value itself
+            new.append(operands[1])
+            continue
         if operation in _MAY_BE_TRIVIAL:
             same = _trivial(operation, operands, vanishing, one)
             if same is not None:
@@ -68,7 +74,7 @@ def share(program: Program) -> Program:
             place = found[key] = result.append(operation, operands, scope, name)
         new.append(place)
     result.outputs = [new[output] for output in program.outputs]
-    result.checked = [new[scalar] for scalar in program.checked]
+    result.checked = [*[new[scalar] for scalar in program.checked], *dict.fromkeys(chosen_by)]
     return result
 
 

@@ -28,7 +28,8 @@ LONG = 8_000
 
 
 SYNTHESIZED = (
-    "fma", "fmaf", "floor", "floorf", "ceil", "ceilf", "roundeven", "roundevenf", "memset", "memcpy",
+    "fma", "fmaf", "floor", "floorf", "ceil", "ceilf", "roundeven", "roundevenf", "memset",
+    "memcpy",
 )  # fmt: skip
 """Functions that LLVM calls by itself where a processor has no such instruction."""
 
