@@ -170,9 +170,9 @@ def _cache(options: argparse.Namespace) -> None:
         print("no machine code is kept: AUTODIFF_CACHE is set to nothing, or the extra native is "
               "not installed")  # fmt: skip
     elif options.clear:
-        print(f"removed {clear_cache() / 1e6:,.1f} MB of machine code from {folder}")
+        print(f"removed {clear_cache() / 1e3:,.0f} kB of machine code from {folder}")
     else:
-        print(f"{kept_bytes() / 1e6:,.1f} MB of machine code in {folder}")
+        print(f"{kept_bytes() / 1e3:,.0f} kB of machine code in {folder}")
 
 
 def _draw(options: argparse.Namespace) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,6 +66,12 @@ class Bound:
         if self._run():
             self._by_calling()
         return self.value
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a bound call reads the arrays that it was given, and cannot be copied or pickled; "
+            "bind the function to other arrays instead"
+        )
 
     def _by_calling(self) -> int:
         """The same as an ordinary call does it."""

@@ -8,6 +8,7 @@ import logging
 import os
 import pickle
 from collections.abc import Callable, Iterator, Sequence
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -68,8 +69,8 @@ def compile(
     """Turn a function of Values into a fast program with the same values and gradients.
 
     The function is called once for each shape of arguments, on Values without numbers; what it
-    records becomes a short NumPy program. Values that it uses without being given them are read at
-    every call; all other Python state is fixed when it is traced.
+    records becomes a short program: machine code, or NumPy. Values that it uses without being given
+    them are read at every call; all other Python state is fixed when it is traced.
 
     Args:
         function: of numbers, arrays and structures, as for :func:`autodiff.grad`. A choice that
@@ -128,7 +129,8 @@ class Compiled(Outlined):
         self.function: Callable[..., Any] | None = function
         self.batched = _names(batched)
         self.dtype = np.dtype(dtype)
-        if threads is not None and (type(threads) is not int or threads < 1):
+        is_count = isinstance(threads, Integral) and not isinstance(threads, bool) and threads >= 1
+        if threads is not None and not is_count:
             raise ValueError(f"threads must be a whole number from 1 on, or None, got {threads!r}")
         self.target = target
         self.threads = threads

@@ -28,6 +28,7 @@ from autodiff.compiler.vectors import (
     Pack,
     VectorProgram,
     View,
+    formulas_of,
     is_whole,
     made_by,
     shape_of,
@@ -270,10 +271,7 @@ class _Gradients:
         ]
         given = [Given(View(loop.block, states[:-1]), True), *loop.given]
         wanted = [1 + i for i, g in enumerate(given) if g.view.block in self.varies]
-        step.blocks = [
-            block._replace(kind=kind) if i in wanted else block
-            for i, block in enumerate(step.blocks)
-        ]
+        step = _varying_as(step, wanted, kind)
         slopes = gradient(_weighted(step, weighted, kind), wanted)
         slopes = _only_needed(slopes)
         given += [Given(self._read_all(block, rows), True) for _, block, rows in seen]
@@ -446,6 +444,36 @@ def _without_dead_code(program: VectorProgram) -> VectorProgram:
             read.update([view.block for view in views_of(instruction)])
     instructions = program.instructions[: program.forward] + kept[::-1]
     return replace(program, instructions=instructions)
+
+
+def _varying_as(program: VectorProgram, inputs: Sequence[int], kind: int) -> VectorProgram:
+    """The program with some inputs of another kind, and all that depends on them.
+
+    A matrix product whose left factor varies with the examples becomes separate dot products.
+    """
+    blocks = [
+        block._replace(kind=kind) if i in inputs else block
+        for i, block in enumerate(program.blocks)
+    ]
+    changed = replace(program, blocks=blocks, instructions=[])
+    for instruction in program.instructions:
+        found = max(changed.kind(*formulas_of(instruction)), blocks[instruction.block].kind)
+        for block in made_by(instruction):
+            blocks[block] = blocks[block]._replace(kind=found)
+        if isinstance(instruction, Contraction) and changed.kind(instruction.left) == BATCHED:
+            instruction = _as_rows(instruction)
+        changed.instructions.append(instruction)
+    return changed
+
+
+def _as_rows(instruction: Contraction) -> Contraction:
+    """The same products, each of one row and one column."""
+    left, right, block = instruction
+    groups, rows, inner = left.indices.shape
+    shape = (groups, rows, right.indices.shape[1], inner)
+    both = left.indices[:, :, None], right.indices[:, None]
+    of_left, of_right = [np.broadcast_to(i, shape).reshape(-1, 1, inner) for i in both]
+    return Contraction(left.reshaped(of_left), right.reshaped(of_right), block)
 
 
 def _weighted(

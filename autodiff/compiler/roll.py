@@ -303,14 +303,14 @@ class _Operands:
         self.fixed, constants = values[~is_constant], values[is_constant]
         self.each, column = np.unique(rows[:, is_each], axis=1, return_inverse=True)
         starts = [start for *_, starts in state.places for start in starts]
-        made = [self.base + operation for operation, *_ in state.places]
 
         def kind(numbers: Any) -> int:
             return int(max([SHARED, *kinds[np.ravel(numbers).astype(int)].tolist()]))
 
+        of_all = max(map(kind, (starts, self.fixed, self.each)))
         body = Program(
             [
-                Input("state", kind([*starts, *made]), len(state.places)),
+                Input("state", of_all, len(state.places)),
                 Input("fixed", kind(self.fixed), len(self.fixed)),
                 Input("each", kind(self.each), self.each.shape[1]),
             ],

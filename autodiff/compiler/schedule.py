@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autodiff.compiler.layout import in_rows, is_even, on_grid, repeating
-from autodiff.compiler.program import BATCHED, Program
+from autodiff.compiler.program import BATCHED, SHARED, Program
 from autodiff.compiler.roll import Recurrence, recurrences
 from autodiff.compiler.vectors import (
     CONSTANTS,
@@ -67,7 +67,7 @@ class _Scheduler:
         self.loops = loops
         self.first = program.first
         total = program.first + len(program.operations)
-        self.kind = np.array(program.kinds(), np.int8)
+        self.kind = np.array(self._kinds(), np.int8)
         self.block_of = np.full(total, CONSTANTS)
         self.offset_of = np.zeros(total, np.int64)
         self.result = VectorProgram(np.array(program.constants, float))
@@ -99,6 +99,33 @@ class _Scheduler:
             for loop in loops.get(level, ()):
                 self._schedule_loop(loop)
             yield levels[level]
+
+    def _kinds(self) -> list[int]:
+        """The kind of every scalar; all results of a loop are of one, that of what varies most."""
+        if not self.loops:
+            return self.program.kinds()
+        program = self.program
+        kinds = program.kinds()[: program.first]
+        loops = {loop.span.start: loop for loop in self.loops}
+        at = 0
+        while at < len(program.operations):
+            loop = loops.get(at)
+            if loop is None:
+                kinds.append(max([kinds[operand] for operand in program.operands[at]]))
+                at += 1
+                continue
+            read = np.concatenate([loop.first, loop.fixed, loop.each.ravel()]).tolist()
+            loop.body.inputs[:] = [
+                block._replace(kind=max([SHARED, *[kinds[n] for n in numbers]]))
+                for block, numbers in zip(
+                    loop.body.inputs,
+                    (read, loop.fixed.tolist(), loop.each.ravel().tolist()),
+                    strict=True,
+                )
+            ]
+            kinds += [loop.body.inputs[0].kind] * (loop.span.end - at)
+            at = loop.span.end
+        return kinds
 
     def _depths(self) -> tuple[list[int], dict[int, list[Recurrence]]]:
         """The depth of every scalar; 0 in loops, which are all at one depth, as one operation."""
@@ -170,7 +197,8 @@ class _Scheduler:
         for (name, *_), members in groups.items():
             if name == "dot":
                 for dot in map(self._dot, members):
-                    dots[self.kind[dot.left[0]], self.kind[dot.right[0]]].append(dot)
+                    kinds = int(self.kind[dot.left].max()), int(self.kind[dot.right].max())
+                    dots[kinds].append(dot)
         absorbed: set[int] = set()
         for kinds, members_of_kind in dots.items():
             if kinds[0] != BATCHED and len({len(dot.right) for dot in members_of_kind}) > 1:

@@ -113,9 +113,10 @@ class Specialization:
         return self._functions[wanted]
 
     def _loaded(self, wanted: tuple[int, ...] | None) -> Callable[..., Any]:
+        source = self.source(wanted)
         try:
-            return self.target.load(self.source(wanted), self.dtype)
-        except Exception as error:
+            return self.target.load(source, self.dtype)
+        except (RuntimeError, OSError, AttributeError) as error:
             if self.target is not NATIVE:
                 raise
             log.warning("native code could not be made, running NumPy instead: %s", error)

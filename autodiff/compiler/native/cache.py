@@ -32,7 +32,7 @@ def cache_folder() -> Path | None:
     """
     chosen = os.environ.get("AUTODIFF_CACHE")
     if chosen is not None:
-        return Path(chosen).expanduser() if chosen else None
+        return Path(os.path.expanduser(chosen)) if chosen else None
     try:
         from platformdirs import user_cache_path  # comes with llvmlite, as the extra "native"
     except ImportError:
@@ -45,7 +45,12 @@ def kept_bytes() -> int:
     folder = cache_folder()
     if folder is None or not folder.is_dir():
         return 0
-    return sum(path.stat().st_size for path in folder.glob("*.o"))
+    return sum(path.stat().st_size for path in _files(folder))
+
+
+def _files(folder: Path) -> list[Path]:
+    """The files that are named after what they depend on, and nobody else's."""
+    return [path for path in folder.glob("[0-9a-f]" * 64 + ".o") if path.is_file()]
 
 
 def clear_cache() -> int:
@@ -94,7 +99,7 @@ def _remove_oldest(most_bytes: int) -> int:
     if folder is None or not folder.is_dir():
         return 0
     found = []
-    for path in folder.glob("*.o"):
+    for path in _files(folder):
         try:
             state = path.stat()
         except OSError:  # another process removed it

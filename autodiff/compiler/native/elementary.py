@@ -224,8 +224,9 @@ def _of_quarters(m: Any, name: str, a: Any, ahead: int) -> Any:
     high, middle, low = split(EXACT_PI / 2, (digits - 1, digits, digits))
     k = m.round(inside * (2 / math.pi))
     near = m.fma(k, -high, inside)  # exact
-    r = m.fma(k, -middle, near)
-    rest = m.fma(k, -low, m.fma(k, -middle, near - r))
+    part, part_low = _product(m, k, middle)
+    r, lost = _sum(near, -part)
+    r, rest = _sum(r, m.fma(k, -low, lost - part_low))
     quarters = k + ahead
     half_turns = m.floor(quarters * 0.5)
     is_odd = quarters != 2 * half_turns

@@ -104,6 +104,10 @@ class Lane:
         text = f"or {self.m.truth} {self.text}, {other.text}"
         return Lane(self.m, self.m.function.named(text), True)
 
+    def __xor__(self, other: Lane) -> Lane:
+        text = f"xor {self.m.truth} {self.text}, {other.text}"
+        return Lane(self.m, self.m.function.named(text), True)
+
     def __invert__(self) -> Lane:
         text = f"xor {self.m.truth} {self.text}, {self.m.splat('i1', 'true')}"
         return Lane(self.m, self.m.function.named(text), True)
@@ -395,7 +399,7 @@ class Lanes(NumberMathematics):
         """a - b ⌊a / b⌋, which has the sign of b."""
         b = self.lane(b)
         rest = self.from_library("fmod", a, b)
-        own = self._selected(rest * b < 0, rest + b, rest)
+        own = self._selected((rest < 0) ^ (b < 0), rest + b, rest)
         return self._selected(rest == 0, self.copysign(0, b), own)
 
     def polygamma(self, order: Any, a: Any) -> Lane:

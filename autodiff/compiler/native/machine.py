@@ -6,7 +6,6 @@ import ctypes
 import ctypes.util
 import functools
 import importlib.util
-import itertools
 import math
 import sys
 import threading
@@ -57,15 +56,20 @@ class _Processor:
         cpu, features = llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
         self.name = f"llvmlite {llvmlite.__version__}, {cpu}, {features}, {PASSES}"
         self.llvm, self.orcjit = llvm, orcjit
-        self._careful, self._quick = [
-            llvm.Target.from_default_triple().create_target_machine(
-                cpu=cpu, features=features, opt=level, jit=True
-            )
-            for level in (1, 0)
-        ]
-        self._linker = orcjit.create_lljit_compiler(self._careful, use_jit_link=False)
-        self._numbers = itertools.count()
+        self._cpu, self._features = cpu, features
+        self._careful, self._quick = self._machine(1), self._machine(0)
+        # Made once: llvmlite keeps something of each that is used.
+        options = llvm.create_pipeline_tuning_options(speed_level=2)
+        self._builder = llvm.create_pass_builder(self._careful, options)
+        self._passes = llvm.create_new_function_pass_manager()
+        for name in PASSES:
+            getattr(self._passes, f"add_{name}_pass")()
         self._lock = threading.Lock()
+
+    def _machine(self, level: int) -> Any:
+        return self.llvm.Target.from_default_triple().create_target_machine(
+            cpu=self._cpu, features=self._features, opt=level, jit=True
+        )
 
     def compiled(self, text: str) -> bytes:
         """The object file of a module.
@@ -74,20 +78,18 @@ class _Processor:
             RuntimeError: if LLVM does not take it.
         """
         with self._lock:
-            module = self.llvm.parse_assembly(text)
-            options = self.llvm.create_pipeline_tuning_options(speed_level=2)
+            module = self.llvm.parse_assembly(text, context=self.llvm.create_context())
             target = self._quick if text.count("\n") > LONG else self._careful
-            builder = self.llvm.create_pass_builder(target, options)
-            passes = self.llvm.create_new_function_pass_manager()
-            for name in PASSES:
-                getattr(passes, f"add_{name}_pass")()
             for function in module.functions:
                 if not function.is_declaration:
-                    passes.run(function, builder)
+                    self._passes.run(function, self._builder)
             return target.emit_object(module)  # type: ignore[no-any-return]
 
-    def loaded(self, code: bytes, library: Sequence[str]) -> Any:
-        """The module in memory, which is there as long as what is returned."""
+    def loaded(self, code: bytes, library: Sequence[str]) -> tuple[Any, Any]:
+        """What keeps a module in memory, and last the module itself.
+
+        Each has a compiler of its own: a common one would keep something of modules that are gone.
+        """
         with self._lock:
             parts = self.orcjit.JITLibraryBuilder().add_object_img(code).export_symbol("run")
             for name in library:
@@ -95,7 +97,8 @@ class _Processor:
             for name in SYNTHESIZED:
                 if hasattr(_c_library(), name):
                     parts.import_symbol(name, _address(name))
-            return parts.link(self._linker, f"autodiff.{next(self._numbers)}")
+            jit = self.orcjit.create_lljit_compiler(self._machine(1), use_jit_link=False)
+            return jit, parts.link(jit, "autodiff")  # in this order, the second is freed first
 
 
 @functools.cache
@@ -134,19 +137,23 @@ def load(source: LLVMSource, dtype: Any) -> Kernel:
     """
     processor = _processor()
     code = kept(processor.name + source.text, lambda: processor.compiled(source.text))
-    return Kernel(processor.loaded(code, source.library), source, dtype)
+    try:
+        module = processor.loaded(code, source.library)
+    except RuntimeError:  # what was kept is no code
+        module = processor.loaded(processor.compiled(source.text), source.library)
+    return Kernel(module, source, dtype)
 
 
 class Kernel:
     """A function of arrays in machine code, which is in memory as long as this object is."""
 
-    def __init__(self, module: Any, source: LLVMSource, dtype: Any) -> None:
+    def __init__(self, module: tuple[Any, Any], source: LLVMSource, dtype: Any) -> None:
         self._module = module
         self._dtype = np.dtype(dtype)
         self._inputs = source.inputs
         self._results = [source.output, *source.gradients]
         objects = [ctypes.c_void_p] * (len(self._inputs) + len(self._results))
-        self._call = ctypes.CFUNCTYPE(ctypes.c_int, *objects, ctypes.c_int64)(module["run"])
+        self._call = ctypes.CFUNCTYPE(ctypes.c_int, *objects, ctypes.c_int64)(module[-1]["run"])
         self._has_undefined = source.has_undefined
         self._batched = [i for i, (is_batched, _) in enumerate(self._inputs) if is_batched]
 
