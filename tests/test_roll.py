@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 import autodiff as ad
 from autodiff import compile, exp, log, logsumexp, maximum, sigmoid, sin, sqrt, tanh, where
-from autodiff.compiler import roll
+from autodiff.compiler import roll, specialization
 from autodiff.compiler.gradient import gradient
 from autodiff.compiler.memory import interpret_planned, memory_plan
 from autodiff.compiler.native import machine
@@ -224,6 +225,93 @@ def test_random_recurrences(step: Any, count: int, reads_all: bool) -> None:
         values, slopes = many.value_and_grad(np.stack([x, x, x]))
         np.testing.assert_allclose(values, value, rtol=1e-11, atol=1e-13)
         np.testing.assert_allclose(slopes, [slope] * 3, rtol=1e-9, atol=1e-11)
+
+
+# ------------------------------------------------------------ what is shared, and what is not
+
+
+def decaying(rate: Any, data: Any) -> Any:
+    """A state that is the same for all examples beside one that is not; it is read at the end."""
+    x = 1.0
+    for v in data:
+        x = x - rate * (x - v)
+        rate = rate * 0.97
+    return x + rate
+
+
+def first_shared(s: Any, data: Any) -> Any:
+    h = before = s
+    for v in data:
+        h, before = 0.6 * before + 0.3 * tanh(h), v
+    return h
+
+
+def shared_inside(a: Any, data: Any) -> Any:
+    x = data[0]
+    for t in range(30):
+        x = x + 0.1 * tanh(a * (t + 1)) * x
+    return x
+
+
+def recurrent(w: Any, data: Any) -> Any:
+    state = list(data[:3])
+    for t in range(20):
+        mixed = [ad.dot([w * (i + 1), w, 0.5], state) + 0.01 * t for i in range(3)]
+        state = [tanh(m) for m in mixed]
+    return state[0] + state[1] * state[2]
+
+
+MIXED = (decaying, first_shared, shared_inside, recurrent)
+
+
+def check_mixed(function: Callable[..., Any], shared: Any, rows: Any, target: str) -> None:
+    """Against Values, example by example, for the gradients of both arguments."""
+    expected = [ad.value_and_grad(function, (0, 1))(shared, row) for row in rows]
+    f = compile(function, batched="data", target=target)
+    for _ in range(2):
+        values, (of_shared, of_rows) = f.value_and_grad(shared, rows, argnums=(0, 1))
+    assert f.stats["target"] == target
+    np.testing.assert_allclose(values, [v for v, _ in expected], rtol=1e-11, atol=1e-12)
+    total = np.sum([np.asarray(g[0], float) for _, g in expected], axis=0)
+    np.testing.assert_allclose(of_shared, total, rtol=1e-9, atol=1e-11)
+    slopes = np.array([np.asarray(g[1], float) for _, g in expected])
+    np.testing.assert_allclose(of_rows, slopes, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("examples", [1, 3, 8, 9])
+@pytest.mark.parametrize("target", ["native", "numpy"])
+@pytest.mark.parametrize("function", MIXED, ids=[f.__name__ for f in MIXED])
+def test_shared_and_batched_numbers_in_one_loop(
+    function: Callable[..., Any], target: str, examples: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(specialization, "LONG", 1)  # so that NumPy's programs have loops, too
+    rows = np.random.default_rng(1).normal(size=(examples, 40))
+    check_mixed(function, 0.5, rows, target)
+
+
+@given(steps(), st.integers(9, 12), st.integers(1, 3))
+def test_random_recurrences_of_shared_and_batched_numbers(
+    step: Any, count: int, batched_states: int
+) -> None:
+    states, operations, following, shown = step
+    batched = min(batched_states, states)
+
+    def function(p: Any, data: Any) -> Any:
+        state, seen = [*data[:batched], *p[: states - batched]], []
+        for k in range(count):
+            known = [*state, p[-1], data[-1], SEEN[k], SEEN[2 * k]]
+            for operation, operands in operations:
+                known.append(tanh(operation(*[known[o] for o in operands])))
+            state = [known[o] for o in following]
+            seen.append(known[shown])
+        return seen[-1] * state[0] + seen[-2] + sum(state)
+
+    p = np.linspace(0.2, 0.7, states - batched + 1)
+    rows = np.random.default_rng(count).uniform(0.2, 0.9, size=(3, batched + 1))
+    for target in ("native", "numpy"):
+        if target == "numpy" or machine.is_there():
+            with mock.patch.object(specialization, "LONG", 1):
+                check_mixed(function, p, rows, target)
 
 
 # ------------------------------------------------------------------------------ what depends on
