@@ -19,6 +19,7 @@ import autodiff as ad
 from autodiff import Value, compile, grad, hessian, value_and_grad
 from autodiff.compiler.gradient import gradient
 from autodiff.compiler.memory import interpret_planned, memory_plan
+from autodiff.compiler.native import machine
 from autodiff.compiler.program import interpret
 from autodiff.compiler.schedule import schedule
 from autodiff.compiler.simplify import gather_sums, share, simplify
@@ -133,7 +134,7 @@ def test_the_gradient_of_a_program_is_a_program(example: Example, batched: bool)
 @given(expressions_at_points(max_steps=6, operations=("add", "multiply", "sin", "exp", "divide")))
 def test_second_derivatives_compile(example: Example) -> None:
     expected = hessian(example.expression)(example.point)
-    for target in ("numpy", "python"):
+    for target in ("numpy", "python", "native")[: 3 if machine.is_there() else 2]:
         computed = compile(hessian(example.expression), target=target)(example.point)
         scale = max(1.0, *np.abs(expected).ravel()) * size(example, example.point)
         np.testing.assert_allclose(computed, expected, atol=1e-10 * scale, rtol=0)
@@ -171,12 +172,14 @@ def test_hessians_of_several_arguments_and_structures() -> None:
         assert form_of(found) == form_of(expected)
 
 
-def test_a_hessian_outside_of_the_domain() -> None:
-    f = compile(hessian(lambda x: ad.log(x[0]) * x[1]), target="numpy")
+@pytest.mark.parametrize("target", ["numpy", "native"])
+def test_a_hessian_outside_of_the_domain(target: str) -> None:
+    f = compile(hessian(lambda x: ad.log(x[0]) * x[1]), target=target)
     assert f([2.0, 3.0]) == [[-0.75, 0.5], [0.5, 0.0]]
     with pytest.raises(ValueError, match="math domain error"):
         f([-2.0, 3.0])
     assert pickle.loads(pickle.dumps(f))([2.0, 3.0]) == [[-0.75, 0.5], [0.5, 0.0]]
+    assert f.stats["target"] == target
 
 
 # ----------------------------------------------------------------------------- what is found
@@ -392,7 +395,7 @@ def test_a_whole_loss_over_all_examples_in_one_graph() -> None:
 # ------------------------------------------------------------------------------------ corners
 
 
-@pytest.mark.parametrize("target", ["numpy", "python"])
+@pytest.mark.parametrize("target", ["numpy", "python", "native"])
 @pytest.mark.parametrize(
     "function",
     [
@@ -415,7 +418,7 @@ def test_corners_are_those_of_the_eager_engine(function: Any, target: str) -> No
 
 
 def test_a_derivative_that_is_infinite_is_infinite() -> None:
-    for target in ("numpy", "python"):
+    for target in ("numpy", "python", "native")[: 3 if machine.is_there() else 2]:
         value, slope = compile(lambda x: ad.sqrt(x), target=target).value_and_grad(0.0)
         assert (value, slope) == (0.0, math.inf)
 
@@ -666,7 +669,7 @@ def test_gradients_are_arrays_of_their_own() -> None:
     assert gradient.sum() == 22.0
 
 
-@pytest.mark.parametrize("target", ["numpy", "python"])
+@pytest.mark.parametrize("target", ["numpy", "python", "native"])
 def test_arrays_of_no_dimension(target: str) -> None:
     f = compile(lambda p: 3 * p["b"] + 5 * p["w"][0] + 7 * p["c"], target=target)
     point = {"b": np.array(0.5), "w": np.array([1.0]), "c": 2.0}
@@ -681,7 +684,7 @@ NAMES_OF_PROGRAMS = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("target", ["numpy", "python"])
+@pytest.mark.parametrize("target", ["numpy", "python", "native"])
 @pytest.mark.parametrize("name", NAMES_OF_PROGRAMS)
 def test_names_of_nodes_and_scopes_never_clash(target: str, name: str) -> None:
     def loss(x: Any) -> Any:
@@ -695,7 +698,7 @@ def test_names_of_nodes_and_scopes_never_clash(target: str, name: str) -> None:
 
 
 def test_names_of_arguments_never_clash() -> None:
-    for target in ("numpy", "python"):
+    for target in ("numpy", "python", "native")[: 3 if machine.is_there() else 2]:
         f = compile(lambda arg, y, d_y, v, run: arg[0] * arg[1] * y * d_y * v * run, target=target)
         value, slopes = f.value_and_grad([2.0, 3.0], 4.0, 5.0, 6.0, 7.0, argnums=(0, 1, 2, 3, 4))
         assert (value, slopes) == (5040.0, ([2520.0, 1680.0], 1260.0, 1008.0, 840.0, 720.0))
@@ -708,14 +711,14 @@ def test_variable_arguments_and_transforms_can_be_batched() -> None:
     np.testing.assert_allclose(slope(np.array([0.5, 1.0])), np.sin([1.0, 2.0]))
 
 
-@pytest.mark.parametrize("target", ["numpy", "python"])
+@pytest.mark.parametrize("target", ["numpy", "python", "native"])
 def test_no_complex_numbers(target: str) -> None:
     for function in (lambda x: abs(x**1.5), lambda x: x**0.3, lambda x: ad.sin(x**1.5)):
         with pytest.raises(ValueError, match="no real value"):
             compile(function, target=target)(-2.0)
 
 
-@pytest.mark.parametrize("target", ["numpy", "python"])
+@pytest.mark.parametrize("target", ["numpy", "python", "native"])
 def test_infinite_constants(target: str) -> None:
     assert compile(lambda x: ad.maximum(x, -math.inf), target=target)(1.0) == 1.0
     masked = compile(lambda s: ad.logsumexp([s[0], s[1], -math.inf]), target=target)
@@ -774,7 +777,7 @@ def test_deep_programs_do_not_recurse(operation: str) -> None:
             y = ad.primitives.PRIMITIVES[name](y, 1 + 1e-4 * x)
         return y
 
-    for target in ("numpy", "python"):
+    for target in ("numpy", "python", "native")[: 3 if machine.is_there() else 2]:
         value, slope = compile(function, target=target).value_and_grad(1e-3)
         expected, derivative = value_and_grad(function)(1e-3)
         assert value == pytest.approx(expected, rel=1e-9)
@@ -796,7 +799,7 @@ def test_deep_programs_do_not_recurse(operation: str) -> None:
 )
 def test_constants_that_meet_and_zeros_with_signs(function: Any) -> None:
     point = np.array([1.5, 2.5])
-    for target in ("numpy", "python"):
+    for target in ("numpy", "python", "native")[: 3 if machine.is_there() else 2]:
         assert_like_eager(function, compile(function, target=target), point)
     batch = np.array([[1.0, 2.0], [3.0, 4.0]])
     assert_like_eager(function, compile(function, batched="a"), batch, batched=(0,))

@@ -26,7 +26,7 @@ from autodiff import (
 
 COEFFICIENTS = (1, 2, 3, 4)
 DERIVATIVES = [1, 2, 6, 24, 0, 0]  # of the polynomial with these, at 0
-TARGETS = pytest.mark.parametrize("target", ["numpy", "python"])
+TARGETS = pytest.mark.parametrize("target", ["numpy", "python", "native"])
 
 
 def polynomial(x: Any) -> Any:

@@ -290,7 +290,8 @@ class Compiled(Outlined):
         special = self._ran()[0]
         if isinstance(special, HessianSpecialization):
             raise TypeError(
-                'a Hessian is exported where it was compiled with target="python", got "numpy"'
+                'a Hessian is exported where it was compiled with target="python", got '
+                f'"{special.target.name}"'
             )
         export(special, self.__name__, path)
 

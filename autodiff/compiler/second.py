@@ -77,6 +77,11 @@ class HessianSpecialization(Specialization):
         """The program, with tangents."""
         return self.hessian
 
+    @property
+    def loops(self) -> VectorProgram:
+        """The same; recurrences in it are not rolled."""
+        return self.hessian
+
     def source(self, wanted: tuple[int, ...] | None) -> Source:
         """The text of the program, which returns a column of the Hessian for each direction."""
         assert wanted is None
