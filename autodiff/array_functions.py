@@ -24,7 +24,23 @@ from autodiff.arrays import (
     mapped,
     with_values,
 )
+from autodiff.primitives import PRIMITIVES
 from autodiff.value import Value
+
+_NUMPY_NAMES = {
+    "subtract": "subtract", "negative": "negate", "absolute": "abs", "fabs": "abs",
+    "positive": "identity", "true_divide": "divide", "float_power": "power",
+    "mod": "remainder", "rint": "round", "deg2rad": "radians", "rad2deg": "degrees",
+    "arcsinh": "asinh", "arccosh": "acosh", "arctanh": "atanh",
+    "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arctan2": "atan2",
+}  # fmt: skip
+"""NumPy's names for the operations of the table, where they differ."""
+ELEMENT_RULES.update(PRIMITIVES)
+ELEMENT_RULES.update({theirs: PRIMITIVES[ours] for theirs, ours in _NUMPY_NAMES.items()})
+ELEMENT_RULES.update(square=lambda a: a * a, reciprocal=lambda a: 1 / a)
+for _theirs, _ours in _NUMPY_NAMES.items():  # np.arcsin of an array of Values asks for v.arcsin()
+    if not hasattr(Value, _theirs):
+        setattr(Value, _theirs, getattr(Value, _ours))
 
 Axes = int | tuple[int, ...] | None
 
@@ -171,8 +187,6 @@ def _masked(ufunc: np.ufunc, neutral: int) -> Rule:
 
 REDUCTIONS["add"] = _masked(np.add, 0)
 REDUCTIONS["multiply"] = _masked(np.multiply, 1)
-ELEMENT_RULES.setdefault("logaddexp", primitives.logsumexp)
-
 # ------------------------------------------------------------------------------ truth, recorded
 
 

@@ -32,7 +32,7 @@ from autodiff.mathematics import (
     carrier_of,
     format_number,
 )
-from autodiff.primitives import PRIMITIVES, Primitive, Recorded
+from autodiff.primitives import Primitive, Recorded
 from autodiff.recording import TRACING, differentiated, is_tracing, refuse_while_tracing, trace_now
 from autodiff.recording import recording_now as _recording_now
 
@@ -625,22 +625,4 @@ def _zero_like(number: Number) -> Number:
     return 0.0 if type(number) is float else carrier_of(number)(0)
 
 
-# NumPy's names for the operations of the table, where they differ.
-_NUMPY_NAMES = {
-    "subtract": "subtract", "negative": "negate", "absolute": "abs", "fabs": "abs",
-    "positive": "identity", "true_divide": "divide", "float_power": "power",
-    "mod": "remainder", "rint": "round", "deg2rad": "radians", "rad2deg": "degrees",
-    "arcsinh": "asinh", "arccosh": "acosh", "arctanh": "atanh",
-    "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arctan2": "atan2",
-}  # fmt: skip
-_UFUNCS: dict[str, Callable[..., Any]] = {
-    **PRIMITIVES,
-    **{theirs: PRIMITIVES[ours] for theirs, ours in _NUMPY_NAMES.items()},
-    "square": lambda a: a * a,
-    "reciprocal": lambda a: 1 / a,
-}
-arrays.ELEMENT_RULES.update(_UFUNCS)
 arrays.register(Value, lambda number: _constant(as_number(number)))
-for _theirs, _ours in _NUMPY_NAMES.items():  # np.arcsin of an array of Values asks for v.arcsin()
-    if not hasattr(Value, _theirs):
-        setattr(Value, _theirs, getattr(Value, _ours))
