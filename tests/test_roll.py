@@ -284,7 +284,9 @@ def check_mixed(function: Callable[..., Any], shared: Any, rows: Any, target: st
 def test_shared_and_batched_numbers_in_one_loop(
     function: Callable[..., Any], target: str, examples: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(specialization, "LONG", 1)  # so that NumPy's programs have loops, too
+    monkeypatch.setattr(
+        specialization, "ROLLED_FROM", 1
+    )  # so that NumPy's programs have loops, too
     rows = np.random.default_rng(1).normal(size=(examples, 40))
     check_mixed(function, 0.5, rows, target)
 
@@ -310,7 +312,7 @@ def test_random_recurrences_of_shared_and_batched_numbers(
     rows = np.random.default_rng(count).uniform(0.2, 0.9, size=(3, batched + 1))
     for target in ("native", "numpy"):
         if target == "numpy" or machine.is_there():
-            with mock.patch.object(specialization, "LONG", 1):
+            with mock.patch.object(specialization, "ROLLED_FROM", 1):
                 check_mixed(function, p, rows, target)
 
 

@@ -9,7 +9,7 @@ are no recurrence; the schedule computes them side by side.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -50,8 +50,8 @@ class Recurrence:
 
     Attributes:
         span: where it is in the program.
-        body: one step. Its inputs are the state, then what is the same for all steps, then what
-            each step reads for itself; its outputs are the next state.
+        body: one step, for no examples. Its inputs are the state, then what is the same for all
+            steps, then what each step reads for itself; its outputs are the next state.
         first: the state that the first step starts from.
         carried: for each scalar of the state the operation of the step before that it comes from.
         fixed: what is the same for all steps.
@@ -76,6 +76,21 @@ class Recurrence:
     def is_plain(self) -> bool:
         """Whether steps read nothing of their own, nor one result as two parts of the state."""
         return self.each.shape[1] == 0 and len(set(self.carried)) == len(self.carried)
+
+    def body_of_kinds(self, kinds: NDArray[Any]) -> Program:
+        """The step, when the scalars of the program are of these kinds.
+
+        Its state is of the kind of what varies most, be it read in one step alone.
+        """
+        fixed, each = [
+            max([SHARED, *kinds[np.ravel(numbers)].tolist()]) for numbers in (self.fixed, self.each)
+        ]
+        state = max([fixed, each, *kinds[self.first].tolist()])
+        inputs = [
+            block._replace(kind=int(kind))
+            for block, kind in zip(self.body.inputs, (state, fixed, each), strict=True)
+        ]
+        return replace(self.body, inputs=inputs)
 
     def results(self, program: Program, operation: int) -> Numbers:
         """The scalars that an operation of the step gives, for each step."""
@@ -302,17 +317,11 @@ class _Operands:
         is_constant = kinds[values] == CONSTANT
         self.fixed, constants = values[~is_constant], values[is_constant]
         self.each, column = np.unique(rows[:, is_each], axis=1, return_inverse=True)
-        starts = [start for *_, starts in state.places for start in starts]
-
-        def kind(numbers: Any) -> int:
-            return int(max([SHARED, *kinds[np.ravel(numbers).astype(int)].tolist()]))
-
-        of_all = max(map(kind, (starts, self.fixed, self.each)))
         body = Program(
             [
-                Input("state", of_all, len(state.places)),
-                Input("fixed", kind(self.fixed), len(self.fixed)),
-                Input("each", kind(self.each), self.each.shape[1]),
+                Input("state", SHARED, len(state.places)),
+                Input("fixed", SHARED, len(self.fixed)),
+                Input("each", SHARED, self.each.shape[1]),
             ],
             [program.constants[n - program.input_size] for n in constants.tolist()],
         )

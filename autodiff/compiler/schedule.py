@@ -115,15 +115,8 @@ class _Scheduler:
                 at += 1
                 continue
             read = np.concatenate([loop.first, loop.fixed, loop.each.ravel()]).tolist()
-            loop.body.inputs[:] = [
-                block._replace(kind=max([SHARED, *[kinds[n] for n in numbers]]))
-                for block, numbers in zip(
-                    loop.body.inputs,
-                    (read, loop.fixed.tolist(), loop.each.ravel().tolist()),
-                    strict=True,
-                )
-            ]
-            kinds += [loop.body.inputs[0].kind] * (loop.span.end - at)
+            kind = max([SHARED, *[kinds[number] for number in read]])
+            kinds += [kind] * (loop.span.end - at)
             at = loop.span.end
         return kinds
 
@@ -160,7 +153,7 @@ class _Scheduler:
         nothing = View(CONSTANTS, np.zeros(0, np.int64))
         fixed = self._view(loop.fixed) if len(loop.fixed) else nothing
         each = self._view(loop.each) if loop.each.size else nothing.reshaped(loop.each)
-        inner = _Scheduler(loop.body)
+        inner = _Scheduler(loop.body_of_kinds(self.kind))
         body = inner.run()
         kind, size = body.blocks[0].kind, len(loop.first)
         block = len(self.result.blocks)

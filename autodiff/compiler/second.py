@@ -40,7 +40,7 @@ def specialized(
     if target == "native" or (target == "auto" and not NATIVE.refusal(inner.program)):
         special.target = NATIVE
     elif target == "auto":
-        in_python = (1 + 2 * size) * PYTHON.cost(inner.program, lambda: inner.vectors)
+        in_python = (1 + 2 * size) * PYTHON.cost(inner.program)
         if in_python < NUMPY.cost_as_it_is(special.vectors, size):
             return Specialization(function, parameters, "python", dtype)
     return special

@@ -31,7 +31,7 @@ log = logging.getLogger("autodiff.compiler")
 LARGEST_ARRAY = 1 << 16
 """Elements of an intermediate array that a chunk of examples may have, so that most of what is
 computed is still in the processor's cache when it is used."""
-LONG = 30_000
+ROLLED_FROM = 30_000
 """Instructions on scalars; fewer are not rolled for NumPy: without loops they take longer to
 compile, but less time to run, since nothing is computed again on the way back."""
 NATIVE_WORK = 2_000_000
@@ -129,7 +129,7 @@ class Specialization:
         if self.target is PYTHON:
             assert self.program is not None
             return PYTHON.form(self.program)
-        return self._shown
+        return self.in_vectors
 
     @functools.cached_property
     def loops(self) -> VectorProgram:
@@ -154,25 +154,27 @@ class Specialization:
 
     def goes_wrong(self, columns: list[Any]) -> bool:
         """Whether an instruction gives a number that is not finite where its operands are."""
-        return goes_wrong(self._shown, columns, self.dtype)
+        return goes_wrong(self.in_vectors, columns, self.dtype)
 
     @property
-    def _shown(self) -> VectorProgram:
+    def in_vectors(self) -> VectorProgram:
         """The program in instructions on vectors, as they run or might run."""
-        is_long = self.instructions >= LONG and self.target is NUMPY and self.program is not None
+        is_long = (
+            self.instructions >= ROLLED_FROM and self.target is NUMPY and self.program is not None
+        )
         return self.loops if self.target is NATIVE or is_long else self.vectors
 
     def stats(self, wanted: tuple[int, ...] | None) -> dict[str, Any]:
         """What became of the scalar graph; see :attr:`Compiled.stats`."""
         products = sum(
             isinstance(i, Contraction) and program.blocks[i.left.block].kind != BATCHED
-            for program in with_bodies(self._shown)
+            for program in with_bodies(self.in_vectors)
             for i in program.instructions
         )
         return {
             "scalars": self.traced_scalars,
             "instructions": self.instructions,
-            "operations": len(list(all_instructions(self._shown))),
+            "operations": len(list(all_instructions(self.in_vectors))),
             "products": products,
             "gathers": self.source(wanted).gathers,
             "target": self.target.name,

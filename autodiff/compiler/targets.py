@@ -1,10 +1,10 @@
 """Targets: what a program can be turned into, and which of them is expected to be fastest.
 
-A target gives a program its form, is asked what a call would cost, and prints and loads it. The
-costs were measured on one core: NumPy's and Python's were fitted by least squares of relative
-errors to the programs without examples of ``benchmarks/workloads.py`` (but the LSTM), and to
-Rosenbrock's function and a layer of several widths. What counts is their ratios, which differ
-little between machines.
+A target gives a program its form, and prints and loads it; what a call would cost is asked of those
+that may be chosen. The costs were measured on one core: NumPy's and Python's were fitted by least
+squares of relative errors to the programs without examples of ``benchmarks/workloads.py`` (but the
+LSTM), and to Rosenbrock's function and a layer of several widths. What counts is their ratios,
+which differ little between machines.
 """
 
 from __future__ import annotations
@@ -65,13 +65,6 @@ class Target(Protocol):
 
     def form(self, program: Program) -> VectorProgram:
         """The program in the form that is differentiated and printed."""
-
-    def cost(self, program: Program, form: Callable[[], VectorProgram]) -> float:
-        """Seconds that a value and its gradient are expected to take.
-
-        Args:
-            form: gives what :meth:`form` does, if it is needed.
-        """
 
     def source(self, program: VectorProgram, dtype: Any) -> Source:
         """The text of a program."""
@@ -141,8 +134,9 @@ class _Numpy:
         )
         return self.FIRST + self.CALL * calls
 
-    def cost(self, program: Program, form: Callable[[], VectorProgram]) -> float:  # noqa: ARG002
-        vectors, total = form(), self.FIRST
+    def cost(self, vectors: VectorProgram) -> float:
+        """Seconds that a value and its gradient are expected to take."""
+        total = self.FIRST
         for instruction in vectors.instructions:
             size = vectors.blocks[instruction.block].size
             if isinstance(instruction, Contraction):
@@ -205,7 +199,8 @@ class _Python:
     def form(self, program: Program) -> VectorProgram:
         return in_scalars(program)
 
-    def cost(self, program: Program, form: Callable[[], VectorProgram]) -> float:  # noqa: ARG002
+    def cost(self, program: Program) -> float:
+        """Seconds that a value and its gradient are expected to take."""
         total = self.FIRST + self.INPUT * program.input_size
         for operation, count in Counter(program.operations).items():
             if operation.arity is not None:
@@ -237,8 +232,7 @@ class _Native:
 
     name = "native"
     raises, watches = False, True
-    # Seconds, of the call itself and of an operation on scalars.
-    FIRST, OPERATION = 9e-6, 2e-9
+    FIRST = 9e-6  # seconds of the call itself; operations hardly count beside it
     MOST_SCALARS, MOST_COMPILED, MOST_PRODUCTS = 1_000_000, 4_000, 100_000
 
     def refusal(self, program: Program) -> str:  # noqa: ARG002
@@ -248,9 +242,6 @@ class _Native:
 
     def form(self, program: Program) -> VectorProgram:
         return schedule(program, rolled=True)
-
-    def cost(self, program: Program, form: Callable[[], VectorProgram]) -> float:  # noqa: ARG002
-        return self.FIRST + self.OPERATION * len(program.operations)
 
     def pays(self, program: Program, form: Callable[[], VectorProgram]) -> bool:
         """Whether it may be chosen: not for what takes long to compile, or is large products."""
@@ -293,14 +284,14 @@ def choose(
         loops: gives its form for native code, likewise.
     """
     is_narrow = not PYTHON.refusal(program) and len(program.operations) <= MOST_STATEMENTS
-    in_python = PYTHON.cost(program, vectors) if is_narrow else math.inf
+    in_python = PYTHON.cost(program) if is_narrow else math.inf
     if in_python * WORTH_COMPILING < NATIVE.FIRST:
         return PYTHON
     if NATIVE.pays(program, loops):
         return NATIVE
     if in_python < NUMPY.least_cost(program):
         return PYTHON
-    return PYTHON if in_python < NUMPY.cost(program, vectors) else NUMPY
+    return PYTHON if in_python < NUMPY.cost(vectors()) else NUMPY
 
 
 WORTH_COMPILING = 0.6

@@ -22,7 +22,7 @@ PASSES = ("sroa", "instruction_combine")
 """What LLVM is asked to do before it picks instructions: loops and lanes are there already, and its
 full sequence of passes takes four times as long for a few percent."""
 
-LONG = 8_000
+TOO_LONG_TO_OPTIMIZE = 8_000
 """Lines; a longer module is compiled in a tenth of the time, to code that is half as fast."""
 
 
@@ -79,7 +79,7 @@ class _Processor:
         """
         with self._lock:
             module = self.llvm.parse_assembly(text, context=self.llvm.create_context())
-            target = self._quick if text.count("\n") > LONG else self._careful
+            target = self._quick if text.count("\n") > TOO_LONG_TO_OPTIMIZE else self._careful
             for function in module.functions:
                 if not function.is_declaration:
                     self._passes.run(function, self._builder)

@@ -333,35 +333,28 @@ class _Writer:
         rows = self.storage.rows_of[block] = self._rows(name, e, size, is_full)
         with f.only_if(f.named(f"xor i1 {is_full}, true")):  # the last one again and again
             last = f.named(f"sub i64 {left}, 1")
-            self._copy_rows(
-                rows,
-                f.named(f"getelementptr {one}, ptr {name}, i64 {f.named(f'mul i64 {e}, {size}')}"),
-                size,
-                width,
-                last,
-            )
+            self._copy_rows(rows, self._row(name, e, size), size, width, last)
         lanes = self.storage.full
         if size == 1:
             found = f.named(f"load {lanes.type}, ptr {rows}{self.storage.align}")
             f.line(f"store {lanes.type} {found}, ptr {base}")
             return
         with f.loop(size, "s") as s:
-            text = "poison"
-            for lane in range(width):
-                at = f.named(f"add i64 {s}, {lane * size}")
-                place = f.named(f"getelementptr {one}, ptr {rows}, i64 {at}")
-                number = f.named(f"load {one}, ptr {place}")
-                text = f.named(f"insertelement {lanes.type} {text}, {one} {number}, i32 {lane}")
-            place = f.named(f"getelementptr {lanes.type}, ptr {base}, i64 {s}")
-            f.line(f"store {lanes.type} {text}, ptr {place}")
+            places = [self.storage.place(one, rows, (s, lane * size)) for lane in range(width)]
+            numbers = [self.storage.one.number(f"load {one}, ptr {place}") for place in places]
+            place = self.storage.place(lanes.type, base, (s, 0))
+            f.line(f"store {lanes.type} {lanes.of(numbers).text}, ptr {place}")
 
     def _rows(self, name: str, e: str, size: int, is_full: str) -> str:
         """The rows of a group of examples, or room for as many if they are not all there."""
-        f = self.f
         room = self.storage.reserve(("rows", name), size * self.storage.width)
-        first = f.named(f"mul i64 {e}, {size}")
-        own = f.named(f"getelementptr {self.storage.one.type}, ptr {name}, i64 {first}")
-        return f.named(f"select i1 {is_full}, ptr {own}, ptr {room}", "rows")
+        own = self._row(name, e, size)
+        return self.f.named(f"select i1 {is_full}, ptr {own}, ptr {room}", "rows")
+
+    def _row(self, name: str, e: str, size: int) -> str:
+        """The pointer to the numbers of an example, of as many for each."""
+        first = self.f.named(f"mul i64 {e}, {size}")
+        return self.storage.place(self.storage.one.type, name, (first, 0))
 
     def _copy_rows(self, to: str, source: str, size: int, count: int | str, last: str) -> None:
         f, one = self.f, self.storage.one.type
@@ -393,16 +386,11 @@ class _Writer:
             with f.loop(size, "s") as s:
                 value = self.storage.loaded(element, Position((Counter(s, 0),), self.storage.full))
                 for lane in range(self.storage.width):
-                    number = f.named(
-                        f"extractelement {self.storage.full.type} {value.text}, i32 {lane}"
-                    )
-                    at = f.named(f"add i64 {s}, {lane * size}")
-                    place = f.named(f"getelementptr {one}, ptr {rows}, i64 {at}")
+                    number = f.named(f"extractelement {value.m.type} {value.text}, i32 {lane}")
+                    place = self.storage.place(one, rows, (s, lane * size))
                     f.line(f"store {one} {number}, ptr {place}")
         with f.only_if(f.named(f"xor i1 {is_full}, true")):
-            first = f.named(f"mul i64 {e}, {size}")
-            to = f.named(f"getelementptr {one}, ptr {name}, i64 {first}")
-            self._copy_rows(to, rows, size, left, "")
+            self._copy_rows(self._row(name, e, size), rows, size, left, "")
 
     def _outputs(self, to: str) -> None:
         view = self.program.outputs
