@@ -18,7 +18,7 @@ import numpy as np
 
 from autodiff.compiler.memory import memory_plan
 from autodiff.compiler.native.llvm import Function, Module, format_of
-from autodiff.compiler.native.loops import Loops
+from autodiff.compiler.native.nest_writer import NestWriter
 from autodiff.compiler.native.storage import BYTES, Position, Storage
 from autodiff.compiler.native.strips import Counter
 from autodiff.compiler.nests import (
@@ -81,7 +81,7 @@ class _Writer:
         self.f = Function(self.module, "")
         self.storage = Storage(self.f, self.lowering, format_of(dtype))
         self.storage.alone = self._alone()
-        self.loops = Loops(self.storage)
+        self.nests = NestWriter(self.storage)
         self.is_batched = any(block.kind == BATCHED for block in program.blocks)
 
     def run(self) -> LLVMSource:
@@ -207,14 +207,14 @@ class _Writer:
     def _run_phase(self, positions: Sequence[int]) -> None:
         waiting: list[int] = []
         for at in positions:
-            self.loops.is_forward = at in self.forward
+            self.nests.is_forward = at in self.forward
             instruction = self.program.instructions[at]
             self._comment(self.program, instruction)
             if isinstance(instruction, Loop):
                 self._loop(instruction)
             else:
                 for one in self.lowering.nests(at):
-                    self.loops.write(one)
+                    self.nests.write(one)
             self._free(at, waiting)
         for block in waiting:
             self.storage.release(block)
@@ -230,24 +230,24 @@ class _Writer:
 
     def _loop(self, loop: Loop) -> None:
         """All steps of a recurrence."""
-        step, is_forward = StepLowering(self.lowering, loop), self.loops.is_forward
+        step, is_forward = StepLowering(self.lowering, loop), self.nests.is_forward
         blocks = self.lowering.blocks
         self.storage.alone.update(n for n in step.numbers.values() if blocks[n].size == 1)
         size = loop.start.indices.size
-        self.loops.write(nest(loop.start, (size,), whole(loop.block, size)))
+        self.nests.write(nest(loop.start, (size,), whole(loop.block, size)))
         for view, block in loop.sums:
             size = view.indices.size
-            self.loops.write(nest(Literal(0.0), (size,), whole(block, size)))
+            self.nests.write(nest(Literal(0.0), (size,), whole(block, size)))
         with self.f.loop(loop.steps, "step") as number:
-            self.loops.around = (Counter(number, 0),)
+            self.nests.around = (Counter(number, 0),)
             for at in range(len(loop.body.instructions)):
-                self.loops.is_forward = is_forward and at < loop.body.forward
+                self.nests.is_forward = is_forward and at < loop.body.forward
                 self._comment(loop.body, loop.body.instructions[at])
                 for one in step.nests(at):
-                    self.loops.write(one)
+                    self.nests.write(one)
             for one in step.ends():
-                self.loops.write(one)
-            self.loops.around = ()
+                self.nests.write(one)
+            self.nests.around = ()
         for block in step.numbers.values():
             self.storage.release(block)
 
@@ -298,14 +298,14 @@ class _Writer:
             if program.blocks[block].kind == BATCHED or not size:
                 continue
             if block not in made:
-                self.loops.write(nest(Literal(0.0), (size,), whole(block, size)))
+                self.nests.write(nest(Literal(0.0), (size,), whole(block, size)))
                 made.add(block)
-            if block in self.loops.sums or all(
-                map(self.loops.outer_products.factors, self.lowering.nests(at))
+            if block in self.nests.sums or all(
+                map(self.nests.outer_products.factors, self.lowering.nests(at))
             ):
                 continue
             sums = self.storage.reserve(("sums", block), size * self.storage.width)
-            self.loops.sums[block] = sums
+            self.nests.sums[block] = sums
             m = self.storage.full
             with self.f.loop(size) as i:
                 place = self.f.named(f"getelementptr {m.type}, ptr {sums}, i64 {i}")
@@ -313,7 +313,7 @@ class _Writer:
 
     def _finish_sums(self) -> None:
         f, m = self.f, self.storage.full
-        for block, sums in self.loops.sums.items():
+        for block, sums in self.nests.sums.items():
             base = self.storage.base(block)
             with f.loop(self.program.blocks[block].size) as i:
                 place = f.named(f"getelementptr {m.type}, ptr {sums}, i64 {i}")
@@ -321,7 +321,7 @@ class _Writer:
                 at = f.named(f"getelementptr {self.storage.one.type}, ptr {base}, i64 {i}")
                 before = self.storage.one.number(f"load {self.storage.one.type}, ptr {at}")
                 f.line(f"store {self.storage.one.type} {(before + total).text}, ptr {at}")
-        for block in self.loops.sums:
+        for block in self.nests.sums:
             self.storage.memory.give_back(("sums", block))
 
     def _read_examples(self, block: int, name: str, e: str, left: str, is_full: str) -> None:
@@ -398,4 +398,4 @@ class _Writer:
         if size == 0:
             return
         self.storage.bases[-2] = to
-        self.loops.write(nest(view, (size,), whole(-2, size)))
+        self.nests.write(nest(view, (size,), whole(-2, size)))

@@ -1,4 +1,4 @@
-"""Loops: the nests of an instruction, as LLVM has loops.
+"""Nest writer: the loops of an instruction, as LLVM has them.
 
 Numbers are computed side by side along one axis, or for all examples of a group; sums stay in
 registers until they are complete.
@@ -24,7 +24,7 @@ FUNCTION, GATHERED = 20, 1.5
 """Instructions of a function, and of an element that is put into its lane by itself."""
 
 
-class Loops:
+class NestWriter:
     """Writes the loops of nests into a function.
 
     Attributes:
