@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -111,6 +112,15 @@ class CtrlC(Noisy):
         return super().__call__(inputs, generator)
 
 
+@pytest.fixture
+def ctrl_c_is_heard() -> Iterator[None]:
+    """Python's own handler, also where the tests run in the background, which ignores Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c_is_heard")
 @pytest.mark.parametrize("stop_at", [1, 4, 9])
 def test_ctrl_c_waits_for_the_batch_and_loses_nothing(
     stop_at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
