@@ -1,7 +1,8 @@
 """Containers: how objects of each class are taken apart, and made again of other parts.
 
 Lists, tuples, dicts, dataclasses and what is derived from them are known; a user's own classes are
-registered. pandas objects are arrays with labels, known as soon as the user has imported pandas.
+registered. pandas objects are arrays with labels, known as soon as the user has imported pandas;
+so are arrays of JAX.
 """
 
 from __future__ import annotations
@@ -92,6 +93,17 @@ def kind_of(cls: type) -> Container | Leaf:
         return found
 
 
+def is_jax(thing: object) -> bool:
+    """Whether it is an array of JAX, or stands for one while JAX traces a function."""
+    jax: Any = sys.modules.get("jax")
+    return jax is not None and isinstance(thing, jax.Array)
+
+
+def is_array(leaf: object) -> bool:
+    """Whether a leaf is an array, of NumPy or of JAX, rather than a number."""
+    return isinstance(leaf, np.ndarray) or (is_jax(leaf) and leaf.ndim > 0)  # type: ignore[attr-defined]
+
+
 def register_structure(
     cls: type[T],
     to_parts: Callable[[T], tuple[Mapping[str, Any], Hashable]],
@@ -170,6 +182,9 @@ def _find(cls: type) -> Container | Leaf:
     pandas: Any = sys.modules.get("pandas")
     if pandas is not None and issubclass(cls, pandas.Series | pandas.DataFrame):
         return _labelled
+    jax: Any = sys.modules.get("jax")
+    if jax is not None and issubclass(cls, (jax.Array, jax.core.Tracer)):
+        return _jax_array
     return _DATACLASS if dataclasses.is_dataclass(cls) else single
 
 
@@ -180,6 +195,10 @@ def single(number: Any) -> tuple[Any, None]:
 
 def _array(array: Any) -> tuple[Any, Shape]:
     return array, array.shape
+
+
+def _jax_array(array: Any) -> tuple[Any, Shape | None]:
+    return array, array.shape or None
 
 
 def _masked(array: Any) -> tuple[Any, Shape]:

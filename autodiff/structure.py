@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from autodiff.arrays import as_array
-from autodiff.containers import Container, Form, Labelled, Shape, kind_of, single
+from autodiff.containers import Container, Form, Labelled, Shape, is_array, kind_of, single
 
 Leaf: TypeAlias = "Labelled | Shape | None"
 """The form of a leaf: the shape of an array, with labels if it has some, None for a number."""
@@ -183,8 +183,8 @@ def _next_array(form: Labelled | Shape, scalars: Iterator[Any]) -> Any:
 def _scalars(leaves: Iterable[Any]) -> list[Any]:
     scalars: list[Any] = []
     for leaf in leaves:
-        if isinstance(leaf, np.ndarray):
-            scalars += leaf.ravel().tolist()
+        if is_array(leaf):
+            scalars += np.asarray(leaf).ravel().tolist()
         else:
             scalars.append(leaf)
     return scalars

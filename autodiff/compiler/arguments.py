@@ -6,13 +6,14 @@ Each array of an argument is a block of its own; its plain numbers are a block t
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autodiff.containers import Container, Form, kind_of, single
+from autodiff.containers import Container, Form, is_array, is_jax, kind_of, single
 from autodiff.structure import (
     AnyForm,
     described,
@@ -114,9 +115,13 @@ def count_blocks(form: AnyForm) -> int:
 
 
 def blocks_of_argument(
-    argument: Any, name: str, is_batched: bool, dtype: Any
+    argument: Any, name: str, is_batched: bool, dtype: Any, keeps_jax: bool = False
 ) -> tuple[list[Array], AnyForm, int | None]:
-    """The numbers of an argument by blocks, its form for one example, and how many there are."""
+    """The numbers of an argument by blocks, its form for one example, and how many there are.
+
+    Args:
+        keeps_jax: whether arrays of JAX stay such; else they become arrays of NumPy.
+    """
     if type(argument) is np.ndarray and argument.dtype.kind in "fiub":  # without detours
         if not is_batched:
             return [_converted(argument, dtype).ravel()], argument.shape, None
@@ -126,17 +131,20 @@ def blocks_of_argument(
     arrays: list[Array] = []
     plain: list[Any] = []
     for leaf in leaves:
-        if isinstance(leaf, np.ndarray):
-            if leaf.dtype.kind not in "fiub":
+        if is_jax(leaf) and not keeps_jax:
+            leaf = np.asarray(leaf)
+            leaf = leaf if leaf.ndim else leaf[()]
+        if is_array(leaf):
+            if not _holds_real_numbers(leaf):
                 _refuse(leaf, leaves, form, name)
             arrays.append(leaf if is_batched else _converted(leaf, dtype).ravel())
-        elif isinstance(leaf, _NUMBERS) and not is_batched:
+        elif (isinstance(leaf, _NUMBERS) or is_jax(leaf)) and not is_batched:
             plain.append(leaf)
         else:
             _refuse(leaf, leaves, form, name, is_batched)
     if is_batched:
         return _blocks_of_examples(arrays, form, name, dtype)
-    return ([*arrays, np.array(plain, dtype)] if plain else arrays), form, None
+    return ([*arrays, _stacked(plain, 0, dtype)] if plain else arrays), form, None
 
 
 def _blocks_of_examples(
@@ -152,8 +160,20 @@ def _blocks_of_examples(
     blocks = [row.reshape(len(row), math.prod(row.shape[1:])) for row in rows if row.ndim > 1]
     plain = [row for row in rows if row.ndim == 1]
     if plain:
-        blocks.append(plain[0][:, None] if len(plain) == 1 else np.stack(plain, axis=1))
+        blocks.append(plain[0][:, None] if len(plain) == 1 else _stacked(plain, 1, dtype))
     return blocks, map_forms(without_first_axis, form), counts.pop() if counts else None
+
+
+def _holds_real_numbers(array: Any) -> bool:
+    return array.dtype.kind in "fiub" or array.dtype.name == "bfloat16"
+
+
+def _stacked(parts: list[Any], axis: int, dtype: Any) -> Any:
+    """Numbers or arrays side by side, on JAX's devices if some are there."""
+    if any(map(is_jax, parts)):
+        jnp: Any = sys.modules["jax.numpy"]
+        return jnp.stack([jnp.asarray(part, dtype) for part in parts], axis)
+    return np.array(parts, dtype) if axis == 0 else np.stack(parts, axis)
 
 
 def _converted(array: Array, dtype: Any) -> Array:
@@ -173,7 +193,7 @@ def _refuse(
             f"the argument {name} is a Value, and a compiled function takes numbers; within grad() "
             "or another compiled function call what it was made from, its attribute .function"
         )
-    if isinstance(leaf, np.ndarray) and leaf.dtype.kind not in "fiub":
+    if is_array(leaf) and not _holds_real_numbers(leaf):
         raise TypeError(f"the argument {name} must hold real numbers, got an array of {leaf.dtype}")
     if is_batched:
         raise ValueError(
@@ -239,12 +259,11 @@ def _leaves_of_results(form: AnyForm, out: Array, examples: int | None) -> Itera
 def gradient_like(argument: Any, blocks: Sequence[Array], is_batched: bool) -> Any:
     """Return the gradients of an argument's blocks in the structure of the argument."""
     leaves, form = take_apart(argument)
-    are_blocks = [
-        isinstance(leaf, np.ndarray) and (leaf.ndim > 1 or not is_batched) for leaf in leaves
-    ]
+    are_blocks = [is_array(leaf) and (leaf.ndim > 1 or not is_batched) for leaf in leaves]
     arrays, plain = iter(blocks), iter(())
     if not all(are_blocks):
-        plain = iter(blocks[-1].T if is_batched else blocks[-1].tolist())
+        numbers = blocks[-1].T if is_batched else blocks[-1]
+        plain = iter(numbers if is_batched or is_jax(numbers) else numbers.tolist())
     return put_together(
         form,
         [

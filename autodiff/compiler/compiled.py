@@ -30,7 +30,7 @@ from autodiff.compiler.outline import Row, outline
 from autodiff.compiler.running import Call, run, run_all
 from autodiff.compiler.second import HessianSpecialization, specialized
 from autodiff.compiler.specialization import Specialization
-from autodiff.compiler.targets import TARGETS
+from autodiff.compiler.targets import JAX, TARGETS
 from autodiff.compiler.trace import Parameter
 from autodiff.graph import Outlined
 from autodiff.transforms import ArgumentNumbers, chosen_arguments, is_index
@@ -57,6 +57,7 @@ def compile(
     dtype: str = "float64",
     target: str = "auto",
     threads: int | None = None,
+    devices: Sequence[Any] | None = None,
 ) -> Compiled: ...
 def compile(
     function: Callable[..., Any],
@@ -65,6 +66,7 @@ def compile(
     dtype: str = "float64",
     target: str = "auto",
     threads: int | None = None,
+    devices: Sequence[Any] | None = None,
 ) -> Compiled:
     """Turn a function of Values into a fast program with the same values and gradients.
 
@@ -78,12 +80,14 @@ def compile(
         batched: names of arguments with a leading axis of examples; the function itself sees one
             example. Their arrays, or arrays in structures, all have equally many. Lists and tuples
             that hold numbers alone are examples.
-        dtype: ``"float64"`` or ``"float32"``.
+        dtype: ``"float64"`` or ``"float32"``; with JAX also ``"bfloat16"``.
         target: ``"native"`` for machine code (needs llvmlite, the extra ``native``), ``"numpy"``
             for vectors, ``"python"`` for straight-line Python on floats (without batched
-            arguments), ``"auto"`` for what is expected to be fastest.
+            arguments), ``"jax"`` for JAX and its devices (the extra ``jax``), ``"auto"`` for what
+            is expected to be fastest without JAX.
         threads: how many chunks of examples native code computes at once; by default as many as
             there are cores. The results are the same bits for every number.
+        devices: of JAX, over which examples are split evenly, such as ``jax.devices()``.
 
     Raises:
         TypeError: if it is no function; at a call, if it decides by a number that is not known yet.
@@ -97,7 +101,7 @@ def compile(
     >>> gradient.tolist()
     [4.0, 16.0]
     """
-    return Compiled(function, batched, dtype, target, threads)
+    return Compiled(function, batched, dtype, target, threads, devices)
 
 
 class Compiled(Outlined):
@@ -116,11 +120,10 @@ class Compiled(Outlined):
         dtype: str = "float64",
         target: str = "auto",
         threads: int | None = None,
+        devices: Sequence[Any] | None = None,
     ) -> None:
         if not callable(function):
             raise TypeError(f"compile() expected a function, got {type(function).__name__}")
-        if str(dtype) not in ("float32", "float64"):
-            raise ValueError(f'dtype must be "float32" or "float64", got {dtype!r}')
         if not isinstance(target, str) or target not in ("auto", *TARGETS):
             known = ", ".join(["auto", *TARGETS])
             raise ValueError(
@@ -128,7 +131,8 @@ class Compiled(Outlined):
             )
         self.function: Callable[..., Any] | None = function
         self.batched = _names(batched)
-        self.dtype = np.dtype(dtype)
+        self.dtype = _checked_dtype(dtype, target)
+        self.devices = _checked_devices(devices, target)
         is_count = isinstance(threads, Integral) and not isinstance(threads, bool) and threads >= 1
         if threads is not None and not is_count:
             raise ValueError(f"threads must be a whole number from 1 on, or None, got {threads!r}")
@@ -156,6 +160,9 @@ class Compiled(Outlined):
                 where a result is not finite; the note names the operation that went wrong.
         """
         call = self._prepare(arguments, named)
+        if self.target == "jax" and call.is_in_jax:
+            self._latest = call.special, None
+            return self._on_jax(call).results_in_jax(call.blocks, call.examples)
         found = self._run(call, None)
         return self._on_values(call, None) if found is None else self._results(call, found[0])
 
@@ -178,14 +185,21 @@ class Compiled(Outlined):
         else:
             chosen = chosen_arguments(argnums, len(call.arguments))
         wanted = self._blocks_of(call, chosen)
-        ran = self._run(call, wanted)
-        if ran is None:
-            return self._on_values(call, argnums)
-        out, gradients = ran
+        if self.target == "jax" and call.is_in_jax:
+            self._latest = call.special, wanted
+            result, gradients = self._on_jax(call).gradients_in_jax(
+                wanted, call.blocks, call.examples
+            )
+        else:
+            ran = self._run(call, wanted)
+            if ran is None:
+                return self._on_values(call, argnums)
+            out, gradients = ran
+            result = float(out[0]) if call.examples is None else out[0]
         found = iter(gradients)
         structures = [self._gradient(call, i, found) for i in chosen]
         return (
-            float(out[0]) if call.examples is None else out[0],
+            result,
             structures[0] if is_index(argnums) else tuple(structures),
         )
 
@@ -329,6 +343,8 @@ class Compiled(Outlined):
         named: dict[str, Any],
         captured_numbers: Array | None = None,
     ) -> Call:
+        if self.target == "jax":
+            JAX.check(self.dtype)
         if named or len(arguments) != len(self._names):
             arguments, names = self._bind(arguments, named)
         else:
@@ -342,7 +358,9 @@ class Compiled(Outlined):
             if is_batched and type(argument) is not np.ndarray:
                 argument = as_arrays(argument, name)
             arranged.append(argument)
-            own, spec, count = blocks_of_argument(argument, name, is_batched, self.dtype)
+            own, spec, count = blocks_of_argument(
+                argument, name, is_batched, self.dtype, keeps_jax=self.target == "jax"
+            )
             blocks += own
             key.append(spec)
             if count is not None:
@@ -400,7 +418,7 @@ class Compiled(Outlined):
         else:
             log.info("compiling %s for %s", self.__name__, described_arguments(key, names))
         try:
-            special = specialized(self.function, parameters, self.target, self.dtype)
+            special = specialized(self.function, parameters, self.target, self.dtype, self.devices)
         except TypeError as error:
             note_on_examples(error, parameters)
             raise
@@ -427,6 +445,10 @@ class Compiled(Outlined):
         self._latest = call.special, wanted
         return run(call, wanted)
 
+    def _on_jax(self, call: Call) -> JaxSpecialization:
+        special: Any = call.special
+        return special  # type: ignore[no-any-return]
+
     def _on_values(self, call: Call, argnums: ArgumentNumbers | None) -> Any:
         """The same where a number has no finite value."""
         if self.function is None:
@@ -452,6 +474,7 @@ class Compiled(Outlined):
 
 
 if TYPE_CHECKING:
+    from autodiff.compiler.on_jax.specialization import JaxSpecialization
 
     class CompiledScalar(Compiled):
         """A compiled function with one scalar result and no batched arguments."""
@@ -460,6 +483,35 @@ if TYPE_CHECKING:
         def value_and_grad(  # noqa: D102
             self, *arguments: Any, argnums: ArgumentNumbers = 0, **named: Any
         ) -> tuple[float, Any]: ...
+
+
+def _checked_dtype(dtype: str, target: str) -> np.dtype[Any]:
+    known = ("float32", "float64", *["bfloat16"] * (target == "jax"))
+    if str(dtype) not in known:
+        with_jax = ', or "bfloat16" with target="jax"' * (target != "jax")
+        names = " or ".join([f'"{name}"' for name in known])
+        raise ValueError(f"dtype must be {names}{with_jax}, got {dtype!r}")
+    if str(dtype) == "bfloat16":
+        JAX.check(np.dtype(np.float32))  # JAX brings this type with it
+    return np.dtype(dtype)
+
+
+def _checked_devices(devices: Sequence[Any] | None, target: str) -> tuple[Any, ...]:
+    if devices is None:
+        return ()
+    if target != "jax":
+        raise ValueError(
+            f'devices are those of JAX, for target="jax", and the target is {target!r}'
+        )
+    if (
+        not isinstance(devices, Sequence)
+        or not devices
+        or not all(hasattr(device, "platform") for device in devices)
+    ):
+        raise ValueError(
+            f"devices must be devices of JAX, such as jax.devices(), got {devices!r:.60}"
+        )
+    return tuple(devices)
 
 
 def _names(batched: Sequence[str] | str) -> tuple[str, ...]:

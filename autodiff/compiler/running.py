@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from autodiff.compiler.program import BATCHED
 from autodiff.compiler.specialization import Specialization
+from autodiff.containers import is_jax
 
 Array = NDArray[Any]
 
@@ -38,6 +39,11 @@ class Call(NamedTuple):
     examples: int | None
     dtype: np.dtype[Any]
     threads: int | None = None
+
+    @property
+    def is_in_jax(self) -> bool:
+        """Whether an array of JAX was given, so that the answer is one."""
+        return any(map(is_jax, self.blocks))
 
 
 def run(call: Call, wanted: tuple[int, ...] | None) -> tuple[Array, list[Array]] | None:

@@ -6,7 +6,7 @@ is traced, and the rest are passes: its gradient, and tangents along all directi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,9 +24,17 @@ from autodiff.transforms import SecondDerivatives, chosen_arguments, is_index
 
 
 def specialized(
-    function: Callable[..., Any], parameters: list[Parameter], target: str, dtype: Any
+    function: Callable[..., Any],
+    parameters: list[Parameter],
+    target: str,
+    dtype: Any,
+    devices: Sequence[Any] = (),
 ) -> Specialization:
     """The program of a function for one shape of arguments."""
+    if target == "jax":
+        from autodiff.compiler.on_jax.specialization import JaxSpecialization
+
+        return JaxSpecialization(function, parameters, dtype, devices)
     second = getattr(function, "second_derivatives_of", None)
     if second is None or target == "python" or any(p.is_batched for p in parameters):
         return Specialization(function, parameters, target, dtype)

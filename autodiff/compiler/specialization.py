@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +16,7 @@ from autodiff.compiler.program import BATCHED, Program
 from autodiff.compiler.schedule import schedule
 from autodiff.compiler.simplify import in_reading_order, reordered, simplify
 from autodiff.compiler.source import Source
-from autodiff.compiler.targets import NATIVE, NUMPY, PYTHON, TARGETS, choose
+from autodiff.compiler.targets import JAX, NATIVE, NUMPY, PYTHON, TARGETS, choose
 from autodiff.compiler.trace import Parameter, trace
 from autodiff.compiler.vectors import (
     Contraction,
@@ -146,6 +147,8 @@ class Specialization:
     @functools.cached_property
     def chunk(self) -> int:
         """How many examples are computed at a time."""
+        if self.target is JAX:
+            return sys.maxsize
         if self.target is NATIVE:
             return max(FEWEST_EXAMPLES, NATIVE_WORK // max(1, self.instructions))
         made = self.vectors.blocks[self.vectors.inputs :]
@@ -162,7 +165,7 @@ class Specialization:
         is_long = (
             self.instructions >= ROLLED_FROM and self.target is NUMPY and self.program is not None
         )
-        return self.loops if self.target is NATIVE or is_long else self.vectors
+        return self.loops if self.target in (NATIVE, JAX) or is_long else self.vectors
 
     def stats(self, wanted: tuple[int, ...] | None) -> dict[str, Any]:
         """What became of the scalar graph; see :attr:`Compiled.stats`."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import builtins
 import functools
+import importlib.util
 import math
 from collections import Counter
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from autodiff.compiler import to_numpy, to_python
 from autodiff.compiler.layout import is_even
 from autodiff.compiler.native import machine
 from autodiff.compiler.native.to_llvm import LLVMSource, llvm_source
+from autodiff.compiler.on_jax.to_jax import jax_source
 from autodiff.compiler.program import BATCHED, Program
 from autodiff.compiler.scalars import in_scalars
 from autodiff.compiler.schedule import schedule
@@ -266,8 +268,46 @@ class _Native:
         return machine.load(source, dtype)
 
 
-NUMPY, PYTHON, NATIVE = _Numpy(), _Python(), _Native()
-TARGETS: dict[str, Target] = {"numpy": NUMPY, "python": PYTHON, "native": NATIVE}
+class _Jax:
+    """Vectors, by JAX: never chosen for anybody, since it moves arrays to its devices."""
+
+    name = "jax"
+    raises = watches = False
+
+    def refusal(self, program: Program) -> str:  # noqa: ARG002
+        return ""
+
+    def check(self, dtype: np.dtype[Any]) -> None:
+        """Raise an error unless JAX is there, and computes with numbers of this type."""
+        if importlib.util.find_spec("jax") is None:
+            raise ValueError('target="jax" needs JAX: pip install "autodiff-viz[jax]"')
+        import jax
+
+        if dtype == np.float64 and not jax.config.jax_enable_x64:
+            raise ValueError(
+                'dtype="float64" needs JAX\'s 64-bit mode, which is off; turn it on with '
+                'jax.config.update("jax_enable_x64", True), or compile with dtype="float32"'
+            )
+
+    def form(self, program: Program) -> VectorProgram:
+        return schedule(program, rolled=True)
+
+    def source(self, program: VectorProgram, dtype: Any) -> Source:
+        return jax_source(program, dtype)
+
+    def load(self, source: Source, dtype: Any) -> Run:
+        """The function, compiled by JAX, with the examples along the first axis of the outputs."""
+        import jax
+
+        arrays = {
+            name: array.astype(dtype) if array.dtype.kind == "f" else array
+            for name, array in source.arrays.items()
+        }
+        return jax.jit(_defined(source, arrays))  # type: ignore[no-any-return]
+
+
+NUMPY, PYTHON, NATIVE, JAX = _Numpy(), _Python(), _Native(), _Jax()
+TARGETS: dict[str, Target] = {"numpy": NUMPY, "python": PYTHON, "native": NATIVE, "jax": JAX}
 MOST_STATEMENTS = 100_000
 """Longer straight-line programs take Python longer to compile than they save."""
 
