@@ -1,7 +1,8 @@
 """Optimizers: how parameters move, once their gradients are known.
 
 Every rule is written on vectors, one number for each parameter; :meth:`Optimizer.step` applies it
-to Values, and the compiled engine to the vector that it keeps.
+to Values, and the engines to the vector that they keep. Arrays of NumPy are changed in place; those
+of another library with Python's array standard, such as JAX, are not, and new ones are returned.
 """
 
 from __future__ import annotations
@@ -67,8 +68,17 @@ class Optimizer:
         self.steps = 0
         self.state = {name: np.zeros(len(self.parameters)) for name in self.remembers}
 
-    def update(self, numbers: Vector, gradients: Vector, rate: float, state: list[Vector]) -> None:
-        """The rule of one optimizer: change the numbers, and what is remembered, in place."""
+    def update(
+        self, numbers: Vector, gradients: Vector, rate: float, state: list[Vector], step: int
+    ) -> tuple[Vector, list[Vector]]:
+        """The rule of one optimizer: the numbers after a step, and what is remembered then.
+
+        Args:
+            numbers, gradients: one for each parameter; both may be written over.
+            rate: the learning rate of this step.
+            state: what is remembered, one vector for each name in ``remembers``.
+            step: its number, from 1.
+        """
         raise NotImplementedError(f"{type(self).__name__} must define update()")
 
     def step(self) -> None:
@@ -86,17 +96,28 @@ class Optimizer:
         self.steps += 1
         if numbers.dtype != object:  # exact numbers stay exact where the rule allows it
             gradients = gradients.astype(float, copy=False)
+        state = [vector[: len(numbers)] for vector in self.state.values()]
+        with np.errstate(over="ignore", invalid="ignore"):  # who trains looks at the numbers
+            self.moved(numbers, gradients, self.rate, state, self.steps)
+
+    def moved(
+        self, numbers: Vector, gradients: Vector, rate: float, state: list[Vector], step: int
+    ) -> tuple[Vector, list[Vector]]:
+        """A whole step: gradients clipped, weights decayed, and the rule; see :meth:`update`."""
         if self.clip_norm is not None:
             gradients = clipped(gradients, self.clip_norm)
         if self.weight_decay:
-            gradients = self.decay(numbers, gradients, self.rate)
-        state = [vector[: len(numbers)] for vector in self.state.values()]
-        with np.errstate(over="ignore", invalid="ignore"):  # who trains looks at the numbers
-            self.update(numbers, gradients, self.rate, state)
+            numbers, gradients = self.decay(numbers, gradients, rate)
+        return self.update(numbers, gradients, rate, state, step)
 
-    def decay(self, numbers: Vector, gradients: Vector, rate: float) -> Vector:  # noqa: ARG002
-        """The gradients with that of the penalty on large weights."""
-        return gradients + self.weight_decay * numbers
+    def decay(
+        self,
+        numbers: Vector,
+        gradients: Vector,
+        rate: float,  # noqa: ARG002
+    ) -> tuple[Vector, Vector]:
+        """The numbers, and the gradients with that of the penalty on large weights."""
+        return numbers, gradients + self.weight_decay * numbers
 
     @property
     def rate(self) -> float:
@@ -167,15 +188,24 @@ class SGD(Optimizer):
         self.momentum = momentum
         self.nesterov = nesterov
 
-    def update(self, numbers: Vector, gradients: Vector, rate: float, state: list[Vector]) -> None:
+    def update(
+        self,
+        numbers: Vector,
+        gradients: Vector,
+        rate: float,
+        state: list[Vector],
+        step: int,  # noqa: ARG002
+    ) -> tuple[Vector, list[Vector]]:
         """See the class."""
         if self.momentum:
             (velocity,) = state
             velocity *= self.momentum
             velocity += gradients
+            state = [velocity]
             gradients = gradients + self.momentum * velocity if self.nesterov else velocity.copy()
         gradients *= rate
         numbers -= gradients
+        return numbers, state
 
 
 class RMSProp(Optimizer):
@@ -218,11 +248,18 @@ class RMSProp(Optimizer):
         self.smoothing = smoothing
         self.epsilon = epsilon
 
-    def update(self, numbers: Vector, gradients: Vector, rate: float, state: list[Vector]) -> None:
+    def update(
+        self,
+        numbers: Vector,
+        gradients: Vector,
+        rate: float,
+        state: list[Vector],
+        step: int,  # noqa: ARG002
+    ) -> tuple[Vector, list[Vector]]:
         """See the class."""
-        (mean_square,) = state
-        _blend(mean_square, gradients * gradients, self.smoothing)
-        numbers -= rate * gradients / (np.sqrt(mean_square) + self.epsilon)
+        mean_square = _blended(state[0], gradients * gradients, self.smoothing)
+        numbers -= rate * gradients / (_root(mean_square) + self.epsilon)
+        return numbers, [mean_square]
 
 
 class Adam(Optimizer):
@@ -267,14 +304,16 @@ class Adam(Optimizer):
         self.betas = betas
         self.epsilon = epsilon
 
-    def update(self, numbers: Vector, gradients: Vector, rate: float, state: list[Vector]) -> None:
+    def update(
+        self, numbers: Vector, gradients: Vector, rate: float, state: list[Vector], step: int
+    ) -> tuple[Vector, list[Vector]]:
         """See the class."""
-        mean, mean_square = state
         first, second = self.betas
-        _blend(mean, gradients, first)
-        _blend(mean_square, gradients * gradients, second)
-        size = np.sqrt(mean_square / (1 - second**self.steps)) + self.epsilon
-        numbers -= rate / (1 - first**self.steps) * mean / size
+        mean = _blended(state[0], gradients, first)
+        mean_square = _blended(state[1], gradients * gradients, second)
+        size = _root(mean_square / (1 - second**step)) + self.epsilon
+        numbers -= rate / (1 - first**step) * mean / size
+        return numbers, [mean, mean_square]
 
 
 class AdamW(Adam):
@@ -317,10 +356,10 @@ class AdamW(Adam):
             clip_norm=clip_norm,
         )
 
-    def decay(self, numbers: Vector, gradients: Vector, rate: float) -> Vector:
-        """Shrink the parameters; the gradients are left as they are."""
+    def decay(self, numbers: Vector, gradients: Vector, rate: float) -> tuple[Vector, Vector]:
+        """The parameters, shrunk, and the gradients as they are."""
         numbers *= 1 - rate * self.weight_decay
-        return gradients
+        return numbers, gradients
 
 
 def clipped(gradients: Vector, limit: float) -> Vector:
@@ -333,8 +372,10 @@ def clipped(gradients: Vector, limit: float) -> Vector:
     >>> clipped(np.array([3.0, 4.0]), 2.5).tolist()
     [1.5, 2.0]
     """
-    norm = float(np.linalg.norm(gradients))
-    return gradients * (limit / norm) if norm > limit else gradients
+    library: Any = gradients.__array_namespace__()
+    norm = library.linalg.vector_norm(gradients)
+    scaled: Vector = gradients * (limit / library.maximum(norm, limit))
+    return scaled
 
 
 def clip_gradients(parameters: Iterable[Value], limit: float) -> float:
@@ -358,17 +399,23 @@ def clip_gradients(parameters: Iterable[Value], limit: float) -> float:
     _check("limit", limit, above=0)
     parameters = list(parameters)
     gradients = np.array([parameter.grad for parameter in parameters], float)
-    scaled = clipped(gradients, limit)
-    if scaled is not gradients:
-        for parameter, gradient in zip(parameters, scaled.tolist(), strict=True):
+    norm = float(np.linalg.norm(gradients))
+    if norm > limit:
+        for parameter, gradient in zip(parameters, clipped(gradients, limit).tolist(), strict=True):
             parameter.grad = gradient
-    return float(np.linalg.norm(gradients))
+    return norm
 
 
-def _blend(mean: Vector, new: Vector, kept: float) -> None:
-    """A running mean that keeps this share of what it was, in place."""
+def _blended(mean: Vector, new: Vector, kept: float) -> Vector:
+    """A running mean that keeps this share of what it was."""
     mean *= kept
     mean += (1 - kept) * new
+    return mean
+
+
+def _root(vector: Vector) -> Vector:
+    library: Any = vector.__array_namespace__()
+    return library.sqrt(vector)  # type: ignore[no-any-return]
 
 
 def _check(

@@ -22,8 +22,9 @@ from autodiff.data import Dataset
 from autodiff.nn import files
 from autodiff.optim import SGD, Adam
 from autodiff.training import Checkpoint, Epoch, fit
-from autodiff.training.engines import ENGINES
+from autodiff.training.engines import CompiledEngine, EagerEngine
 
+ENGINES = {"compiled": CompiledEngine, "eager": EagerEngine}
 GENERATOR = np.random.default_rng(0)
 IMAGES = GENERATOR.random((40, 6))
 DATA = Dataset(IMAGES, (IMAGES[:, 0] > IMAGES[:, 1]).astype(np.int64))

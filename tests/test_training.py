@@ -15,7 +15,9 @@ from autodiff.nn import MLP, Linear, Module, Neuron, cross_entropy
 from autodiff.nn.layers import initial_deviation
 from autodiff.optim import SGD
 from autodiff.training import evaluate, fit, predict
-from autodiff.training.engines import ENGINES
+from autodiff.training.engines import CompiledEngine, EagerEngine
+
+ENGINES = {"compiled": CompiledEngine, "eager": EagerEngine}
 
 
 @pytest.fixture(scope="module")
@@ -347,7 +349,7 @@ def test_progress_is_shown_with_loss_and_accuracy(
     [
         ({"epochs": 0}, "epochs must be a whole number of at least 1, got 0"),
         ({"batch_size": 2.5}, "batch_size must be a whole number"),
-        ({"engine": "quantum"}, "engine must be one of compiled, eager, got 'quantum'"),
+        ({"engine": "quantum"}, "engine must be one of compiled, eager, jax, got 'quantum'"),
         ({"training": Dataset(np.zeros((2, 9)), np.zeros(2, np.int64))}, "784 weights, and got 9"),
         ({"training": Dataset(np.zeros((2, 784)), np.array([1, 10]))}, "one of 0 ... 9, got 10"),
         ({"validation": Dataset(np.zeros((0, 784)), np.zeros(0, np.int64))}, "no validation"),

@@ -159,7 +159,7 @@ class Compiled(Outlined):
             ValueError, ZeroDivisionError, OverflowError: as the function itself does on Values,
                 where a result is not finite; the note names the operation that went wrong.
         """
-        call = self._prepare(arguments, named)
+        call = self.prepare(arguments, named)
         if self.target == "jax" and call.is_in_jax:
             self._latest = call.special, None
             return self._on_jax(call).results_in_jax(call.blocks, call.examples)
@@ -178,7 +178,7 @@ class Compiled(Outlined):
         Raises:
             TypeError: if the function has more than one scalar result.
         """
-        call = self._prepare(arguments, named)
+        call = self.prepare(arguments, named)
         self._check_one_result(call)
         if type(argnums) is int and 0 <= argnums < len(call.arguments):
             chosen = [argnums]
@@ -219,7 +219,7 @@ class Compiled(Outlined):
         """
         for name, array in zip(self._bind(arrays, {})[1], arrays, strict=True):
             check_bindable(name, array, self.dtype)
-        call = self._prepare(arrays, {})
+        call = self.prepare(arrays, {})
         self._check_one_result(call)
         chosen = chosen_arguments(argnums, len(arrays))
         wanted = self._blocks_of(call, chosen)
@@ -228,7 +228,7 @@ class Compiled(Outlined):
 
     def specialize(self, *arguments: Any) -> None:
         """Compile for arguments of this shape without running, so that ``captured`` is known."""
-        self._latest = self._prepare(arguments, {}).special, None
+        self._latest = self.prepare(arguments, {}).special, None
 
     @property
     def captured(self) -> list[Value]:
@@ -245,7 +245,7 @@ class Compiled(Outlined):
             Results of shape (count,) or (count, examples), and a vector, the gradient of the first
             result, added up over examples. They are not checked to be finite.
         """
-        call = self._prepare(arguments, {}, numbers)
+        call = self.prepare(arguments, {}, numbers)
         if not call.special.captured:
             raise ValueError(f"{self.__name__} captured no Values to differentiate by")
         wanted = (len(call.special.inputs) - 1,)
@@ -337,12 +337,13 @@ class Compiled(Outlined):
 
     # ------------------------------------------------------------------------------ arguments
 
-    def _prepare(
+    def prepare(
         self,
         arguments: tuple[Any, ...],
         named: dict[str, Any],
         captured_numbers: Array | None = None,
     ) -> Call:
+        """A call of the program for these arguments, which is made if there is none."""
         if self.target == "jax":
             JAX.check(self.dtype)
         if named or len(arguments) != len(self._names):

@@ -9,12 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from autodiff.compiler import Compiled
+from autodiff.compiler.targets import JAX
 from autodiff.nn import Module
 from autodiff.nn.dropout import dropped_units, factors, factors_given
 from autodiff.nn.losses import LOSSES, binary_cross_entropy
@@ -23,6 +24,8 @@ from autodiff.recording import no_grad
 from autodiff.value import Value, as_values
 
 Loss = Callable[[Sequence[Any], Any], Any]
+BATCHED = ("example", "target", "kept")
+"""The arguments of an engine's programs: inputs, targets, and factors of dropped units."""
 
 
 class Examples(Protocol):
@@ -49,11 +52,25 @@ class Measured(NamedTuple):
     right: float
 
 
+class Unmeasured(NamedTuple):
+    """Steps that were started, and examples in them, of which nothing was told yet."""
+
+    steps: int
+    examples: int
+
+
 class Engine(Protocol):
     """What training asks of an engine."""
 
+    @property
+    def unmeasured(self) -> Unmeasured:
+        """What was started, and is not measured yet."""
+
     def step(self, batch: Examples) -> Measured:
-        """One optimizer step on the mean loss of a batch; what was measured before it."""
+        """One optimizer step on the mean loss of a batch; what was measured since the last one."""
+
+    def settle(self) -> Measured:
+        """Wait for what was started; what was measured in it."""
 
     def measure(self, examples: Examples) -> Measured:
         """Losses and right answers, without training."""
@@ -85,7 +102,20 @@ class _Dropout:
         return np.array(factors(self.generator.random((len(batch), len(self._rates))), self._rates))
 
 
-class EagerEngine:
+class _AtOnce:
+    """An engine whose steps have ended when they return."""
+
+    @property
+    def unmeasured(self) -> Unmeasured:
+        """Nothing is waited for."""
+        return Unmeasured(0, 0)
+
+    def settle(self) -> Measured:
+        """There is nothing to wait for."""
+        return Measured(0.0, 0.0)
+
+
+class EagerEngine(_AtOnce):
     """A graph of Values for each example."""
 
     def __init__(
@@ -142,7 +172,7 @@ class _Key(NamedTuple):
     label: int | None
 
 
-class CompiledEngine:
+class CompiledEngine(_AtOnce):
     """A program for all examples of a batch; parameters are one vector while it trains.
 
     The losses of this package take targets as inputs, so that one program serves all examples.
@@ -189,7 +219,7 @@ class CompiledEngine:
                 slopes[places] = partial
             gradient = slopes if gradient is None else gradient + slopes
             total += float(out[0].sum())
-            right += _right_answers(out[1:], part.targets)
+            right += right_answers(out[1:], part.targets)
         assert gradient is not None
         gradient /= len(batch)
         self._move(gradient)
@@ -203,7 +233,7 @@ class CompiledEngine:
         for program, part, inputs in self._parts(examples, drawn):
             losses, outputs = program.compiled(*inputs)
             total += float(np.sum(losses))
-            right += _right_answers(np.array(outputs), part.targets)
+            right += right_answers(np.array(outputs), part.targets)
         return Measured(total, right)
 
     def finish(self) -> None:
@@ -214,12 +244,10 @@ class CompiledEngine:
 
     # ------------------------------------------------------------------------------- programs
 
-    def _parts(
-        self, examples: Examples, drawn: NDArray[np.float64]
-    ) -> Iterator[tuple[_Program, Examples, list[NDArray[Any]]]]:
+    def _parts(self, examples: Examples, drawn: NDArray[np.float64]) -> Iterator[Part]:
         """The examples that one program computes: all of them, or those of each label."""
         training = self.model.is_training
-        takes_vectors = not _is_labels(examples.targets) or self.loss in LOSSES.values()
+        takes_vectors = not is_labels(examples.targets) or self.loss in LOSSES.values()
         targets = self._vectors(examples) if takes_vectors else np.zeros((len(examples), 0))
         if takes_vectors:
             inputs = [examples.inputs, targets, drawn]
@@ -233,7 +261,7 @@ class CompiledEngine:
     def _program(self, key: _Key, inputs: list[NDArray[Any]]) -> _Program:
         if key not in self.programs:
             function = _loss_and_outputs(self.model, self.loss, key.label)
-            compiled = Compiled(function, ("example", "target", "kept"))
+            compiled = self._compiled(function)
             try:
                 compiled.specialize(*inputs)
             except TypeError as error:
@@ -242,9 +270,12 @@ class CompiledEngine:
             self.programs[key] = _Program(compiled)
         return self.programs[key]
 
+    def _compiled(self, function: Callable[..., Any]) -> Compiled:
+        return Compiled(function, BATCHED)
+
     def _vectors(self, examples: Examples) -> NDArray[np.float64]:
         """Targets as they are; labels as one number for each output."""
-        if not _is_labels(examples.targets):
+        if not is_labels(examples.targets):
             return examples.targets
         if self.outputs == 0:
             with no_grad():
@@ -313,12 +344,9 @@ class CompiledEngine:
         bad = np.flatnonzero(~np.isfinite(out[0]))
         if len(bad):
             self.finish()
-            at = bad[0]
-            target = batch.targets[at].tolist()
-            with factors_given(inputs[2][at].tolist()):
-                outputs = flattened(self.model(batch.inputs[at].tolist()))
-            _check_finite(self.loss(outputs, target).data, target)
-            _check_finite(float(out[0, at]), target)
+            at = int(bad[0])
+            check_example(self.model, self.loss, batch, at, inputs[2][at].tolist())
+            _check_finite(float(out[0, at]), batch.targets[at].tolist())
 
 
 @dataclass
@@ -328,6 +356,10 @@ class _Program:
     compiled: Compiled
     places: NDArray[np.int64] | None = None
     has_room: bool = False
+
+
+Part: TypeAlias = "tuple[_Program, Examples, list[NDArray[Any]]]"
+"""A program, the examples of a batch that it computes, and its arguments."""
 
 
 def _loss_and_outputs(
@@ -353,13 +385,14 @@ def flattened(outputs: Any) -> list[Any]:
     return outputs.ravel().tolist() if isinstance(outputs, np.ndarray) else list(outputs)
 
 
-def _is_labels(targets: NDArray[Any]) -> bool:
+def is_labels(targets: NDArray[Any]) -> bool:
+    """Whether targets are one label for each example, rather than vectors."""
     return targets.ndim == 1
 
 
-def _right_answers(outputs: NDArray[np.float64], targets: NDArray[Any]) -> float:
+def right_answers(outputs: NDArray[np.float64], targets: NDArray[Any]) -> float:
     """How many examples have the largest output at their label; of one output, its sign decides."""
-    if not _is_labels(targets):
+    if not is_labels(targets):
         return math.nan
     answers = outputs[0] > 0 if len(outputs) == 1 else outputs.argmax(0)
     return float((answers == targets).sum())
@@ -379,13 +412,36 @@ def _check_finite(loss: float, target: Any) -> None:
         )
 
 
+def check_example(
+    model: Module, loss: Loss, batch: Examples, at: int, kept: Sequence[float] = ()
+) -> None:
+    """Raise what the model itself raises on an example, or that its loss is not finite.
+
+    Args:
+        kept: the factors of dropped units.
+    """
+    target = batch.targets[at].tolist()
+    with factors_given(list(kept)):
+        outputs = flattened(model(batch.inputs[at].tolist()))
+    _check_finite(loss(outputs, target).data, target)
+
+
 def largest(logits: Sequence[Value]) -> int:
     """The class with the largest logit."""
     numbers = [logit.data for logit in logits]
     return numbers.index(max(numbers))
 
 
-ENGINES: dict[str, type[CompiledEngine] | type[EagerEngine]] = {
+def _jax_engine(*arguments: Any) -> Engine:
+    """The engine on JAX, which is imported only where it is wanted."""
+    JAX.check(np.dtype(np.float32))
+    from autodiff.training.jax_engine import JaxEngine
+
+    return JaxEngine(*arguments)
+
+
+ENGINES: dict[str, Callable[..., Engine]] = {
     "compiled": CompiledEngine,
     "eager": EagerEngine,
+    "jax": _jax_engine,
 }

@@ -21,7 +21,7 @@ from autodiff.nn.losses import LOSSES
 from autodiff.optim import SGD, Optimizer
 from autodiff.recording import no_grad
 from autodiff.training.checkpoints import Checkpoint, State
-from autodiff.training.engines import ENGINES, Engine, Examples, Loss, flattened
+from autodiff.training.engines import ENGINES, Engine, Examples, Loss, Measured, flattened
 from autodiff.training.history import Epoch, History
 from autodiff.training.interrupts import patient_interrupts
 from autodiff.transforms import is_index
@@ -68,7 +68,9 @@ def fit(
         seed: of the order in which examples are met, of dropout and of augmentation; the same seed
             gives the same run.
         engine: ``"compiled"`` traces the model once and runs whole batches; ``"eager"`` builds a
-            graph of Values for each example. Both give the same parameters.
+            graph of Values for each example; ``"jax"`` runs whole batches and the optimizer on
+            all devices that JAX has. All give the same parameters; JAX computes in float32 unless
+            its 64-bit mode is on.
         progress: whether to show a progress bar.
         augment: changes the inputs of a batch each time they are met, as
             :class:`autodiff.data.Augmentation` does.
@@ -222,26 +224,40 @@ class _Run:
         if self.augment is not None:
             batch = _Augmented(self.augment(batch.inputs, self.generator), batch.targets)
         self.is_stepping = True
-        try:
-            measured = self.engine.step(batch)
-        except ArithmeticError as error:
-            step = state.epoch * self.batches + state.batch + 1
-            hint = "" if "learning rate" in str(error) else "; a smaller learning rate may help"
-            failure = FloatingPointError(f"in step {step:,}, {error}{hint}")
-            for note in getattr(error, "__notes__", ()):
-                failure.add_note(note)
-            raise failure from None
+        with self._said_in_which_step(state.epoch * self.batches + state.batch + 1):
+            self._count(self.engine.step(batch))
         self.is_stepping = False
-        state.loss += measured.loss
-        state.right += measured.right
         state.seen += len(indices)
         state.batch += 1
         state.draws = dict(self.generator.bit_generator.state)
         if self.checkpoint is not None and self.checkpoint.is_due and state.batch < self.batches:
             self._write()
 
+    def _settle(self) -> None:
+        """Wait for the steps that were started, so that all of them are counted."""
+        with self._said_in_which_step(self.state.epoch * self.batches + self.state.batch):
+            self._count(self.engine.settle())
+
+    def _count(self, measured: Measured) -> None:
+        self.state.loss += measured.loss
+        self.state.right += measured.right
+
+    @contextmanager
+    def _said_in_which_step(self, started: int) -> Iterator[None]:
+        """What goes wrong inside is the oldest step that is not measured, of so many started."""
+        try:
+            yield
+        except ArithmeticError as error:
+            step = started - max(self.engine.unmeasured.steps, 1) + 1
+            hint = "" if "learning rate" in str(error) else "; a smaller learning rate may help"
+            failure = FloatingPointError(f"in step {step:,}, {error}{hint}")
+            for note in getattr(error, "__notes__", ()):
+                failure.add_note(note)
+            raise failure from None
+
     def _finish_epoch(self) -> dict[str, str]:
         state = self.state
+        self._settle()
         mean_loss, accuracy = self._means()
         shown = _shown(mean_loss, accuracy)
         aside = (math.nan, math.nan)
@@ -257,7 +273,7 @@ class _Run:
         return shown
 
     def _means(self) -> tuple[float, float]:
-        seen = max(self.state.seen, 1)
+        seen = max(self.state.seen - self.engine.unmeasured.examples, 1)
         return self.state.loss / seen, self.state.right / seen
 
     def _check_parameters(self) -> None:
@@ -310,6 +326,7 @@ class _Run:
 
     def _write(self) -> None:
         assert self.checkpoint is not None
+        self._settle()
         self.engine.finish()
         self.checkpoint.write(self.state, self.same, self.values, self.optimizer)
 
@@ -391,7 +408,7 @@ def outputs(
             f"{inputs.shape}"
         )
     with _evaluating(model):
-        if engine == "compiled" and len(inputs) >= FEW:
+        if engine != "eager" and len(inputs) >= FEW:
             run = compile(lambda example: flattened(model(list(example))), batched="example")
             return np.array(run(inputs)).T
         with no_grad():
