@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import math
 import sys
@@ -14,6 +15,7 @@ import numpy as np
 
 import autodiff
 from autodiff import demo
+from autodiff.compiler.targets import JAX
 from autodiff.digits import (
     Reader,
     as_shares,
@@ -31,6 +33,7 @@ from autodiff.nn import files
 from autodiff.report import table
 from autodiff.training import outputs, predict
 from autodiff.training.engines import ENGINES
+from autodiff.training.processes import is_leader, join
 from autodiff.value import Value
 
 
@@ -83,6 +86,29 @@ def _train(options: argparse.Namespace) -> None:
     preset = _preset(options)
     if options.save is not None:
         _check_model_file(options.save)
+    if options.engine == "jax":
+        _prepare_jax(options)
+    elif options.coordinator or options.processes or options.rank is not None:
+        raise ValueError("--coordinator, --processes and --rank are for --engine jax")
+    with contextlib.redirect_stdout(sys.stdout if is_leader() else io.StringIO()):
+        _train_here(options, preset)
+
+
+def _prepare_jax(options: argparse.Namespace) -> None:
+    """Join the other processes, if there are any, and choose the precision."""
+    given = [options.coordinator, options.processes, options.rank]
+    if any(option is not None for option in given):
+        if None in given:
+            raise ValueError("--coordinator, --processes and --rank go together")
+        join(*given)
+    JAX.check(np.dtype(np.float32))
+    import jax
+
+    # Digits are learned as well in float32, which graphics processors compute much faster in.
+    jax.config.update("jax_enable_x64", jax.default_backend() == "cpu")
+
+
+def _train_here(options: argparse.Namespace, preset: Preset) -> None:
     reader = learn_to_read(
         load(options.data),
         preset,
@@ -92,7 +118,7 @@ def _train(options: argparse.Namespace) -> None:
         engine=options.engine,
         checkpoint=options.checkpoint,
     )
-    if options.save is not None:
+    if options.save is not None and is_leader():
         print(f"wrote {files.save(reader.model, options.save)}")
         if preset.repeats_images:
             _show_codes(reader, options.save)
@@ -278,8 +304,15 @@ def argument_parser() -> argparse.ArgumentParser:
         help="keep the run in this file, and go on from it if it is there",
     )  # fmt: skip
     command.add_argument(
-        "--engine", choices=list(ENGINES), default="compiled", help="default: %(default)s"
-    )
+        "--engine", choices=list(ENGINES), default="compiled",
+        help="jax trains on all devices that JAX has (default: %(default)s)",
+    )  # fmt: skip
+    command.add_argument(
+        "--coordinator", metavar="HOST:PORT",
+        help="with --engine jax on several machines: where rank 0 can be reached",
+    )  # fmt: skip
+    command.add_argument("--processes", type=_count, metavar="N", help="how many there are")
+    command.add_argument("--rank", type=_seed, metavar="K", help="which one this is, from 0")
     command.set_defaults(run=_train)
 
     command = commands.add_parser("predict", help="say which digits pictures show")

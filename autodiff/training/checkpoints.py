@@ -120,10 +120,11 @@ class Checkpoint:
         Raises:
             ValueError: if the file holds no run, or another one; it names the first difference.
         """
-        if not self.path.is_file():
+        content = self.content()
+        if content is None:
             return None
         try:
-            found = self._unpacked()
+            found = _unpacked(content)
         except Exception:  # damaged bytes raise anything at all
             raise ValueError(
                 f"{self.path.name} is no checkpoint; remove it, or name another file"
@@ -145,17 +146,9 @@ class Checkpoint:
         optimizer.steps = found.steps
         return found.state
 
-    def _unpacked(self) -> _Unpacked:
-        with np.load(io.BytesIO(self.path.read_bytes()), allow_pickle=False) as archive:
-            arrays = {name: np.array(archive[name]) for name in archive.files}
-        words = json.loads(str(arrays.pop("words")))
-        run, steps = dict(words.pop("run")), int(words.pop("steps"))
-        epochs = [Epoch(*numbers) for numbers in words.pop("epochs")]
-        parameters, best = arrays.pop("parameters"), arrays.pop("best")
-        remembered = {name.removeprefix("remembered_"): a for name, a in arrays.items()}
-        return _Unpacked(
-            State(**words, epochs=epochs, best=best), run, steps, parameters, remembered
-        )
+    def content(self) -> bytes | None:
+        """What the file holds; None if there is none."""
+        return self.path.read_bytes() if self.path.is_file() else None
 
     def _check_sizes(self, found: _Unpacked, count: int, optimizer: Optimizer) -> None:
         """What was read fits, so that nothing is changed before it is known to be right."""
@@ -176,3 +169,14 @@ class _Unpacked(NamedTuple):
     steps: int
     parameters: NDArray[np.float64]
     remembered: dict[str, NDArray[np.float64]]
+
+
+def _unpacked(content: bytes) -> _Unpacked:
+    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+        arrays = {name: np.array(archive[name]) for name in archive.files}
+    words = json.loads(str(arrays.pop("words")))
+    run, steps = dict(words.pop("run")), int(words.pop("steps"))
+    epochs = [Epoch(*numbers) for numbers in words.pop("epochs")]
+    parameters, best = arrays.pop("parameters"), arrays.pop("best")
+    remembered = {name.removeprefix("remembered_"): a for name, a in arrays.items()}
+    return _Unpacked(State(**words, epochs=epochs, best=best), run, steps, parameters, remembered)

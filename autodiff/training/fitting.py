@@ -24,6 +24,12 @@ from autodiff.training.checkpoints import Checkpoint, State
 from autodiff.training.engines import ENGINES, Engine, Examples, Loss, Measured, flattened
 from autodiff.training.history import Epoch, History
 from autodiff.training.interrupts import patient_interrupts
+from autodiff.training.processes import (
+    check_agreement,
+    checkpoint_of,
+    is_leader,
+    lost_processes_said,
+)
 from autodiff.transforms import is_index
 from autodiff.value import Value, as_values
 
@@ -107,13 +113,15 @@ def fit(
     optimizer = optimizer or SGD(model.parameters(), learning_rate=0.02, momentum=0.9)
     if not optimizer.parameters:
         raise ValueError("there is nothing to train: the model or the optimizer has no parameters")
-    if checkpoint is not None and not isinstance(checkpoint, Checkpoint):
-        checkpoint = Checkpoint(checkpoint)
+    if checkpoint is not None:
+        checkpoint = checkpoint_of(checkpoint)
     run = _Run(model, training, validation, optimizer, loss, engine, batch_size, seed)
-    run.augment, run.checkpoint, run.progress = augment, checkpoint, progress
+    run.augment, run.checkpoint, run.progress = augment, checkpoint, progress and is_leader()
     run.patience, run.keeps_best = patience, keep_best
     run.same["keep_best"] = keep_best
-    return run.until(epochs, callbacks)
+    with lost_processes_said():
+        check_agreement({**run.same, "epochs": epochs, "is_kept": checkpoint is not None})
+        return run.until(epochs, callbacks)
 
 
 class _Run:
