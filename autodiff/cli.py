@@ -33,6 +33,7 @@ from autodiff.nn import files
 from autodiff.report import table
 from autodiff.training import outputs, predict
 from autodiff.training.engines import ENGINES
+from autodiff.training.lifeline import Lifeline
 from autodiff.training.processes import is_leader, join
 from autodiff.value import Value
 
@@ -86,26 +87,35 @@ def _train(options: argparse.Namespace) -> None:
     preset = _preset(options)
     if options.save is not None:
         _check_model_file(options.save)
+    lifeline = None
     if options.engine == "jax":
-        _prepare_jax(options)
+        lifeline = _prepare_jax(options)
     elif options.coordinator or options.processes or options.rank is not None:
         raise ValueError("--coordinator, --processes and --rank are for --engine jax")
-    with contextlib.redirect_stdout(sys.stdout if is_leader() else io.StringIO()):
-        _train_here(options, preset)
+    has_failed = True
+    try:
+        with contextlib.redirect_stdout(sys.stdout if is_leader() else io.StringIO()):
+            _train_here(options, preset)
+        has_failed = False
+    finally:
+        if lifeline is not None:
+            lifeline.leave(has_failed)
 
 
-def _prepare_jax(options: argparse.Namespace) -> None:
+def _prepare_jax(options: argparse.Namespace) -> Lifeline | None:
     """Join the other processes, if there are any, and choose the precision."""
+    lifeline = None
     given = [options.coordinator, options.processes, options.rank]
     if any(option is not None for option in given):
         if None in given:
             raise ValueError("--coordinator, --processes and --rank go together")
-        join(*given)
+        lifeline = join(*given)
     JAX.check(np.dtype(np.float32))
     import jax
 
     # Digits are learned as well in float32, which graphics processors compute much faster in.
     jax.config.update("jax_enable_x64", jax.default_backend() == "cpu")
+    return lifeline
 
 
 def _train_here(options: argparse.Namespace, preset: Preset) -> None:

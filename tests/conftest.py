@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 from collections.abc import Iterator
@@ -37,11 +38,20 @@ MOST_STEPS = 200 if THOROUGH else 25
 DEEP = 1_000_000 if THOROUGH else 100_000
 """Nodes of the graphs that show that depth does not matter."""
 
+HAS_DEVICES = (
+    "device_count=8" in os.environ.get("XLA_FLAGS", "")
+    and importlib.util.find_spec("jax") is not None
+)
+ON_JAX = pytest.param("jax", marks=pytest.mark.devices)
+"""JAX among the targets of a test."""
+
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip what asks for native code where it cannot be made."""
+    """Skip what asks for native code where it cannot be made, or for JAX's devices."""
+    if item.get_closest_marker("devices") and not HAS_DEVICES:
+        pytest.skip("needs JAX with eight virtual devices: make devices-test")
     given = getattr(item, "callspec", None)
     chosen = [x for x in given.params.values() if isinstance(x, str)] if given else []
     if any(x.startswith("native") for x in chosen) and not machine.is_there():

@@ -28,6 +28,7 @@ from autodiff.compiler.trace import Parameter, trace
 from autodiff.compiler.vectors import interpret_vectors
 from autodiff.structure import flatten, form_of
 from autodiff.testing import KINKED, SMOOTH, Example, expressions_at_points
+from conftest import ON_JAX
 
 expressions = expressions_at_points(operations=(*SMOOTH, *KINKED, "logsumexp", "fsum", "where"))
 
@@ -45,7 +46,7 @@ def size(example: Example, point: list[float]) -> float:
     return max(1.0, values) * max(1.0, *sizes.values())
 
 
-@pytest.mark.parametrize("target", ["numpy", "python", "auto"])
+@pytest.mark.parametrize("target", ["numpy", "python", "auto", ON_JAX])
 @given(expressions)
 def test_random_expressions(target: str, example: Example) -> None:
     f = compile(example.expression, target=target)
@@ -395,7 +396,7 @@ def test_a_whole_loss_over_all_examples_in_one_graph() -> None:
 # ------------------------------------------------------------------------------------ corners
 
 
-@pytest.mark.parametrize("target", ["numpy", "python", "native"])
+@pytest.mark.parametrize("target", ["numpy", "python", "native", ON_JAX])
 @pytest.mark.parametrize(
     "function",
     [
@@ -669,7 +670,7 @@ def test_gradients_are_arrays_of_their_own() -> None:
     assert gradient.sum() == 22.0
 
 
-@pytest.mark.parametrize("target", ["numpy", "python", "native"])
+@pytest.mark.parametrize("target", ["numpy", "python", "native", ON_JAX])
 def test_arrays_of_no_dimension(target: str) -> None:
     f = compile(lambda p: 3 * p["b"] + 5 * p["w"][0] + 7 * p["c"], target=target)
     point = {"b": np.array(0.5), "w": np.array([1.0]), "c": 2.0}
@@ -684,7 +685,7 @@ NAMES_OF_PROGRAMS = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("target", ["numpy", "python", "native"])
+@pytest.mark.parametrize("target", ["numpy", "python", "native", ON_JAX])
 @pytest.mark.parametrize("name", NAMES_OF_PROGRAMS)
 def test_names_of_nodes_and_scopes_never_clash(target: str, name: str) -> None:
     def loss(x: Any) -> Any:
@@ -711,14 +712,14 @@ def test_variable_arguments_and_transforms_can_be_batched() -> None:
     np.testing.assert_allclose(slope(np.array([0.5, 1.0])), np.sin([1.0, 2.0]))
 
 
-@pytest.mark.parametrize("target", ["numpy", "python", "native"])
+@pytest.mark.parametrize("target", ["numpy", "python", "native", ON_JAX])
 def test_no_complex_numbers(target: str) -> None:
     for function in (lambda x: abs(x**1.5), lambda x: x**0.3, lambda x: ad.sin(x**1.5)):
         with pytest.raises(ValueError, match="no real value"):
             compile(function, target=target)(-2.0)
 
 
-@pytest.mark.parametrize("target", ["numpy", "python", "native"])
+@pytest.mark.parametrize("target", ["numpy", "python", "native", ON_JAX])
 def test_infinite_constants(target: str) -> None:
     assert compile(lambda x: ad.maximum(x, -math.inf), target=target)(1.0) == 1.0
     masked = compile(lambda s: ad.logsumexp([s[0], s[1], -math.inf]), target=target)

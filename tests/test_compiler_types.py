@@ -27,6 +27,7 @@ from autodiff import (
 )  # fmt: skip
 from autodiff.primitives import PRIMITIVES, Primitive
 from autodiff.testing import Example, expressions_at_points
+from conftest import ON_JAX
 
 Trace = Callable[[FrameType, str, Any], Any]
 
@@ -138,7 +139,7 @@ def test_constants_do_not_overflow_as_integers_do(function: Any, at: Any, expect
     assert compile(function, batched="x")(at).tolist() == pytest.approx(expected, rel=1e-15)
 
 
-@pytest.mark.parametrize("target", ["numpy", "python", "native"])
+@pytest.mark.parametrize("target", ["numpy", "python", "native", ON_JAX])
 def test_a_sum_of_choices(target: str) -> None:
     f = compile(lambda v: sum(where(a > 1.5, 20000, 10000) ** 5 for a in v), target=target)
     above = np.linspace(0, 3, 200) > 1.5
@@ -151,7 +152,7 @@ def test_results_can_be_changed_in_place() -> None:
     assert result.tolist() == [1.0, 0.5]
 
 
-@pytest.mark.parametrize("target", ["numpy", "python", "native"])
+@pytest.mark.parametrize("target", ["numpy", "python", "native"])  # XLA reads x + 0.0 as x
 @pytest.mark.parametrize("zero", [0.0, -0.0])
 @pytest.mark.parametrize(
     "function",

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from autodiff import compile, dot, grad, value_and_grad
 from autodiff.primitives import PRIMITIVES, Primitive
+from conftest import ON_JAX
 
 Answer = tuple[float, list[float]] | str
 TABLE = [p for p in PRIMITIVES.values() if p.arity != 0]
@@ -108,7 +109,7 @@ def eager(primitive: Primitive, order: int) -> dict[tuple[float, ...], Answer]:
 
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("primitive", TABLE, ids=str)
-@pytest.mark.parametrize("target", ["python", "numpy", "native"])
+@pytest.mark.parametrize("target", ["python", "numpy", "native", ON_JAX])
 def test_one_example(primitive: Primitive, order: int, target: str) -> None:
     f = compile(function_of(primitive, order), target=target)
     for point, expected in eager(primitive, order).items():
@@ -119,7 +120,7 @@ def test_one_example(primitive: Primitive, order: int, target: str) -> None:
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("primitive", TABLE, ids=str)
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("target", ["numpy", "native"])
+@pytest.mark.parametrize("target", ["numpy", "native", ON_JAX])
 def test_many_examples(primitive: Primitive, order: int, dtype: str, target: str) -> None:
     expected = answered(primitive, order)
     if dtype == "float32":

@@ -155,9 +155,15 @@ class JaxEngine(CompiledEngine):
                 losses.append(out[:, 0] * part.weights[:, 0])
                 right.append(_right(out[:, 1:], part))
             every = jnp.concatenate(losses)
-            numbers, state = optimizer.moved(
+            moved = optimizer.moved(
                 before.numbers[trained], gradient[trained] / count, rate, list(before.state), number
             )
+            if moved is None:
+                raise TypeError(
+                    f'update() of {type(optimizer).__name__} returned nothing; engine="jax" needs '
+                    "the new numbers and what is remembered, since it changes no array in place"
+                )
+            numbers, state = moved
             is_sound = before.is_sound & jnp.isfinite(every).all()
             after = _Parameters(before.numbers.at[trained].set(numbers), state, is_sound)
             kept = jax.tree.map(lambda new, old: jnp.where(is_sound, new, old), after, before)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import threading
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,61 +20,34 @@ import numpy as np
 from autodiff.compiler.targets import JAX
 from autodiff.optim import Optimizer
 from autodiff.training.checkpoints import Checkpoint, State
+from autodiff.training.lifeline import LOST, Lifeline
 from autodiff.value import Value
 
-HEARTBEAT = 10
-"""Seconds after which a process that is not heard of counts as lost."""
-MEETING = 60
-"""Seconds within which all processes must have started."""
 
-
-def join(coordinator: str, processes: int, rank: int) -> None:
+def join(coordinator: str, processes: int, rank: int) -> Lifeline:
     """Meet the other processes of a run, and wait until all are there.
 
     Args:
-        coordinator: the address at which process 0 can be reached, HOST:PORT.
+        coordinator: the address at which process 0 can be reached, HOST:PORT; the port below is
+            used, too.
         processes: how many there are.
         rank: the number of this one, from 0.
 
-    If they do not come within a minute, this process says so and ends: while JAX waits, no error
-    can be raised.
-
     Raises:
         ValueError: if an argument is not such.
+        ConnectionError: if they do not meet within a minute.
     """
     host, _, port = coordinator.rpartition(":")
-    if not host or not port.isdecimal():
+    if not host or not port.isdecimal() or not 0 < int(port) < 1 << 16:
         raise ValueError(f"--coordinator: expected HOST:PORT of rank 0, got {coordinator!r}")
     if not 0 <= rank < processes:
         raise ValueError(f"--rank: expected 0 to {processes - 1}, got {rank}")
     JAX.check(np.dtype(np.float32))
     import jax
 
-    jax.config.update("jax_enable_recoverability", True)  # a lost process is an error, no abort
-    patience = threading.Timer(MEETING, _give_up, [coordinator, processes])
-    patience.daemon = True
-    patience.start()
-    try:
-        jax.distributed.initialize(
-            coordinator,
-            processes,
-            rank,
-            initialization_timeout=2 * MEETING,
-            heartbeat_timeout_seconds=HEARTBEAT,
-        )
-    finally:
-        patience.cancel()
-
-
-def _give_up(coordinator: str, processes: int) -> None:
-    print(
-        f"autodiff: error: the {processes} processes did not meet at {coordinator} within "
-        f"{MEETING} seconds; start the same command on every machine, with --rank 0 to "
-        f"{processes - 1}",
-        file=sys.stderr,
-        flush=True,
-    )
-    os._exit(2)
+    lifeline = Lifeline(host, int(port) - 1, processes, rank)
+    jax.distributed.initialize(coordinator, processes, rank)
+    return lifeline
 
 
 def is_leader() -> bool:
@@ -115,10 +87,7 @@ def lost_processes_said() -> Iterator[None]:
     except RuntimeError:
         if _count() == 1:
             raise
-        raise ConnectionError(
-            "another process of this run was lost; start all of them again, and the run goes on "
-            "from its checkpoint if it has one"
-        ) from None
+        raise ConnectionError(LOST) from None
 
 
 class SharedCheckpoint(Checkpoint):

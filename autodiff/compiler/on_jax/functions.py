@@ -33,6 +33,6 @@ sinc_slope = _MATHEMATICS.sinc_slope
 
 def polygamma(order: Any, a: Any) -> Any:
     """The derivative of that order of the digamma function."""
-    if isinstance(order, float) and order == 0:
-        return jax.scipy.special.digamma(a)
-    return jax.scipy.special.polygamma(order, a)
+    whole = jnp.asarray(order, int)
+    above = jax.scipy.special.polygamma(jnp.maximum(whole, 1), a)
+    return jnp.where(whole == 0, jax.scipy.special.digamma(a), above)

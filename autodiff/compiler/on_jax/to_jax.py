@@ -42,12 +42,12 @@ from autodiff.compiler.vectors import (
     views_in,
 )
 from autodiff.expressions import Call, Expression, Literal, Name, repeated_functions, replaced
-from autodiff.printers import ANYTHING, ATOM, PRODUCT, Template, Written
+from autodiff.printers import ANYTHING, ATOM, PRODUCT, SIGN, Template, Written
 
 _IN_JNP = (
-    "cbrt", "ceil", "copysign", "cos", "cosh", "exp", "exp2", "expm1", "floor", "hypot", "log",
-    "log10", "log1p", "log2", "logaddexp", "maximum", "remainder", "round", "sign", "sin", "sinh",
-    "sqrt", "tan", "tanh",
+    "abs", "cbrt", "ceil", "copysign", "cos", "cosh", "exp", "exp2", "expm1", "floor", "hypot",
+    "log", "log10", "log1p", "log2", "logaddexp", "maximum", "remainder", "round", "sign", "sin",
+    "sinh", "sqrt", "tan", "tanh",
 )  # fmt: skip
 _FUNCTIONS = {
     **{name: f"jnp.{name}" for name in _IN_JNP},
@@ -108,7 +108,7 @@ class _Printer(ProgramPrinter):
         if math.isfinite(literal.number):
             is_large = isinstance(literal.number, int) and abs(literal.number) >= 1 << 31
             return super().literal(Literal(float(literal.number)) if is_large else literal)
-        return Written(f"jnp.{literal.number}".replace("jnp.-", "-jnp."))
+        return Written("-jnp.inf", SIGN) if literal.number < 0 else Written(f"jnp.{literal.number}")
 
     def called(self, expression: Call) -> Written:
         """A function of rows takes the axis that they lie along."""
@@ -141,7 +141,7 @@ class _Writer:
         self.plan = memory_plan(program)
         self.unnamed: dict[int, Written] = {}
         """Blocks that are written where they are read."""
-        self.pieces: dict[int, list[tuple[Indices, str]]] = {}
+        self.pieces: dict[int, list[tuple[Indices, Written]]] = {}
         """What was written so far of blocks that are put together of pieces."""
         self.gathered: dict[View, str] = {}
         self.scope = ""
@@ -269,15 +269,15 @@ class _Writer:
             return self._matmul(second, first, turns_right=len(left) == 2)
         if len(left) == len(right) == 2 and left[0] == right[0] and left[1] + right[1] == out:
             factors = _method(self._read(first), "T"), self._read(second)
-            return Written(f"{factors[0].text} @ {factors[1].text}", PRODUCT)
+            return Written(f"{factors[0].text} @ {_atom(factors[1])}", PRODUCT)
         return self._einsum(letters, out, views)
 
     def _matmul(self, left: View, right: View, turns_right: bool) -> Written:
         turned = right.reshaped(right.indices.T) if not self._is_batched(right) else right
-        text = self._read(turned).text
+        factor = self._read(turned)
         if turns_right and self._is_batched(right):
-            text = _method(Written(text), "T").text
-        return Written(f"{self._read(left).text} @ {text}", PRODUCT)
+            factor = _method(factor, "T")
+        return Written(f"{self._read(left).text} @ {_atom(factor)}", PRODUCT)
 
     def _einsum(self, letters: Sequence[str], out: str, views: Sequence[View]) -> Written:
         texts = ", ".join(self._read(view).text for view in views)
@@ -358,17 +358,17 @@ class _Writer:
     def _put_piece(self, block: int, written: Written, places: Indices) -> None:
         """Keep a piece of a block; the last one binds the block, put together of all."""
         pieces = self.pieces[block]
-        pieces.append((places, written.text))
+        pieces.append((places, written))
         if sum(len(own) for own, _ in pieces) == self.program.blocks[block].size:
             del self.pieces[block]
             self._bind(block, self._joined(pieces))
 
-    def _joined(self, pieces: Iterable[tuple[Indices, str]]) -> Written:
+    def _joined(self, pieces: Iterable[tuple[Indices, Written]]) -> Written:
         """Pieces side by side, each element at its place."""
         pieces = sorted(pieces, key=lambda piece: int(piece[0][0]))
-        texts = [text for _, text in pieces]
+        parts = [written for _, written in pieces]
         order = np.concatenate([places for places, _ in pieces])
-        joined = Written(texts[0]) if len(texts) == 1 else _concatenated(texts)
+        joined = parts[0] if len(parts) == 1 else _concatenated([part.text for part in parts])
         if _is_range(order):
             return joined
         return _method(joined, "", f"[..., {self._array('i', np.argsort(order))}]")
@@ -377,7 +377,7 @@ class _Writer:
         block = self.program.blocks[instruction.block]
         pieces = []
         for view, places in zip(instruction.views, instruction.places, strict=True):
-            pieces.append((places, self._row(view, block.kind)))
+            pieces.append((places, Written(self._row(view, block.kind))))
         self._bind(instruction.block, self._joined(pieces))
 
     # ------------------------------------------------------------------------------------ loops
@@ -553,8 +553,12 @@ def _has_no_type(formula: Expression) -> bool:
 
 
 def _method(written: Written, call: str, suffix: str = "") -> Written:
-    text = written.text if written.rank == ATOM else f"({written.text})"
+    text = _atom(written)
     return Written(f"{text}.{call}" if call else f"{text}{suffix}")
+
+
+def _atom(written: Written) -> str:
+    return written.text if written.rank == ATOM else f"({written.text})"
 
 
 def _transposed(written: Written, axes: Sequence[int], is_batched: bool) -> Written:
