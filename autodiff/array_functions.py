@@ -6,6 +6,7 @@ Nothing here looks at a number: a graph that is replayed with others, or compile
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -187,6 +188,35 @@ def _masked(ufunc: np.ufunc, neutral: int) -> Rule:
 
 REDUCTIONS["add"] = _masked(np.add, 0)
 REDUCTIONS["multiply"] = _masked(np.multiply, 1)
+
+# ---------------------------------------------------------------------------- sums of products
+
+
+def _vecdot(a: Array, b: Array, axis: int = -1, keepdims: bool = False) -> Any:
+    """Products along an axis that both have, added up from the first to the last."""
+    products = np.moveaxis(a, axis, -1) * np.moveaxis(b, axis, -1)
+    total = np.add.reduce(products, -1)
+    return np.expand_dims(total, axis) if keepdims else total
+
+
+def _matvec(a: Array, b: Array) -> Any:
+    return _vecdot(a, b[..., None, :])
+
+
+def _vecmat(a: Array, b: Array) -> Any:
+    return _matvec(np.swapaxes(b, -1, -2), a)
+
+
+def _matmul(a: Array, b: Array) -> Any:
+    if a.ndim == 1:
+        return _vecdot(a, b) if b.ndim == 1 else _vecmat(a, b)
+    if b.ndim == 1:
+        return _matvec(a, b)
+    return _vecdot(a[..., :, None, :], np.swapaxes(b, -1, -2)[..., None, :, :])
+
+
+arrays.CONTRACTIONS.update(vecdot=_vecdot, matvec=_matvec, vecmat=_vecmat, matmul=_matmul)
+
 # ------------------------------------------------------------------------------ truth, recorded
 
 
@@ -312,6 +342,62 @@ def _merge_exchange(count: int) -> Iterator[tuple[Array, Array]]:
         p >>= 1
 
 
+@implements(np.inner)
+def _inner(a: Any, b: Any) -> Any:
+    a, b = with_values(np.asarray(a)), with_values(np.asarray(b))
+    if not (np.ndim(a) and np.ndim(b)):
+        return a * b
+    return np.vecdot(np.expand_dims(a, tuple(range(-b.ndim, -1))), b)
+
+
+@implements(np.dot)
+def _dot(a: Any, b: Any, out: Any = None) -> Any:
+    b = np.asanyarray(b)
+    result = np.inner(a, np.swapaxes(b, -1, -2) if np.ndim(a) and b.ndim > 1 else b)
+    if out is None:
+        return result
+    out[...] = result
+    return out
+
+
+@implements(np.vdot)
+def _vdot(a: Any, b: Any) -> Any:
+    return np.dot(np.ravel(a), np.ravel(b))
+
+
+@implements(np.tensordot)
+def _tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
+    np.tensordot(np.zeros(np.shape(a), bool), np.zeros(np.shape(b), bool), axes)  # if they fit
+    of_a, of_b = (range(-axes, 0), range(axes)) if isinstance(axes, int) else axes
+    return np.inner(_with_last(a, of_a), _with_last(b, of_b))
+
+
+def _with_last(a: Any, axes: Any) -> Any:
+    """An array with these axes as one, the last."""
+    a, axes = np.asarray(a), np.array(axes, int).ravel()
+    last = np.moveaxis(a, axes, range(-len(axes), 0))
+    kept = a.ndim - len(axes)
+    return with_values(last.reshape(*last.shape[:kept], math.prod(last.shape[kept:])))
+
+
+@implements(np.correlate)
+def _correlate(a: Any, v: Any, mode: Any = "valid") -> Any:
+    if len(v) > len(a):
+        return np.correlate(v, a, mode)[::-1]
+    overlaps = np.correlate(np.ones(len(a)), np.ones(len(v)), mode).astype(int)
+    first = int(overlaps[0]) - len(v)  # where v begins
+    places = range(first, first + len(overlaps))
+    a, v = np.asanyarray(a), np.asanyarray(v)
+    sums = [np.vecdot(a[max(k, 0) : k + len(v)], v[max(-k, 0) : len(a) - k]) for k in places]
+    return arrays.as_array(sums, (len(sums),))
+
+
+@implements(np.convolve)
+def _convolve(a: Any, v: Any, mode: Any = "full") -> Any:
+    a, v = (a, v) if len(a) >= len(v) else (v, a)
+    return np.correlate(a, np.flip(v), mode)
+
+
 @implements(np.sinc)
 def _sinc(x: Any) -> Any:
     return primitives.sinc(x)
@@ -369,7 +455,7 @@ def _matrix_norm(x: Any, ord: Any, axes: list[int], keepdims: bool) -> Any:
 # NumPy's functions that compute by operators and ufuncs, or move elements and look at none.
 _OWN = """
     sum prod cumsum cumprod mean var std max min amax amin ptp any all clip round around diff
-    ediff1d dot vdot inner outer tensordot einsum einsum_path kron cross convolve correlate
+    ediff1d outer einsum einsum_path kron cross
     trapezoid average polyval vander trace cumulative_sum cumulative_prod apply_along_axis
     apply_over_axes reshape ravel transpose permute_dims matrix_transpose swapaxes moveaxis
     rollaxis expand_dims squeeze broadcast_to broadcast_arrays atleast_1d atleast_2d
@@ -426,6 +512,14 @@ def _sort_in_place(self: ValueArray, axis: int = -1, **_: Any) -> None:
 
 
 ValueArray.sort = _sort_in_place  # type: ignore[assignment,method-assign]
+
+
+def _dot_method(self: ValueArray, b: Any, out: Any = None) -> Any:
+    """Sums of products; see :func:`numpy.dot`."""
+    return np.dot(self, b, out)
+
+
+ValueArray.dot = _dot_method  # type: ignore[assignment,method-assign]
 
 
 def _round(self: ValueArray, decimals: int = 0) -> Any:

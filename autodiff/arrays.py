@@ -23,6 +23,9 @@ ELEMENT_RULES: dict[str, Rule] = {}
 REDUCTIONS: dict[str, Rule] = {}
 """The ``reduce`` of ufuncs that is more than one operand after the other."""
 
+CONTRACTIONS: dict[str, Rule] = {}
+"""The ufuncs of sums of products, of vectors and matrices and no single elements."""
+
 FUNCTIONS: dict[Rule, Rule] = {}
 """NumPy's functions that are replaced by ours."""
 
@@ -32,7 +35,7 @@ NUMPYS_OWN: set[Rule] = set()
 # Python's operators, which NumPy calls for each object, record all that there is to record.
 _OPERATORS = frozenset([
     "add", "subtract", "multiply", "divide", "negative", "positive", "power", "absolute", "square",
-    "matmul", "vecdot", "matvec", "vecmat", "conjugate",
+    "conjugate",
 ])  # fmt: skip
 _NODES_ARE_COMPARED = frozenset(["equal", "not_equal"])
 
@@ -148,7 +151,8 @@ def with_values(result: Any) -> Any:
         return result
     values = np.empty(result.shape, object)
     values.ravel()[:] = [_as_value(element) for element in result.ravel().tolist()]
-    return values.view(ValueArray) if values.ndim else values[()]
+    is_empty = not values.ndim and values[()] is None  # to be filled, as zeros_like does
+    return values.view(ValueArray) if values.ndim or is_empty else values[()]
 
 
 def _as_value(element: Any) -> Any:
@@ -214,6 +218,8 @@ def _computed(ufunc: Any, method: str, inputs: Sequence[Any], options: dict[str,
         return REDUCTIONS[name](*inputs, **options)
     if name in _OPERATORS:
         return by_numpy(ufunc, method, inputs, options)
+    if name in CONTRACTIONS:
+        return _contracted(ufunc, inputs, options)
     rule = ELEMENT_RULES.get(name)
     if rule is None and ufunc.types == [f"{'O' * ufunc.nin}->{'O' * ufunc.nout}"]:
         return by_numpy(ufunc, method, inputs, options)  # made by np.frompyfunc
@@ -225,13 +231,23 @@ def _computed(ufunc: Any, method: str, inputs: Sequence[Any], options: dict[str,
     return by_numpy(np.frompyfunc(rule, ufunc.nin, 1), method, inputs, options)
 
 
-def by_numpy(ufunc: Any, method: str, inputs: Sequence[Any], options: dict[str, Any]) -> Any:
-    """A method of a NumPy ufunc as NumPy has it for objects, by their operators."""
-    if ufunc.signature and any(type(operand) in _as_constant for operand in inputs):
+def _contracted(ufunc: Any, inputs: Sequence[Any], options: dict[str, Any]) -> Any:
+    """Sums of products, which NumPy's own loops would go on with after an error in one of them."""
+    if any(type(operand) in _as_constant for operand in inputs):
         raise TypeError(
             f"np.{ufunc.__name__}, which @ stands for, takes vectors and matrices, got a single "
             "Value; * multiplies by one"
         )
+    options.pop("dtype", None)
+    ufunc(*[np.zeros(np.shape(operand), bool) for operand in inputs], **options)  # if they fit
+    rule = CONTRACTIONS[ufunc.__name__]
+    if not options.keys() <= {"axis", "keepdims"}:
+        refuse(f"{ufunc.__name__}({', '.join(options)}=...)")
+    return rule(*map(np.asanyarray, inputs), **options)
+
+
+def by_numpy(ufunc: Any, method: str, inputs: Sequence[Any], options: dict[str, Any]) -> Any:
+    """A method of a NumPy ufunc as NumPy has it for objects, by their operators."""
     if options.get("dtype") is not None and np.dtype(options["dtype"]).kind == "f":
         del options["dtype"]  # Values are real numbers already
     with np.errstate(all="ignore"):  # Values say themselves what is wrong

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import math
 import pickle
 from collections.abc import Callable
@@ -76,7 +77,7 @@ PROGRAMS: dict[str, Callable[[Any], Any]] = {
     "tensordot": lambda x: np.tensordot(M, x, 1).sum() + np.kron(x, x)[4],
     "cross": lambda x: np.cross(x, W)[1] ** 2,
     "average": lambda x: np.average(x, weights=W) * np.average(x),
-    "polynomial": lambda x: np.polyval(x, 2.0),
+    "polynomial": lambda x: np.polyval(x, 2.0) * np.polyval(W, x[0]) + np.polyval(x, x)[1],
     "difference": lambda x: (np.diff(x) ** 2).sum() + np.trapezoid(x),
     "convolution": lambda x: (np.convolve(x, x)[::2]).sum(),
     "triangle": lambda x: (np.tril(np.outer(x, x)) * M).sum() + np.triu(np.outer(x, W)).max(),
@@ -166,6 +167,82 @@ def test_arrays_of_values_compile_for_batches(name: str) -> None:
     program = PROGRAMS[name]
     found = compile(program, batched="x")(np.stack([POINT, *OTHERS]))
     assert found == pytest.approx([float(program(x)) for x in (POINT, *OTHERS)], rel=1e-10)
+
+
+SHAPES = [(), (3,), (4,), (3, 4), (4, 3), (2, 3, 4), (2, 4, 3), (1, 4), (0,), (3, 0), (5, 1, 3, 4)]
+CONTRACTIONS: dict[str, Callable[[Any, Any], Any]] = {
+    "matmul": np.matmul, "vecdot": np.vecdot, "matvec": np.matvec, "vecmat": np.vecmat,
+    "dot": np.dot, "inner": np.inner, "vdot": np.vdot,
+    "vecdot of columns": lambda a, b: np.vecdot(a, b, axis=0),
+    "vecdot, kept": lambda a, b: np.vecdot(a, b, keepdims=True),
+    "tensordot": lambda a, b: np.tensordot(a, b, 1), "tensordot, 2": np.tensordot,
+    "tensordot, 0": lambda a, b: np.tensordot(a, b, 0),
+    "tensordot, axes": lambda a, b: np.tensordot(a, b, (0, -1)),
+    "tensordot, crossed": lambda a, b: np.tensordot(a, b, ([0, -1], (-1, 0))),
+    **{
+        f"{function.__name__}, {mode}": lambda a, b, f=function, mode=mode: f(a, b, mode)
+        for function in (np.convolve, np.correlate)
+        for mode in ("full", "same", "valid")
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CONTRACTIONS)
+def test_sums_of_products_are_numpys(name: str) -> None:
+    """Of every shape, or of every length where there are vectors alone; and refused alike."""
+    contract, random = CONTRACTIONS[name], np.random.default_rng(0)
+    shapes: list[tuple[int, ...]] = SHAPES
+    if name.startswith(("con", "cor")):
+        shapes = [(n,) for n in range(8)]
+    for left, right in itertools.product(shapes, shapes):
+        a, b = random.standard_normal(left), random.standard_normal(right)
+        try:
+            expected = contract(a, b)
+        except (ValueError, IndexError):
+            expected = None
+        for pair in ((array(a), b), (a, array(b)), (array(a), array(b))):
+            if expected is None:
+                with pytest.raises((ValueError, TypeError, IndexError)):
+                    contract(*pair)
+            else:
+                found = contract(*pair)
+                numbers = found.data if isinstance(found, Value | ValueArray) else found
+                assert np.shape(numbers) == np.shape(expected)
+                assert np.array(numbers, float) == pytest.approx(expected, rel=1e-12)
+
+
+TOO_LARGE: dict[str, Callable[[Any], Any]] = {
+    "@": lambda a: a @ a, "@ of stacks": lambda a: np.stack([a, a]) @ a,
+    "plain @": lambda a: a.data @ a, "dot": lambda a: np.dot(a, a), "method": lambda a: a.dot(a),
+    "inner": lambda a: np.inner(a, a), "vdot": lambda a: np.vdot(a, a),
+    "vecdot": lambda a: np.vecdot(a, a), "matvec": lambda a: np.matvec(a, a),
+    "vecmat": lambda a: np.vecmat(a, a), "tensordot": lambda a: np.tensordot(a, a),
+    "tensordot, 1": lambda a: np.tensordot(a, a, 1), "outer": lambda a: np.outer(a, a),
+    "einsum": lambda a: np.einsum("ij,jk", a, a),
+    "einsum, optimized": lambda a: np.einsum("ij,jk,kl", a, a, a, optimize=True),
+    "convolve": lambda a: np.convolve(a[0], a[0]),
+    "correlate": lambda a: np.correlate(a[0], a[0], "full"),
+    "multi_dot": lambda a: np.linalg.multi_dot([a, a, a]),
+    "matrix_power": lambda a: np.linalg.matrix_power(a, 3), "kron": lambda a: np.kron(a, a),
+    "product": lambda a: a * a, "square": np.square, "power": lambda a: a**2,
+    "prod": lambda a: np.prod(a * a[0, 0]), "norm": np.linalg.norm,
+    "sum": lambda a: np.sum(1e108 * a[:1] - np.array([[0.0], [-1e308]])),
+    "mean": lambda a: np.mean(1e108 * a[:1] + np.array([[0.0], [1e308]])),
+    "trapezoid": lambda a: np.trapezoid(1e108 * a[[0, 0]], axis=0),
+    "vander": lambda a: np.vander(a[0]), "polyval": lambda a: np.polyval(a[0], a[0]),
+    "polyval at a Value": lambda a: np.polyval(a[0], a[0, 0]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TOO_LARGE)
+def test_what_is_too_large_says_so(name: str) -> None:
+    """Also where NumPy would compute all the other elements before it looks at the error."""
+    a = array(np.where(np.eye(3) * [1, 0, 0] > 0, 1e200, 1.0))
+    with pytest.raises(OverflowError, match="is too large") as caught:
+        TOO_LARGE[name](a)
+    assert len(caught.value.__notes__) == 1
+    assert "e+" in caught.value.__notes__[0]
+    assert caught.value.__cause__ is None
 
 
 # ------------------------------------------------------------------------------------- corners
