@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import math
 import sys
 from collections.abc import Callable
@@ -18,6 +19,8 @@ from autodiff import (
     abs,
     atan2,
     compile,
+    copysign,
+    cos,
     fsum,
     grad,
     logsumexp,
@@ -170,3 +173,26 @@ def test_results_can_be_changed_in_place() -> None:
 def test_zeros_keep_their_signs(function: Any, zero: float, target: str) -> None:
     assert compile(function, target=target)(zero) == function(Value(zero)).data
     assert math.isfinite(compile(function, target=target)(zero))
+
+
+@pytest.mark.parametrize("target", ["numpy", "python", "native"])
+@pytest.mark.parametrize("zero", [0.0, -0.0])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_functions_keep_the_signs_of_zeros(target: Any, zero: float, dtype: Any) -> None:
+    """But for NumPy's maximum, which leaves open which of two zeros is the larger."""
+    names = []
+    for primitive in PRIMITIVES.values():
+        if primitive.arity == 1 and not (target == "numpy" and primitive.name == "relu"):
+            with contextlib.suppress(ValueError, ZeroDivisionError):
+                primitive(zero)
+                names.append(primitive.name)
+
+    def signs(x: Any) -> Any:
+        return [copysign(1.0, PRIMITIVES[name](x)) for name in names]
+
+    found = compile(signs, target=target, dtype=dtype)(zero)
+    assert dict(zip(names, found, strict=True)) == {
+        name: math.copysign(1, PRIMITIVES[name](zero)) for name in names
+    }
+    slopes = compile(grad(cos), target=target, dtype=dtype)(zero)
+    assert math.copysign(1, slopes) == math.copysign(1, grad(cos)(zero))

@@ -102,7 +102,7 @@ def expm1(m: Any, a: Any) -> Any:
     scale, shift = m.power_of_two(k), 1 - m.power_of_two(-k)
     high, low = _sum(shift, r)
     result = m.where(k == 0, lambda: r + tail, lambda: scale * (high + (low + tail)))
-    return m.rarely(~is_ordinary, "expm1", result, a)
+    return m.rarely(~is_ordinary, "expm1", m.copysign(result, a), a)
 
 
 def log(m: Any, a: Any) -> Any:
@@ -142,7 +142,8 @@ def log1p(m: Any, a: Any) -> Any:
     is_ordinary = (a > -1) & (a < 2.0 ** (m.format.bias - 1))
     inside = m.where(is_ordinary, lambda: a, lambda: 0)
     total, lost = _sum(1, inside)
-    return m.rarely(~is_ordinary, "log1p", _log_of_sum(m, total, lost / total), a)
+    result = m.copysign(_log_of_sum(m, total, lost / total), a)
+    return m.rarely(~is_ordinary, "log1p", result, a)
 
 
 def power(m: Any, a: Any, b: Any) -> Any:
@@ -208,7 +209,7 @@ def _product(m: Any, a: Any, b: Any) -> tuple[Any, Any]:
 
 def sin(m: Any, a: Any) -> Any:
     """The sine or cosine of what is left after whole quarters of a turn, with a sign."""
-    return _of_quarters(m, "sin", a, 0)
+    return m.where(a == 0, lambda: a, lambda: _of_quarters(m, "sin", a, 0))
 
 
 def cos(m: Any, a: Any) -> Any:
