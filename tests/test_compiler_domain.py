@@ -31,7 +31,7 @@ from autodiff import (
     where,
 )
 from autodiff.compiler.vectors import goes_wrong
-from autodiff.primitives import PRIMITIVES
+from autodiff.primitives import PRIMITIVES, Primitive
 
 WAYS = ["numpy", "python", "native", "numpy batched", "native batched"]
 
@@ -95,6 +95,33 @@ def test_what_raises_on_values_raises(
 def test_what_has_a_value_has_it(function: Any, at: float, expected: float, way: str) -> None:
     assert function(Value(at)).data == expected
     assert run(function, at, way) == expected
+
+
+def functions_of_one(primitive: Primitive) -> list[Any]:
+    """The primitive with x as one of its operands, beside 2s, and as all of them."""
+    count = primitive.arity or 3
+    slots = [{slot} for slot in range(count)] + [set(range(count))] * (count > 1)
+    return [
+        lambda x, of=of: primitive(*[x if slot in of else 2.0 for slot in range(count)])
+        for of in slots
+        if not of & primitive.index_slots
+    ]
+
+
+@pytest.mark.parametrize("target", ["python", "numpy", "native"])
+@pytest.mark.parametrize("primitive", [p for p in PRIMITIVES.values() if p.arity != 0], ids=str)
+def test_derivatives_where_nothing_is_finite(primitive: Primitive, target: Any) -> None:
+    for function in functions_of_one(primitive):
+        for derivative in (grad(function), grad(grad(function))):
+            program = compile(derivative, target=target)
+            for x in (math.nan, math.inf, -math.inf):
+                try:
+                    expected = derivative(x)
+                except (ArithmeticError, ValueError) as error:
+                    with pytest.raises(type(error)):
+                        program(x)
+                else:
+                    assert program(x) == pytest.approx(expected, rel=1e-12, nan_ok=True), x
 
 
 @pytest.mark.parametrize("way", [{}, {"batched": "x"}, {"target": "python"}])
