@@ -8,7 +8,7 @@ So they serve Values, the replicas in a Graph, and derivatives that are graphs t
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 
 class Node(Protocol):
@@ -125,19 +125,26 @@ FLAT = _Flat(0)
 
 
 class Reciprocal:
-    """A local derivative 1/a, by which a gradient is divided.
+    """A local derivative c/a of a constant c: a gradient is multiplied by c and divided by a.
 
     The product of a gradient and 1/a has a factor 1/a² in its derivatives, which overflows at an a
     at which the quotient's derivatives do not: x · log(x) at 1e-160.
     """
 
-    def __init__(self, quotient: Any, divisor: Any) -> None:
-        self._quotient, self._divisor = quotient, divisor
+    def __init__(self, quotient: Any, dividend: Any, divisor: Any) -> None:
+        self._quotient, self._dividend, self._divisor = quotient, dividend, divisor
 
     def __mul__(self, gradient: Any) -> Any:
         if gradient is ZERO or gradient is ONE:
             return gradient * self._quotient
-        return gradient / self._divisor
+        return self._dividend * gradient / self._divisor
+
+
+class _Postponed(NamedTuple):
+    """A tangent that is yet to be divided: what it is multiplied by goes into the dividend."""
+
+    reciprocal: Reciprocal
+    tangent: Any
 
 
 class Adjoint:
@@ -223,6 +230,19 @@ def tangents(
         if shadow not in moved:
             total: Any = ZERO
             for parent, local in zip(shadow.parents, shadow.local_derivatives, strict=True):
-                total = total + local * moved[parent]
+                term = _passed_on(local, moved[parent])
+                total = term if total is ZERO else _divided(total) + _divided(term)
             moved[shadow] = total
-    return [moved[shadows[root]] if root in shadows else ZERO for root in roots]
+    return [_divided(moved[shadows[root]]) if root in shadows else ZERO for root in roots]
+
+
+def _passed_on(local: Any, tangent: Any) -> Any:
+    if isinstance(local, Reciprocal):
+        return _Postponed(local, _divided(tangent))
+    if isinstance(tangent, _Postponed):
+        return _Postponed(tangent.reciprocal, local * tangent.tangent)
+    return local * tangent
+
+
+def _divided(tangent: Any) -> Any:
+    return tangent.reciprocal * tangent.tangent if isinstance(tangent, _Postponed) else tangent

@@ -141,8 +141,8 @@ def _as_factor(derivative: Any) -> Any:
     is_node = isinstance(derivative, Recorded)
     if is_node and derivative.op is primitives.divide and not is_tracing():
         numerator, divisor = derivative.parents
-        if numerator.op is _CONSTANT and numerator._data == 1:
-            return Reciprocal(derivative, divisor)
+        if numerator.op is _CONSTANT:
+            return Reciprocal(derivative, ONE if numerator._data == 1 else numerator, divisor)
     return derivative
 
 

@@ -428,12 +428,12 @@ exp2 = define(
 )
 log2 = define(
     "log2", "log₂", lambda m, a: m.log2(a),
-    lambda m, y, a: 1 / a / m.log(m.ratio(2, 1)),
+    lambda m, y, a: 1 / m.log(m.ratio(2, 1)) / a,
     domain=Domain("a > 0", lambda a: a > 0),
 )
 log10 = define(
     "log10", "log₁₀", lambda m, a: m.log10(a),
-    lambda m, y, a: 1 / a / m.log(m.ratio(10, 1)),
+    lambda m, y, a: 1 / m.log(m.ratio(10, 1)) / a,
     domain=Domain("a > 0", lambda a: a > 0),
 )
 sqrt = define(
