@@ -92,6 +92,9 @@ PROGRAMS: dict[str, tuple[Any, tuple[Any, ...], tuple[str, ...]]] = {
     "offsets": (offsets, (np.ones((3, 2)), np.array([2.0, 3.0])), ("x",)),
     "names of Python and C": (fused, (2.0, 3.0, 4.0), ()),
     "several": (lambda x: [x[0] * x[1], x.sum(), 2.0], (np.array([0.3, 0.4]),), ()),
+    "nothing of an input": (lambda x, y: x * x, (2.0, np.ones(3)), ()),
+    "nothing of examples": (lambda x, y: y * y, (np.ones((4, 2)), np.ones(4)), ("x", "y")),
+    "constant": (lambda x: 1.5 + 0 * x[1], (np.ones(3),), ()),
     "none": (lambda x: x[0] * x[1], (np.zeros((0, 2)),), ("x",)),
 }  # fmt: skip
 

@@ -152,12 +152,14 @@ class Body:
     Attributes:
         arrays: lines that make its arrays.
         functions: names of the functions that it calls.
+        unread: names of inputs that nothing depends on.
         size: how many numbers its arrays hold.
     """
 
     lines: list[str] = field(default_factory=list)
     arrays: list[str] = field(default_factory=list)
     functions: set[str] = field(default_factory=set)
+    unread: list[str] = field(default_factory=list)
     size: int = 0
 
 
@@ -244,6 +246,8 @@ class _LoopWriter:
         self.names: dict[int, str] = dict(enumerate(inputs))
         self.names.update(zip(program.gradients, gradients, strict=True))
         self.given = set(self.names)
+        self.inputs = inputs
+        self.touched: set[int] = set()
         self.offsets: dict[int, str] = {}
         self.started: frozenset[int] = frozenset()
         for i in range(len(program.blocks)):
@@ -282,19 +286,23 @@ class _LoopWriter:
             for instruction in each:
                 if self._is_summed(instruction) and not isinstance(instruction, Add):
                     self._fill(instruction.block, 0.0)
+            batched = [i for i in self.given if self.program.blocks[i].kind == BATCHED]
+            self.offsets = {i: self._fresh(f"{self.names[i]}_at") for i in sorted(batched)}
             with self._loop("e", "n"):
-                for i in sorted(self.given):
-                    block = self.program.blocks[i]
-                    if block.kind == BATCHED:
-                        self.offsets[i] = self._fresh(f"{self.names[i]}_at")
-                        self._line(self.language.offset.format(self.offsets[i], block.size))
+                first = len(self.body.lines)
                 for instruction in each:
                     self._write(instruction)
                 self._outputs()
+                self.body.lines[first:first] = [
+                    "  " + self.language.offset.format(name, self.program.blocks[i].size)
+                    for i, name in self.offsets.items()
+                    if i in self.touched
+                ]
         for instruction in after:
             self._write(instruction)
         if not self.is_batched:
             self._outputs()
+        self.body.unread = [name for i, name in enumerate(self.inputs) if i not in self.touched]
         return self.body
 
     # ------------------------------------------------------------------------------- lines
@@ -494,6 +502,7 @@ class _LoopWriter:
         return self._element(view.block, self._index(view.indices, shape))
 
     def _element(self, block: int, at: str) -> str:
+        self.touched.add(block)
         name = self.names[block]
         if self._is_scalar(block):
             return name

@@ -175,7 +175,8 @@ def c_source(program: Exported) -> str:
     ]
     for suffix, gives, body in zip(("", "_value_and_grad"), kinds, bodies, strict=True):
         head = f"int {program.name}{suffix}({', '.join([*takes, *gives])}) {{"
-        sections.append([head, *[f"  {line}" for line in _with_room(body)], "}"])
+        unread = [f"(void){name};" for name in body.unread if name not in program.fixed]
+        sections.append([head, *[f"  {line}" for line in [*unread, *_with_room(body)]], "}"])
     return in_sections(sections)
 
 
