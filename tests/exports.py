@@ -116,7 +116,7 @@ class Exports:
                 f"#define {name} f{i}\n#define {name}_value_and_grad g{i}\n{path.read_text()}"
             )
             sources.append(wrapped)
-        flags = "-std=c11 -O0 -Wall -Wextra -Wpedantic -Werror -fPIC -shared".split()
+        flags = ["-std=c11", "-O0", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fPIC", "-shared"]
         made = subprocess.run(
             ["cc", *flags, "-o", library, *sources, "-lm"], capture_output=True, text=True
         )

@@ -12,7 +12,20 @@ from exports import LANGUAGES, Exports
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autodiff import Value, compile, exp, logsumexp, relu, scope, sin, tanh, value_and_grad, where
+from autodiff import (
+    Value,
+    compile,
+    exp,
+    grad,
+    log,
+    logsumexp,
+    relu,
+    scope,
+    sin,
+    tanh,
+    value_and_grad,
+    where,
+)  # fmt: skip
 from autodiff.testing import Example, expressions_at_points
 
 RANDOM = np.random.default_rng(0)
@@ -94,6 +107,10 @@ PROGRAMS: dict[str, tuple[Any, tuple[Any, ...], tuple[str, ...]]] = {
     "several": (lambda x: [x[0] * x[1], x.sum(), 2.0], (np.array([0.3, 0.4]),), ()),
     "nothing of an input": (lambda x, y: x * x, (2.0, np.ones(3)), ()),
     "nothing of examples": (lambda x, y: y * y, (np.ones((4, 2)), np.ones(4)), ("x", "y")),
+    "checked alone": (lambda x: (log(x[0]), log(x).sum(), x[1] * x[2])[2], (np.ones(3),), ()),
+    "a branch of none": (lambda x: where(x[0] > 0, log(x[1]) * 0, 2.0).exp(), (np.ones(3),), ()),
+    "slopes of powers": (lambda x: sum(grad(lambda a, b: a**b, (0, 1))(x[0], x[1])),
+                         (np.array([2.0, 3.0]),), ()),
     "constant": (lambda x: 1.5 + 0 * x[1], (np.ones(3),), ()),
     "none": (lambda x: x[0] * x[1], (np.zeros((0, 2)),), ("x",)),
 }  # fmt: skip

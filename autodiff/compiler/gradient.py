@@ -31,6 +31,7 @@ from autodiff.compiler.vectors import (
     formulas_of,
     is_whole,
     made_by,
+    needed_for,
     shape_of,
     views_of,
     whole,
@@ -436,14 +437,9 @@ def _functions_computed(program: VectorProgram) -> dict[Expression, Expression]:
 
 def _without_dead_code(program: VectorProgram) -> VectorProgram:
     """Without gradients that nobody reads, as that of a factor which is 1 everywhere."""
-    read = set(program.gradients)
-    kept: list[Instruction] = []
-    for instruction in reversed(program.instructions[program.forward :]):
-        if any(block in read for block in made_by(instruction)):
-            kept.append(instruction)
-            read.update([view.block for view in views_of(instruction)])
-    instructions = program.instructions[: program.forward] + kept[::-1]
-    return replace(program, instructions=instructions)
+    forward = program.instructions[: program.forward]
+    backward = needed_for(program.gradients, program.instructions[program.forward :])
+    return replace(program, instructions=forward + backward)
 
 
 def _varying_as(program: VectorProgram, inputs: Sequence[int], kind: int) -> VectorProgram:
@@ -501,15 +497,8 @@ def _weighted(
 def _only_needed(program: VectorProgram) -> VectorProgram:
     """The instructions that its gradients need, in which there is no result to be had."""
     outputs = View(CONSTANTS, np.zeros(0, np.int64))
-    read = set(program.gradients)
-    kept: list[Instruction] = []
-    for instruction in reversed(program.instructions):
-        if any(block in read for block in made_by(instruction)):
-            kept.append(instruction)
-            read.update([view.block for view in views_of(instruction)])
-    return replace(
-        program, instructions=kept[::-1], outputs=outputs, first_output=outputs, forward=0
-    )
+    needed = needed_for(program.gradients, program.instructions)
+    return replace(program, instructions=needed, outputs=outputs, first_output=outputs, forward=0)
 
 
 def _linked(instruction: Instruction) -> list[View]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any
 
@@ -33,6 +33,8 @@ from autodiff.compiler.vectors import (
     Pack,
     VectorProgram,
     View,
+    made_by,
+    needed_for,
     shape_of,
 )
 from autodiff.expressions import (
@@ -184,13 +186,20 @@ class Tables:
 def write_both(program: Exported, language: Language) -> tuple[list[Body], list[str], str]:
     """The bodies of a function without and with gradients, their tables, and their helpers."""
     tables = Tables(language)
+    value, both = _only_needed(program.value), _only_needed(program.both)
     bodies = [
-        write_loops(program.value, language, program.inputs, (), tables),
-        write_loops(program.both, language, program.inputs, program.gradients, tables),
+        write_loops(value, language, program.inputs, (), tables),
+        write_loops(both, language, program.inputs, program.gradients, tables),
     ]
     fixed = [language.table(name, numbers) for name, numbers in program.fixed.items()]
     helpers = helpers_text(language, bodies[0].functions | bodies[1].functions)
     return bodies, [*fixed, *tables.lines], helpers
+
+
+def _only_needed(program: VectorProgram) -> VectorProgram:
+    """The program without what is computed only because it may have no value."""
+    results = [program.outputs.block, *program.gradients]
+    return replace(program, instructions=needed_for(results, program.instructions))
 
 
 def in_sections(sections: Sequence[Sequence[str]]) -> str:
@@ -337,8 +346,9 @@ class _LoopWriter:
         return name
 
     def _make_arrays(self) -> None:
+        made = {i for instruction in self.program.instructions for i in made_by(instruction)}
         for i, block in enumerate(self.program.blocks):
-            if i not in self.given and not self._is_scalar(i):
+            if i in made and i not in self.given and not self._is_scalar(i):
                 self.body.arrays.append(self.language.array(self.names[i], block.size))
                 self.body.size += block.size
 

@@ -243,6 +243,17 @@ def made_by(instruction: Instruction) -> list[int]:
     return [instruction.block]
 
 
+def needed_for(results: Iterable[int], instructions: Sequence[Instruction]) -> list[Instruction]:
+    """The instructions that some blocks depend on, in their order."""
+    read = set(results)
+    kept: list[Instruction] = []
+    for instruction in reversed(instructions):
+        if any(block in read for block in made_by(instruction)):
+            kept.append(instruction)
+            read.update([view.block for view in views_of(instruction)])
+    return kept[::-1]
+
+
 def all_instructions(program: VectorProgram) -> Iterator[Instruction]:
     """The instructions of a program and of the bodies of its loops."""
     for part in with_bodies(program):
