@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from numbers import Complex, Real
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 
@@ -498,13 +498,22 @@ class Unknown:
 
     It computes with nothing, so that a Value that was kept from a compiled function poisons
     whatever is made of it.
+
+    Attributes:
+        refusals: for each trace at work the errors that it is to know of, in whatever thread they
+            are raised.
     """
 
+    refusals: ClassVar[dict[int, list[TypeError]]] = {}
+
     def _refuse(self, *_: object) -> NoReturn:
-        raise TypeError(
+        error = TypeError(
             "expected a Value with a number, got one that was recorded while a function was being "
             "compiled, and has none outside; return it from that function instead of keeping it"
         )
+        for refusals in list(self.refusals.values()):
+            refusals.append(error)
+        raise error
 
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _refuse
     __truediv__ = __rtruediv__ = __pow__ = __rpow__ = __mod__ = __rmod__ = _refuse

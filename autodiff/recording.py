@@ -16,6 +16,8 @@ from itertools import takewhile
 from types import FrameType
 from typing import Any, NamedTuple, NoReturn, ParamSpec, TypeVar, cast, overload
 
+from autodiff.mathematics import Unknown
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -441,10 +443,12 @@ def tracing() -> Iterator[Trace]:
     """Operations inside are recorded but not evaluated; see :mod:`autodiff.compiler`."""
     trace = Trace([], [])
     token = _trace.set(trace)
+    Unknown.refusals[id(trace)] = trace.refusals
     try:
         with _TRACING:
             yield trace
     finally:
+        del Unknown.refusals[id(trace)]
         _trace.reset(token)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -264,6 +265,28 @@ def swallows(refused: Any) -> Any:
         return x
 
     return f
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        lambda x: x if x > 0 else -x,
+        lambda x: x * x.data,
+        lambda x: x.detach() * x,
+        lambda x: x + 1,
+        lambda x: x.item(),
+        lambda x: f"{x:.3f}",
+    ],
+)
+def test_also_in_another_thread(refused: Any) -> None:
+    def function(x: Any) -> Any:
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(refused, x).exception()
+        return 5 * x
+
+    with pytest.raises(TypeError, match="recorded while a function was being compiled"):
+        compile(function)(2.0)
+    assert compile(lambda x: 5 * x)(2.0) == 10.0
 
 
 @pytest.mark.parametrize(
