@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autodiff import (
+    Value,
     compile,
     dot,
     erf,
@@ -25,6 +26,7 @@ from autodiff import (
     log2,
     log10,
     logsumexp,
+    polygamma,
     sinc,
     tanh,
     value_and_grad,
@@ -127,6 +129,25 @@ SECOND_DERIVATIVES: dict[str, Callable[[Any, Any], Any]] = {
 def test_the_second_derivative_of_x_log_x(function: Any, slope: float, x: float, way: str) -> None:
     """Its terms are 1/x each; 1/x², which overflows at 1e-160, is none of them."""
     assert SECOND_DERIVATIVES[way](function, x) == pytest.approx(slope / x, rel=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("order", "at"),
+    [
+        (60, 0.1), (100, 0.1), (169, 1.0), (169, 100.0), (170, 2.0), (170, 50.0), (171, 200.0),
+        (300, 500.0), (900, 700.0),
+    ],
+)  # fmt: skip
+def test_polygamma_of_large_orders(order: int, at: float) -> None:
+    """Though the factorial of the order is no float."""
+    slope = grad(lambda x: polygamma(order, x))(at)
+    assert polygamma(order, at) == pytest.approx(float(mpmath.psi(order, at)), rel=1e-13)
+    assert slope == pytest.approx(float(mpmath.psi(order + 1, at)), rel=1e-13)
+
+
+def test_polygamma_of_an_order_that_is_too_large() -> None:
+    with pytest.raises(ValueError, match="takes orders up to 1000, got 1001"):
+        polygamma(1001, Value(2.0))
 
 
 @pytest.mark.parametrize("at", [0.0, 1e-8, 0.3, 0.5, 1.0, 2.0, -2.0, 4.0, 3.5, 1e6])

@@ -19,6 +19,7 @@ from autodiff import (
     grad,
     log,
     logsumexp,
+    polygamma,
     relu,
     scope,
     sin,
@@ -111,6 +112,9 @@ PROGRAMS: dict[str, tuple[Any, tuple[Any, ...], tuple[str, ...]]] = {
     "a branch of none": (lambda x: where(x[0] > 0, log(x[1]) * 0, 2.0).exp(), (np.ones(3),), ()),
     "slopes of powers": (lambda x: sum(grad(lambda a, b: a**b, (0, 1))(x[0], x[1])),
                          (np.array([2.0, 3.0]),), ()),
+    "polygamma": (lambda x: sum(polygamma(n, a) / polygamma(n, 2.0) for n, a in
+                                zip((0, 1, 2, 15, 60, 150, 170), x, strict=True)),
+                  (np.array([0.3, 4.0, -1.4, 2.0, 3.0, 9.0, 8.0]),), ()),
     "constant": (lambda x: 1.5 + 0 * x[1], (np.ones(3),), ()),
     "none": (lambda x: x[0] * x[1], (np.zeros((0, 2)),), ("x",)),
 }  # fmt: skip

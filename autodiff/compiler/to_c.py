@@ -46,24 +46,29 @@ class CLikePrinter(CodePrinter):
 
 
 _POLYGAMMA = """\
-static double power_of(double a, int n) {
-  return pow(a, n);
+static double term_of(int n, double a) {  // n! / a^(n + 1)
+  double term = 1 / a;
+  for (int k = 1; k <= n; k++) term *= k / a;
+  return term;
 }
 static double right_of_zero(int n, double a) {  // asymptotic series, and a recurrence to it
   static const double bernoulli[] = {BERNOULLI};
-  double sign = n % 2 ? 1 : -1, sum = 0, last = n ? tgamma(n) : 0, own = tgamma(n + 1);
-  for (; a < 15 + n; a++) sum += sign * own * power_of(a, -(n + 1));
-  sum += n ? sign * last * power_of(a, -n) : log(a);
-  sum += sign * own / 2 * power_of(a, -(n + 1));
-  for (int k = 1; k <= 15; k++)
-    sum += sign * bernoulli[k - 1] * exp(lgamma(2 * k + n) - lgamma(2 * k + 1)) *
-           power_of(a, -(2 * k + n));
+  double sign = n % 2 ? 1 : -1, sum = 0;
+  for (; a < 15 + n; a++) sum += sign * term_of(n, a);
+  sum += n ? sign * term_of(n - 1, a) : log(a);
+  sum += sign * term_of(n, a) / 2;
+  double rising = sign * term_of(n + 1, a) / 2;
+  for (int k = 1; k <= 15; k++) {
+    sum += bernoulli[k - 1] * rising;
+    rising *= (2 * k + n) / a * ((2 * k + n + 1) / a) / ((2 * k + 1) * (2 * k + 2));
+  }
   return sum;
 }
 static double polygamma(double order, double a) {
   int n = (int)order;
-  if (isnan(a) || n < 0 || n > 160 || n != order || (a <= 0 && a == floor(a))) return NAN;
+  if (isnan(a) || n < 0 || n > 1000 || n != order || (a <= 0 && a == floor(a))) return NAN;
   if (a > 0) return isinf(a) ? (n ? 0 : a) : right_of_zero(n, a);
+  if (n > 160) return NAN;
   double c[164] = {0}, d[164], reduced = a - nearbyint(a), value = 0;
   c[1] = 1;  // derivatives of the cotangent, as polynomials in it
   for (int m = 0; m < n; m++) {
@@ -120,7 +125,7 @@ _KEYWORDS_WORDS = (
     "auto break case char const continue default do double else enum extern float for goto if "
     "inline int long main register restrict return short signed sizeof static struct switch "
     "typedef union unsigned void volatile while bool true false complex pow fmod fabs "
-    "nearbyint remainder_of power_of right_of_zero gamma y0 y1 yn j0 j1 jn work malloc calloc "
+    "nearbyint remainder_of term_of right_of_zero gamma y0 y1 yn j0 j1 jn work malloc calloc "
     "free size_t div index time signal near far all NAN INFINITY PI"
 )
 _KEYWORDS = _KEYWORDS_WORDS.split()

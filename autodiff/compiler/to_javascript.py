@@ -114,28 +114,29 @@ function softmax(a) {
   for (let i = 0; i < a.length; i++) a[i] /= sum;
 }""",
     "polygamma": """\
+function term_of(n, a) { // n! / aⁿ⁺¹
+  let term = 1 / a;
+  for (let k = 1; k <= n; k++) term *= k / a;
+  return term;
+}
 function right_of_zero(n, a) { // asymptotic series, and a recurrence to it
-  const sign = n % 2 ? 1 : -1, last = n ? factorial(n - 1) : 0, own = factorial(n);
+  const sign = n % 2 ? 1 : -1;
   let sum = 0;
-  for (; a < 15 + n; a++) sum += sign * own * Math.pow(a, -(n + 1));
-  sum += n ? sign * last * Math.pow(a, -n) : Math.log(a);
-  sum += ((sign * own) / 2) * Math.pow(a, -(n + 1));
-  let rising = factorial(n + 1) / 2; // (2k + n - 1)! / (2k)! for k = 1
+  for (; a < 15 + n; a++) sum += sign * term_of(n, a);
+  sum += n ? sign * term_of(n - 1, a) : Math.log(a);
+  sum += (sign * term_of(n, a)) / 2;
+  let rising = (sign * term_of(n + 1, a)) / 2; // (2k + n - 1)! / (2k)! / a²ᵏ⁺ⁿ for k = 1
   for (let k = 1; k <= 15; k++) {
-    sum += sign * BERNOULLI_NUMBERS[k - 1] * rising * Math.pow(a, -(2 * k + n));
-    rising *= ((2 * k + n) * (2 * k + n + 1)) / ((2 * k + 1) * (2 * k + 2));
+    sum += BERNOULLI_NUMBERS[k - 1] * rising;
+    rising *= (((2 * k + n) / a) * ((2 * k + n + 1) / a)) / ((2 * k + 1) * (2 * k + 2));
   }
   return sum;
 }
-function factorial(n) {
-  let product = 1;
-  for (let k = 2; k <= n; k++) product *= k;
-  return product;
-}
 function polygamma(n, a) {
-  if (Number.isNaN(a) || !(n >= 0 && n <= 160) || n % 1 !== 0) return NaN;
+  if (Number.isNaN(a) || !(n >= 0 && n <= 1000) || n % 1 !== 0) return NaN;
   if (a <= 0 && a === Math.floor(a)) return NaN;
   if (a > 0) return a === Infinity ? (n ? 0 : a) : right_of_zero(n, a);
+  if (n > 160) return NaN;
   let c = new Array(n + 2).fill(0); // derivatives of the cotangent, as polynomials in it
   c[1] = 1;
   for (let m = 0; m < n; m++) {
@@ -158,7 +159,7 @@ _KEYWORDS_WORDS = (
     "enum eval export extends false finally for function if implements import in instanceof "
     "interface let new null package private protected public return static super switch this "
     "throw true try typeof undefined var void while with yield Math Number Object Array "
-    "Float64Array Infinity NaN BERNOULLI_NUMBERS factorial right_of_zero near_one "
+    "Float64Array Infinity NaN BERNOULLI_NUMBERS term_of right_of_zero near_one "
     "zeta_minus_one"
 )
 _KEYWORDS = _KEYWORDS_WORDS.split()
