@@ -393,7 +393,11 @@ class Value(Recorded):
         return self
 
     def __round__(self, digits: int | None = None) -> Value:
-        """The nearest whole number, or multiple of 10 to the power of minus digits."""
+        """The nearest whole number, or multiple of 10 to the power of minus digits.
+
+        What is rounded then is the product with that power, as ``np.round`` has it. Python's
+        ``round(2.675, 2)`` is 2.67, because the float is a little less; here, it is 2.68.
+        """
         if digits is None:
             return _record(primitives.round, (self,))
         scale = carrier_of(self._data)(10) ** digits
