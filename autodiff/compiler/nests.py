@@ -65,6 +65,16 @@ class Element(Expression):
     def __hash__(self) -> int:
         return hash((self.block, self.start, self.strides))
 
+    def is_even_along(self, axis: int | None) -> bool:
+        """Whether it goes on evenly along an axis, there or in its table."""
+        stride = 0 if axis is None else self.strides[axis]
+        return stride != 0 and (self.table is None or stride == 1)
+
+    @property
+    def may_repeat(self) -> bool:
+        """Whether its table has a place twice."""
+        return self.table is not None and len(np.unique(self.table)) < len(self.table)
+
     def __repr__(self) -> str:
         where = "" if self.table is None else f", {self.table.tolist()}"
         return f"Element({self.block}, {self.start}, {self.strides}{where})"

@@ -184,6 +184,27 @@ class Lanes(NumberMathematics):
         given = ", ".join(f"{self.type} {self.lane(operand).text}" for operand in operands)
         return self.number(f"call {self.type} @{full}({given})")
 
+    def gathered(self, pointers: str) -> Lane:
+        """The number that each lane's pointer leads to."""
+        name, where = self._at_pointers("gather", pointers)
+        self.function.module.declare(name, self.type, *self._kinds_of_pointers(), self.type)
+        return self.number(f"call {self.type} @{name}({where}, {self.type} poison)")
+
+    def scatter(self, value: Lane, pointers: str) -> None:
+        """Write each lane's number to where its pointer leads, the first lane first."""
+        name, where = self._at_pointers("scatter", pointers)
+        self.function.module.declare(name, "void", self.type, *self._kinds_of_pointers())
+        self.function.line(f"call void @{name}({self.type} {value.text}, {where})")
+
+    def _at_pointers(self, name: str, pointers: str) -> tuple[str, str]:
+        """One of LLVM's functions of pointers, and what says that all of them count."""
+        places, all_lanes = self.vector("ptr"), self.splat("i1", "true")
+        where = f"{places} {pointers}, i32 {self.format.bits // 8}, {self.truth} {all_lanes}"
+        return f"llvm.masked.{name}.{self.suffix}.v{self.width}p0", where
+
+    def _kinds_of_pointers(self) -> tuple[str, ...]:
+        return self.vector("ptr"), "i32", self.truth
+
     def _selected(self, condition: Lane, chosen: Any, other: Any) -> Lane:
         return self.number(
             f"select {self.truth} {condition.text}, {self.type} {self.lane(chosen).text}, "

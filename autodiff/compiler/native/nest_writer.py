@@ -165,6 +165,10 @@ class NestWriter:
                 type = m.type if target.block in storage.in_lanes else storage.one.type
                 storage.put(m, storage.pointer(type, base, target, counters), value, one.adds)
                 return
+            if target.is_even_along(position.axis) and not (one.adds and target.may_repeat):
+                pointers = storage.pointers(base, target, position)
+                m.scatter(m.gathered(pointers) + value if one.adds else value, pointers)
+                return
             for lane in range(m.width):  # one after the other, since places may repeat
                 element = f"extractelement {m.type} {value.text}, i32 {lane}"
                 place = storage.pointer(storage.one.type, base, target, counters, lane * stride)

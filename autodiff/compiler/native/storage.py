@@ -178,10 +178,31 @@ class Storage:
         if stride == 1 and element.table is None:
             place = self.pointer(one, base, element, counters)
             return m.number(f"load {m.type}, ptr {place}{self.align}")
+        if element.is_even_along(position.axis):
+            return m.gathered(self.pointers(base, element, position))
         places = [
             self.pointer(one, base, element, counters, lane * stride) for lane in range(m.width)
         ]
         return m.of([self.one.number(f"load {one}, ptr {place}") for place in places])
+
+    def pointers(self, base: str, element: Element, position: Position) -> str:
+        """The pointers to an element that is even along the lanes of a position."""
+        f, m, one = self.function, position.m, self.one.type
+        wide = m.vector("i64")
+        if element.table is None:
+            first = self.pointer(one, base, element, position.counters)
+            assert position.axis is not None
+            stride = element.strides[position.axis]
+            steps = ", ".join(f"i64 {lane * stride}" for lane in range(m.width))
+            return f.named(f"getelementptr {one}, ptr {first}, {wide} <{steps}>")
+        name = f.module.table(element.table.astype(np.int32), self.format)
+        in_table = Element(element.block, element.start, element.strides)
+        place = self.pointer("i32", name, in_table, position.counters)
+        narrow = m.vector("i32")
+        steps = f.named(
+            f"zext {narrow} {f.named(f'load {narrow}, ptr {place}, align 4')} to {wide}"
+        )
+        return f.named(f"getelementptr {one}, ptr {base}, {wide} {steps}")
 
     def spread(self, lane: Lane, m: Lanes) -> Lane:
         """A number in all lanes."""
