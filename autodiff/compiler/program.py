@@ -8,7 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from autodiff.primitives import Primitive
 
@@ -22,6 +26,20 @@ class Input(NamedTuple):
     name: str
     kind: int
     size: int
+
+
+class Read(NamedTuple):
+    """The operands of all instructions.
+
+    Attributes:
+        scalars: their numbers, instruction by instruction.
+        begins: where those of each instruction begin.
+        counts: how many it has.
+    """
+
+    scalars: NDArray[np.int64]
+    begins: NDArray[np.int64]
+    counts: NDArray[np.int64]
 
 
 @dataclass
@@ -59,6 +77,16 @@ class Program:
         """The number of the first instruction's result."""
         return self.input_size + len(self.constants)
 
+    @property
+    def read(self) -> Read:
+        """What all instructions read, one after the other."""
+        counts = np.fromiter(map(len, self.operands), np.int64, len(self.operands))
+        begins = np.cumsum(counts) - counts
+        total = int(counts.sum())
+        return Read(
+            np.fromiter(chain.from_iterable(self.operands), np.int64, total), begins, counts
+        )
+
     def kinds(self) -> list[int]:
         """The kind of every scalar: that of the operand that varies most."""
         kinds = [block.kind for block in self.inputs for _ in range(block.size)]
@@ -78,11 +106,17 @@ class Program:
         self, operation: Primitive, operands: tuple[int, ...], scope: str = "", name: str = ""
     ) -> int:
         """Add an instruction and give the number of its result."""
+        self.extend(operation, operands, scope, name)
+        return self.first + len(self.operations) - 1
+
+    def extend(
+        self, operation: Primitive, operands: tuple[int, ...], scope: str, name: str
+    ) -> None:
+        """Add an instruction whose number is known."""
         self.operations.append(operation)
         self.operands.append(operands)
         self.scopes.append(scope)
         self.names.append(name)
-        return self.first + len(self.operations) - 1
 
 
 def interpret(program: Program, inputs: Sequence[Sequence[Any]]) -> list[Any]:

@@ -8,78 +8,105 @@ form in which the schedule finds matrix products.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from operator import itemgetter
 from typing import NamedTuple
+
+import numpy as np
 
 from autodiff import primitives
 from autodiff.compiler.program import BATCHED, Program
 
-_MAY_BE_TRIVIAL = frozenset(
-    [primitives.identity, primitives.multiply, primitives.add, primitives.subtract,
-     primitives.divide]
-)  # fmt: skip
+_TRIVIAL_WITH_NUMBERS = frozenset(
+    [primitives.multiply, primitives.add, primitives.subtract, primitives.divide]
+)
 _ADDITIVE = (primitives.add, primitives.subtract, primitives.dot, primitives.fsum)
 SMALLEST_DOT = 3
 """Fewer products are written out as multiplications and additions."""
 
 
 def simplify(program: Program) -> Program:
-    """All passes in turn; equal expressions may appear again where sums are written out."""
-    return share(fold(gather_sums(share(program))))
+    """All passes in turn."""
+    gathered = gather_sums(share(program))
+    folded = fold(gathered)
+    return gathered if folded is gathered else share(folded)
 
 
 # ---------------------------------------------------------------------------------------- share
 
 
 def share(program: Program) -> Program:
-    """Rewrite trivial operations, and compute equal expressions once.
+    """Rewrite trivial operations, and compute equal expressions once."""
+    result = _Sharing(program)
+    new = list(range(program.first))
+    for operation, operands, scope, name in zip(
+        program.operations, program.operands, program.scopes, program.names, strict=True
+    ):
+        new.append(result.append(operation, tuple([new[o] for o in operands]), scope, name))
+    return result.ended(
+        [new[output] for output in program.outputs], [new[scalar] for scalar in program.checked]
+    )
+
+
+class _Sharing:
+    """A program in the making, in which nothing trivial is computed, and nothing twice.
 
     1·a, a + 0, a¹ and a choice between a and a are a; a² is a·a, a⁻¹ is 1/a and a to the power ½
     its square root.
     """
-    result = Program(list(program.inputs), list(program.constants))
-    one = _constant_place(result, 1.0)
-    _constant_place(result, 0.0)
-    vanishing = _vanishing(program.operations, result)
-    new = list(range(program.first))
-    found: dict[tuple[object, ...], int] = {}
-    chosen_by: list[int] = []
-    constants = {program.input_size + i: c for i, c in enumerate(result.constants)}
-    for operation, old_operands, scope, name in zip(
-        program.operations, program.operands, program.scopes, program.names, strict=True
-    ):
-        operands = tuple([new[operand] for operand in old_operands])
-        if operation is primitives.where and operands[1] == operands[2]:
-            chosen_by.append(operands[0])  # which may have no value itself
-            new.append(operands[1])
-            continue
-        if operation in _MAY_BE_TRIVIAL:
-            same = _trivial(operation, operands, vanishing, one)
+
+    def __init__(self, like: Program) -> None:
+        self.program = Program(list(like.inputs), list(like.constants))
+        self.one = _constant_place(self.program, 1.0)
+        self.zero = _constant_place(self.program, 0.0)
+        self.vanishing = _vanishing(like.operations, self.program)
+        self.constants = dict(enumerate(self.program.constants, self.program.input_size))
+        self.first = self.next = self.program.first
+        self.found: dict[tuple[object, ...], int] = {}
+        self.chosen_by: list[int] = []
+
+    def append(
+        self, operation: primitives.Primitive, operands: tuple[int, ...], scope: str, name: str
+    ) -> int:
+        """The number of an operation's result, which may be there already."""
+        if operation in _TRIVIAL_WITH_NUMBERS and min(operands) < self.first:
+            same = _trivial(operation, operands, self.vanishing, self.one)
             if same is not None:
-                new.append(same)
-                continue
-        if operation is primitives.power and operands[1] in constants:
-            operation, operands = _whole_power(operation, operands, constants[operands[1]], one)
+                return same
+        elif operation is primitives.identity:
+            return operands[0]
+        elif operation is primitives.where and operands[1] == operands[2]:
+            self.chosen_by.append(operands[0])  # which may have no value itself
+            return operands[1]
+        elif operation is primitives.power and operands[1] in self.constants:
+            exponent = self.constants[operands[1]]
+            operation, operands = _whole_power(operation, operands, exponent, self.one)
             if operation is primitives.identity:
-                new.append(operands[0])
-                continue
+                return operands[0]
+        elif operation is primitives.dot:
+            operands = _in_order(operands)
         if operation.commutes and operands[0] > operands[1]:
             operands = (operands[1], operands[0])
-        if operation is primitives.dot:
-            operands = _in_order(operands)
-        key = (operation.name, *operands)
-        place = found.get(key)
+        key = (operation, *operands)
+        place = self.found.get(key)
         if place is None:
-            place = found[key] = result.append(operation, operands, scope, name)
-        new.append(place)
-    result.outputs = [new[output] for output in program.outputs]
-    result.checked = [*[new[scalar] for scalar in program.checked], *dict.fromkeys(chosen_by)]
-    return result
+            place = self.found[key] = self.next
+            self.next += 1
+            self.program.extend(operation, operands, scope, name)
+        return place
+
+    def ended(self, outputs: list[int], checked: list[int]) -> Program:
+        """The program, with what is wanted of it."""
+        self.program.outputs = outputs
+        self.program.checked = [*checked, *dict.fromkeys(self.chosen_by)]
+        return self.program
 
 
 def fold(program: Program) -> Program:
     """Compute what depends on constants alone; NaN stands for what has no value."""
+    if not program.operations or not _has_constant_operands(program):
+        return program
     numbers = dict(enumerate(program.constants, start=program.input_size))
     folded: list[int] = []
     for i, operands in enumerate(program.operands, start=program.first):
@@ -90,8 +117,6 @@ def fold(program: Program) -> Program:
             except (ArithmeticError, ValueError):
                 numbers[i] = math.nan
             folded.append(i)
-    if not folded:
-        return program
     places = {repr(c): k for k, c in enumerate(program.constants, start=program.input_size)}
     place = {}
     for i in folded:  # by text, which tells -0.0 from 0.0
@@ -114,6 +139,13 @@ def fold(program: Program) -> Program:
     result.outputs = [new[output] for output in program.outputs]
     result.checked = [new[scalar] for scalar in program.checked]
     return result
+
+
+def _has_constant_operands(program: Program) -> bool:
+    """Whether an instruction reads numbers alone."""
+    scalars, begins, _ = program.read
+    is_number = (scalars >= program.input_size) & (scalars < program.first)
+    return bool(np.logical_and.reduceat(is_number, begins).any())
 
 
 def _in_order(operands: tuple[int, ...]) -> tuple[int, ...]:
@@ -155,9 +187,7 @@ def _trivial(
     operation: primitives.Primitive, operands: tuple[int, ...], vanishing: _Vanishing, one: int
 ) -> int | None:
     """The operand that the operation gives back unchanged, if it does."""
-    if operation is primitives.identity:
-        return operands[0]
-    left, right = operands if len(operands) == 2 else (-1, -1)
+    left, right = operands
     if operation is primitives.multiply and one in operands:
         return right if left == one else left
     if operation is primitives.add and right in vanishing.added:
@@ -189,13 +219,11 @@ def _whole_power(
 # ----------------------------------------------------------------------------------- gather sums
 
 
-class _Key(NamedTuple):
-    """What terms of a sum have in common that become one dot product or one sum."""
-
-    depth: int
-    is_product: bool
-    kinds: tuple[int, int]
-    sign: int
+_Like = tuple[int, bool, int, int]
+"""What terms of a sum have in common that become one dot product or one sum: the depth of their
+deepest operand, whether they are products, and the kinds of the factors."""
+_Group = tuple[list[int], list[int]]
+"""Terms, or the left and the right factors of products."""
 
 
 class _Terms:
@@ -208,25 +236,21 @@ class _Terms:
     __slots__ = ("groups", "level", "name", "scope", "sign")
 
     def __init__(self, scope: str, name: str) -> None:
-        self.groups: dict[_Key, tuple[list[int], list[int]]] = {}
+        self.groups: dict[tuple[_Like, int], _Group] = {}  # and by sign
         self.sign = 1  # of all terms together
         self.level = 0
         self.scope = scope
         self.name = name
 
-    def add(
-        self, depth: int, kinds: tuple[int, int], sign: int, left: int, right: int | None = None
-    ) -> None:
-        """Add a term, or a product of two factors."""
-        key = _Key(depth, right is not None, kinds, self.sign * sign)
+    def group(self, like: _Like, sign: int) -> _Group:
+        """The group for such terms, which are added to it."""
+        key = (like, self.sign * sign)
         group = self.groups.get(key)
         if group is None:
             group = self.groups[key] = ([], [])
-        group[0].append(left)
-        if right is not None:
-            group[1].append(right)
-        if depth >= self.level:
-            self.level = depth + 1
+            if like[0] >= self.level:
+                self.level = like[0] + 1
+        return group
 
     def take(self, other: _Terms, sign: int) -> None:
         """Move another sum's terms into this one, in the time of moving the smaller of the two."""
@@ -234,22 +258,19 @@ class _Terms:
         if len(self.groups) < len(groups):
             self.groups, groups = groups, self.groups
             self.sign, sign = sign, self.sign
-        for key, (lefts, rights) in groups.items():
-            key = key._replace(sign=self.sign * sign * key.sign)
-            mine = self.groups.setdefault(key, ([], []))
+        for (like, own), (lefts, rights) in groups.items():
+            mine = self.group(like, sign * own)
             if len(mine[0]) < len(lefts):
                 mine, (lefts, rights) = (lefts, rights), mine
-                self.groups[key] = mine
+                self.groups[like, self.sign * sign * own] = mine
             mine[0].extend(lefts)
             mine[1].extend(rights)
         self.level = max(self.level, other.level)
 
-    def signed(self) -> list[tuple[_Key, list[int], list[int]]]:
+    def signed(self) -> list[tuple[_Like, int, _Group]]:
         """The groups of terms with their signs, in an order that depends on them alone."""
-        signed = [
-            (key._replace(sign=self.sign * key.sign), *group) for key, group in self.groups.items()
-        ]
-        return sorted(signed, key=lambda item: item[0])
+        signed = [(like, self.sign * sign, group) for (like, sign), group in self.groups.items()]
+        return sorted(signed, key=itemgetter(0, 1)) if len(signed) > 1 else signed
 
 
 def gather_sums(program: Program) -> Program:
@@ -263,35 +284,31 @@ class _Gatherer:
     def __init__(self, program: Program) -> None:
         self.old = program
         self.first = program.first
-        self.new = Program(list(program.inputs), list(program.constants))
-        self.uses = [0] * (program.first + len(program.operations))
-        self.is_term = [False] * len(self.uses)
-        for operation, operands in zip(program.operations, program.operands, strict=True):
-            for operand in operands:
-                self.uses[operand] += 1
-            if operation in _ADDITIVE:
-                for operand in operands:
-                    self.is_term[operand] = True
-        for needed in (*program.outputs, *program.checked):
-            self.uses[needed] += 2  # its value is needed as such
-        self.place: list[int] = list(range(program.first))
-        self.place += [-1] * len(program.operations)
-        self.kind: list[int] = self.new.kinds()
-        self.depth: list[int] = [0] * program.first
+        self.new = _Sharing(program)
+        self.place: list[int] = [*range(self.first), *[-1] * len(program.operations)]
+        self.kind = self.new.program.kinds()
+        self.depth = [0] * len(self.kind)
         self.sums: dict[int, _Terms] = {}
-        texts = list(map(repr, program.constants))
-        self.zero = program.input_size + texts.index("0.0") if "0.0" in texts else -1
         self.vanishing = _vanishing(program.operations, program)
+        read = program.read
+        uses = np.bincount(read.scalars, minlength=len(self.place))
+        uses[[*program.outputs, *program.checked]] += 2  # their values are needed as such
+        is_additive = np.array([operation in _ADDITIVE for operation in program.operations], bool)
+        is_term = np.zeros(len(self.place), bool)
+        is_term[read.scalars[np.repeat(is_additive, read.counts)]] = True
+        self.is_own_term: list[bool] = ((uses == 1) & is_term).tolist()
+        """Whether a scalar is needed as a term of one sum only, and not for itself."""
 
     def run(self) -> Program:
-        for i, operation in enumerate(self.old.operations, start=self.first):
+        old, is_own_term = self.old, self.is_own_term
+        for i, operation in enumerate(old.operations, start=self.first):
             if operation in _ADDITIVE:
                 self.sums[i] = self._terms(i)
-            elif not self._is_product_in_a_sum(i):
+            elif operation is not primitives.multiply or not is_own_term[i]:
                 self._emit(i)
-        self.new.outputs = [self.value(output) for output in self.old.outputs]
-        self.new.checked = [self.value(scalar) for scalar in self.old.checked]
-        return _without_dead_code(self.new)
+        outputs = [self.value(output) for output in old.outputs]
+        checked = [self.value(scalar) for scalar in old.checked]
+        return _without_dead_code(self.new.ended(outputs, checked))
 
     def value(self, i: int) -> int:
         """The number, in the new program, of a scalar of the old one."""
@@ -302,62 +319,51 @@ class _Gatherer:
                 self._emit(i)
         return self.place[i]
 
-    def _is_product_in_a_sum(self, i: int) -> bool:
-        """Whether a product is needed as a term of one sum only, and not for itself."""
-        is_product = self._operation(i) is primitives.multiply
-        return is_product and self.uses[i] == 1 and self.is_term[i]
-
-    def _operation(self, i: int) -> primitives.Primitive | None:
-        return self.old.operations[i - self.first] if i >= self.first else None
+    def _values(self, scalars: Sequence[int]) -> tuple[int, ...]:
+        place = self.place
+        return tuple([place[i] if place[i] >= 0 else self.value(i) for i in scalars])
 
     def _emit(self, i: int) -> None:
-        at = i - self.first
-        operands = tuple([self.value(operand) for operand in self.old.operands[at]])
-        self.place[i] = self._append(
-            self.old.operations[at], operands, self.old.scopes[at], self.old.names[at]
-        )
+        at, old = i - self.first, self.old
+        operands = self._values(old.operands[at])
+        self.place[i] = self._append(old.operations[at], operands, old.scopes[at], old.names[at])
 
     def _append(
         self, operation: primitives.Primitive, operands: tuple[int, ...], scope: str, name: str
     ) -> int:
-        self.kind.append(max([self.kind[operand] for operand in operands]))
-        self.depth.append(1 + max([self.depth[operand] for operand in operands]))
-        return self.new.append(operation, operands, scope, name)
+        kind, depth = self.kind, self.depth
+        number = self.new.append(operation, operands, scope, name)
+        if number == len(kind):
+            kind.append(max([kind[operand] for operand in operands]))
+            depth.append(1 + max([depth[operand] for operand in operands]))
+        return number
 
     # -------------------------------------------------------------------------- one sum
 
     def _terms(self, i: int) -> _Terms:
         at = i - self.first
+        operation, operands = self.old.operations[at], self.old.operands[at]
         terms = _Terms(self.old.scopes[at], self.old.names[at])
-        sums: list[tuple[int, int]] = []
-        for sign, left, right in self._signed_terms(i):
-            if right >= 0:
-                self._add_product(terms, sign, left, right)
-            elif left in (self.vanishing.added if sign > 0 else self.vanishing.subtracted):
-                continue
-            elif self.uses[left] == 1 and left in self.sums:
-                sums.append((sign, left))
-            elif self._is_product_in_a_sum(left):
-                self._add_product(terms, sign, *self.old.operands[left - self.first])
-            else:
-                self._add_plain(terms, sign, left)
-        self._take_in(terms, sums)
-        return terms
-
-    def _signed_terms(self, i: int) -> Iterable[tuple[int, int, int]]:
-        """(sign, factor, factor), or (sign, term, -1), in the numbers of the old program."""
-        operation, operands = self._operation(i), self.old.operands[i - self.first]
         if operation is primitives.dot:
             count = len(operands) // 2
-            yield from (
-                (1, a, b) for a, b in zip(operands[:count], operands[count:-1], strict=True)
-            )
-            yield 1, operands[-1], -1
-        else:
-            last = -1 if operation is primitives.subtract else 1
-            for term in operands[:-1]:
-                yield 1, term, -1
-            yield last, operands[-1], -1
+            self._add_products(terms, 1, operands[:count], operands[count:-1])
+            operands = operands[-1:]
+        sums: list[tuple[int, int]] = []
+        last = -1 if operation is primitives.subtract else 1
+        for position, term in enumerate(operands, start=1 - len(operands)):
+            sign = 1 if position else last
+            if term in (self.vanishing.added if sign > 0 else self.vanishing.subtracted):
+                continue
+            if not self.is_own_term[term] or self.place[term] >= 0:
+                self._add_plain(terms, sign, term)
+            elif term in self.sums:
+                sums.append((sign, term))
+            else:
+                left, right = self.old.operands[term - self.first]
+                self._add_products(terms, sign, (left,), (right,))
+        if sums:
+            self._take_in(terms, sums)
+        return terms
 
     def _take_in(self, terms: _Terms, sums: list[tuple[int, int]]) -> None:
         """Take in the one sum that is at this level; others stay what they are, single terms."""
@@ -374,56 +380,66 @@ class _Gatherer:
             else:
                 self._add_plain(terms, sign, child)
 
-    def _add_product(self, terms: _Terms, sign: int, left: int, right: int) -> None:
-        kind, depth = self.kind, self.depth
-        a, b = self.value(left), self.value(right)
-        if (kind[a], a) > (kind[b], b):
-            a, b = b, a
-        terms.add(max(depth[a], depth[b]), (kind[a], kind[b]), sign, a, b)
+    def _add_products(
+        self, terms: _Terms, sign: int, lefts: Sequence[int], rights: Sequence[int]
+    ) -> None:
+        place, kind, depth = self.place, self.kind, self.depth
+        like: _Like = (-1, True, 0, 0)  # of the product before
+        group: _Group = ([], [])
+        for left, right in zip(lefts, rights, strict=True):
+            a = place[left] if place[left] >= 0 else self.value(left)
+            b = place[right] if place[right] >= 0 else self.value(right)
+            if kind[a] > kind[b] or (kind[a] == kind[b] and a > b):
+                a, b = b, a
+            one = (depth[a] if depth[a] > depth[b] else depth[b], True, kind[a], kind[b])
+            if one != like:
+                like = one
+                group = terms.group(like, sign)
+            group[0].append(a)
+            group[1].append(b)
 
     def _add_plain(self, terms: _Terms, sign: int, term: int) -> None:
         a = self.value(term)
-        terms.add(self.depth[a], (self.kind[a], self.kind[a]), sign, a)
+        kind = self.kind[a]
+        terms.group((self.depth[a], False, kind, kind), sign)[0].append(a)
 
     def _emit_sum(self, terms: _Terms) -> int:
         """One dot product or sum for each group, and what adds them up."""
         parts: list[tuple[int, int]] = []
-        for key, lefts, rights in terms.signed():
-            if key.is_product:
-                parts += self._emit_products(terms, key, lefts, rights)
+        for (_, is_product, *kinds), sign, (lefts, rights) in terms.signed():
+            if is_product:
+                found = self._emit_products(terms.scope, kinds, lefts, rights)
+                parts += [(sign, part) for part in found]
             elif len(lefts) > SMALLEST_DOT:
-                parts.append(
-                    (key.sign, self._append(primitives.fsum, tuple(lefts), terms.scope, ""))
-                )
+                parts.append((sign, self._append(primitives.fsum, tuple(lefts), terms.scope, "")))
             else:
-                parts += [(key.sign, left) for left in lefts]
+                parts += [(sign, left) for left in lefts]
         parts.sort(key=lambda part: (-part[0], self.depth[part[1]]))
         return self._add_up(terms, parts)
 
     def _emit_products(
-        self, terms: _Terms, key: _Key, lefts: list[int], rights: list[int]
-    ) -> list[tuple[int, int]]:
-        if len(lefts) >= SMALLEST_DOT or (
-            len(lefts) > 1 and key.kinds[0] < key.kinds[1] == BATCHED
-        ):
-            operands = (*lefts, *rights, self.zero)
-            return [(key.sign, self._append(primitives.dot, operands, terms.scope, ""))]
+        self, scope: str, kinds: Sequence[int], lefts: list[int], rights: list[int]
+    ) -> list[int]:
+        is_dot = len(lefts) > 1 and kinds[0] < kinds[1] == BATCHED
+        if is_dot or len(lefts) >= SMALLEST_DOT:
+            operands = (*lefts, *rights, self.new.zero)
+            return [self._append(primitives.dot, operands, scope, "")]
         return [
-            (key.sign, self._append(primitives.multiply, (a, b), terms.scope, ""))
+            self._append(primitives.multiply, (a, b), scope, "")
             for a, b in zip(lefts, rights, strict=True)
         ]
 
     def _add_up(self, terms: _Terms, parts: list[tuple[int, int]]) -> int:
         if not parts:
-            return self.zero
+            return self.new.zero
         (sign, total), *others = parts
         if sign < 0:
             total = self._append(primitives.negate, (total,), terms.scope, "")
         for sign, part in others:
             operation = primitives.add if sign > 0 else primitives.subtract
             total = self._append(operation, (total, part), terms.scope, "")
-        if total >= self.first and terms.name:
-            self.new.names[total - self.first] = terms.name
+        if total >= self.new.first and terms.name:
+            self.new.program.names[total - self.new.first] = terms.name
         return total
 
 
@@ -452,8 +468,18 @@ def reordered(program: Program, which: int, order: list[int]) -> Program:
     return replace(program, operands=operands, outputs=outputs, checked=checked)
 
 
+def _is_all_read(program: Program) -> bool:
+    """Whether every result is an output or read, so that nothing can be left out."""
+    is_read = np.zeros(program.first + len(program.operations), bool)
+    is_read[program.read.scalars] = True
+    is_read[[*program.outputs, *program.checked]] = True
+    return bool(is_read[program.first :].all())
+
+
 def _without_dead_code(program: Program) -> Program:
     """Only the instructions that are needed for the outputs and for what is checked."""
+    if _is_all_read(program):
+        return program
     first = program.first
     needed = [False] * (first + len(program.operations))
     for scalar in (*program.outputs, *program.checked):
