@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from autodiff.compiler.program import CONSTANT, SHARED, Input, Program
+from autodiff.compiler.program import SHARED, Input, Program
+from autodiff.primitives import Primitive
 
 Numbers = NDArray[np.int64]
 
@@ -109,22 +110,17 @@ def recurrences(program: Program) -> list[Recurrence]:
 class _Finder:
     def __init__(self, program: Program) -> None:
         self.program = program
-        codes: dict[tuple[str, int], int] = {}
-        self.codes = np.array(
-            [
-                codes.setdefault((operation.name, len(operands)), len(codes))
-                for operation, operands in zip(program.operations, program.operands, strict=True)
-            ]
-        )
-        counts = [len(operands) for operands in program.operands]
-        self.begins = np.concatenate([[0], np.cumsum(counts)])
-        self.operands = np.fromiter(
-            (o for operands in program.operands for o in operands), np.int64, int(self.begins[-1])
-        )
+        read = program.read
+        codes: dict[tuple[Primitive, int], int] = {}
+        alike = zip(program.operations, read.counts.tolist(), strict=True)
+        self.codes = np.array([codes.setdefault(key, len(codes)) for key in alike])
+        """Of each instruction a number for its operation and how many operands it has."""
+        self.begins = np.append(read.begins, len(read.scalars))
+        self.operands = read.scalars
         self.last_use = np.zeros(program.first + len(program.operations), np.int64)
-        self.users = np.repeat(np.arange(len(counts)), counts)
-        np.maximum.at(self.last_use, self.operands, self.users)
-        self.last_use[[*program.outputs, *program.checked]] = len(counts)
+        self.users = np.repeat(np.arange(len(read.counts)), read.counts)
+        self.last_use[self.operands] = self.users  # in order, so that the last one stays
+        self.last_use[[*program.outputs, *program.checked]] = len(read.counts)
 
     def found(self, start: int, end: int) -> Iterator[Recurrence]:
         """The recurrences between two operations: the longest, then those beside it."""
@@ -312,9 +308,8 @@ class _Operands:
     def _body(self, state: _State, is_fixed: Any, is_each: Any) -> Program:
         """One step without its operations; what it reads gets its numbers."""
         program, rows = self.program, self.rows
-        kinds = np.array(program.kinds(), np.int8)
         values = np.unique(rows[0, is_fixed])
-        is_constant = kinds[values] == CONSTANT
+        is_constant = (program.input_size <= values) & (values < program.first)
         self.fixed, constants = values[~is_constant], values[is_constant]
         self.each, column = np.unique(rows[:, is_each], axis=1, return_inverse=True)
         body = Program(
