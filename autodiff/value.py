@@ -342,16 +342,19 @@ class Value(Recorded):
     def _apply(self, primitive: Primitive, operands: tuple[Any, ...]) -> Value:
         """A new node: the primitive applied to operands, of which at least one is a Value."""
         primitive.check_arity(operands)
-        if set(map(type, operands)) != {Value}:
-            if any(isinstance(operand, np.ndarray) for operand in operands):
+        kinds = set(map(type, operands))
+        if kinds != {Value}:
+            if any(issubclass(kind, np.ndarray) for kind in kinds):
                 return arrays.mapped(primitive, operands)  # type: ignore[no-any-return]
-            operands = tuple([self._operand(operand) for operand in operands])
+            operands = tuple([o if type(o) is Value else self._operand(o) for o in operands])
         return _record(primitive, operands)
 
     def _operand(self, operand: Any) -> Value:
         """A Value as it is; a plain number as a constant, an int in this value's carrier."""
         if type(operand) is Value:
             return operand
+        if type(operand) is float:
+            return _constant(operand)
         if isinstance(operand, int | np.integer) and type(self._data) is not float:
             return _constant(carrier_of(self._data)(int(operand)))
         try:
@@ -587,6 +590,8 @@ _OTHERS_DECIDE = (np.ndarray, type(ZERO))
 
 def _binary(primitive: Primitive, left: Any, right: Any) -> Value:
     """An operator with a Value on at least one side; arrays work element by element, by NumPy."""
+    if type(left) is type(right) is Value:
+        return _record(primitive, (left, right))
     if isinstance(left, _OTHERS_DECIDE) or isinstance(right, _OTHERS_DECIDE):
         return NotImplemented  # type: ignore[no-any-return]
     value = left if type(left) is Value else right
@@ -598,7 +603,6 @@ def _record(primitive: Primitive, parents: tuple[Value, ...]) -> Value:
 
     What is computed from constants alone is a constant, and so is everything within no_grad().
     """
-    operands = [parent._data for parent in parents]
     scope, records = _recording_now()
     only_constants = parents[0].op is _CONSTANT and all(p.op is _CONSTANT for p in parents)
     if records is TRACING and not only_constants:
@@ -606,6 +610,7 @@ def _record(primitive: Primitive, parents: tuple[Value, ...]) -> Value:
         if primitive.domain.text and (trace := trace_now()):
             trace.partial.append(node)
         return node
+    operands = [parent._data for parent in parents]
     if only_constants or not records:
         try:
             return _constant(primitive.evaluate(operands))

@@ -109,34 +109,33 @@ def _flatten_graph(
 
     What is to be checked is part of the program, even if no output needs it.
     """
-    needed = set(topological_order(outputs))
+    order = topological_order(outputs)
+    needed = set(order)
     checked = [node for node in checked if node not in needed]
-    order = topological_order([*outputs, *checked])
+    if checked:
+        order += topological_order(checked, until=needed)
     number_of: dict[Value, int] = {leaf: i for i, leaf in enumerate(leaves)}
     captured: list[Value] = []
     numbers: list[Value] = []
-    for value in chain((parent for node in order for parent in node.parents), outputs):
-        if not value.parents and value not in number_of:
-            found = numbers if value.op is primitives.constant else captured
-            number_of[value] = len(found)
-            found.append(value)
+    read = chain.from_iterable([node.parents for node in order])
+    for value in dict.fromkeys([value for value in chain(read, outputs) if not value.parents]):
+        if value not in number_of:
+            (numbers if value.op is primitives.constant else captured).append(value)
     if any(value._data is UNKNOWN for value in captured):
         float(UNKNOWN)  # kept from another function that was compiled; this says what to do
     if captured:
         inputs = [*inputs, Input("captured", SHARED, len(captured))]
-    for value in captured:
-        number_of[value] += len(leaves)
+    number_of.update({value: i for i, value in enumerate(captured, start=len(leaves))})
     places: dict[str, int] = {}  # by text, which tells -0.0 from 0.0
     for value in numbers:
         place = places.setdefault(repr(float(value._data)), len(places))
         number_of[value] = len(leaves) + len(captured) + place
     program = Program(inputs, [float(text) for text in places])
-    for i, node in enumerate(order, start=program.first):
-        number_of[node] = i
-    for node in order:
-        assert node.op is not None
-        operands = tuple([number_of[parent] for parent in node.parents])
-        program.append(node.op, operands, node.scope, node.name)
+    number_of.update({node: i for i, node in enumerate(order, start=program.first)})
+    program.operations = [node.op for node in order if node.op]
+    program.operands = [tuple([number_of[p] for p in node.parents]) for node in order]
+    program.scopes = [node.scope for node in order]
+    program.names = [node._name for node in order]
     program.outputs = [number_of[output] for output in outputs]
     program.checked = [number_of[node] for node in checked]
     return program, captured
