@@ -23,7 +23,8 @@ PASSES = ("sroa", "instruction_combine")
 full sequence of passes takes four times as long for a few percent."""
 
 TOO_LONG_TO_OPTIMIZE = 8_000
-"""Lines; a longer module is compiled in a tenth of the time, to code that is half as fast."""
+"""Lines; a longer module is compiled in less than a third of the time, to code that may be half as
+fast. So is one that is brief, which is hardly slower."""
 
 
 SYNTHESIZED = (
@@ -71,15 +72,16 @@ class _Processor:
             cpu=self._cpu, features=self._features, opt=level, jit=True
         )
 
-    def compiled(self, text: str) -> bytes:
+    def compiled(self, source: LLVMSource) -> bytes:
         """The object file of a module.
 
         Raises:
             RuntimeError: if LLVM does not take it.
         """
         with self._lock:
-            module = self.llvm.parse_assembly(text, context=self.llvm.create_context())
-            target = self._quick if text.count("\n") > TOO_LONG_TO_OPTIMIZE else self._careful
+            module = self.llvm.parse_assembly(source.text, context=self.llvm.create_context())
+            is_long = source.text.count("\n") > TOO_LONG_TO_OPTIMIZE
+            target = self._quick if is_long or source.is_brief else self._careful
             for function in module.functions:
                 if not function.is_declaration:
                     self._passes.run(function, self._builder)
@@ -136,11 +138,11 @@ def load(source: LLVMSource, dtype: Any) -> Kernel:
         RuntimeError: if it cannot be compiled or loaded.
     """
     processor = _processor()
-    code = kept(processor.name + source.text, lambda: processor.compiled(source.text))
+    code = kept(processor.name + source.text, lambda: processor.compiled(source))
     try:
         module = processor.loaded(code, source.library)
     except RuntimeError:  # what was kept is no code
-        module = processor.loaded(processor.compiled(source.text), source.library)
+        module = processor.loaded(processor.compiled(source), source.library)
     return Kernel(module, source, dtype)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import operator
 from contextlib import ExitStack
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,8 @@ class NestWriter:
 
     Attributes:
         around: the counters of loops around all of them.
+        times: how often these loops run.
+        elements: how many elements have been written down so far, each as often as it is computed.
         sums: pointers to what is added up over the examples, in each lane.
         is_forward: whether what is computed belongs to the outputs.
     """
@@ -38,11 +41,14 @@ class NestWriter:
         self.function = storage.function
         self.outer_products = OuterProducts(storage)
         self.around: Counters = ()
+        self.times = 1
+        self.elements = 0
         self.sums: dict[int, str] = {}
         self.is_forward = False
 
     def write(self, one: Nest) -> None:
         """The loops of a nest, and what is in them."""
+        self.elements += prod(one.sizes) * self.times
         if 0 in one.sizes:
             return
         factors = self.outer_products.factors(one) if self.storage.is_each else None

@@ -52,6 +52,7 @@ class LLVMSource(Source):
         gradients: for each gradient whether it is batched, and its size.
         library: the functions of the C library that it calls.
         has_undefined: see :class:`autodiff.compiler.native.llvm.Module`.
+        is_brief: whether most lines are run once at most in a call.
     """
 
     inputs: Sequence[tuple[bool, int]] = ()
@@ -59,6 +60,7 @@ class LLVMSource(Source):
     gradients: Sequence[tuple[bool, int]] = ()
     library: Sequence[str] = ()
     has_undefined: bool = False
+    is_brief: bool = False
 
 
 def llvm_source(program: VectorProgram, dtype: Any) -> LLVMSource:
@@ -121,6 +123,7 @@ class _Writer:
             gradients=[(blocks[g].kind == BATCHED, blocks[g].size) for g in program.gradients],
             library=library,
             has_undefined=self.module.has_undefined or not np.isfinite(program.constants).all(),
+            is_brief=not self.is_batched and self.nests.elements < len(f.lines),
         )
 
     def _entry(self, pointers: Sequence[str]) -> None:
@@ -239,7 +242,7 @@ class _Writer:
             size = view.indices.size
             self.nests.write(nest(Literal(0.0), (size,), whole(block, size)))
         with self.f.loop(loop.steps, "step") as number:
-            self.nests.around = (Counter(number, 0),)
+            self.nests.around, self.nests.times = (Counter(number, 0),), loop.steps
             for at in range(len(loop.body.instructions)):
                 self.nests.is_forward = is_forward and at < loop.body.forward
                 self._comment(loop.body, loop.body.instructions[at])
@@ -247,7 +250,7 @@ class _Writer:
                     self.nests.write(one)
             for one in step.ends():
                 self.nests.write(one)
-            self.nests.around = ()
+            self.nests.around, self.nests.times = (), 1
         for block in step.numbers.values():
             self.storage.release(block)
 
