@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -178,14 +179,7 @@ class _Scheduler:
         )
 
     def _schedule_level(self, level: list[int]) -> None:
-        groups: dict[Any, list[int]] = defaultdict(list)
-        for i in level:
-            operation, operands = self._instruction(i)
-            blocks = tuple(self.block_of[list(operands)].tolist())
-            if operation.arity is None:
-                blocks = (len(operands), *sorted(set(blocks)))
-            groups[operation.name, *blocks].append(i)
-        groups = self._with_few_groups(groups)
+        groups = self._with_few_groups(self._groups(level))
         dots: dict[tuple[int, int], list[_Dot]] = defaultdict(list)
         for (name, *_), members in groups.items():
             if name == "dot":
@@ -204,6 +198,19 @@ class _Scheduler:
                 self._schedule_sums(members)
             elif name != "dot" and members:
                 self._schedule_elementwise(members)
+
+    def _groups(self, level: list[int]) -> dict[Any, list[int]]:
+        """The instructions of a level by operation, and by the blocks that they read."""
+        groups: dict[Any, list[int]] = defaultdict(list)
+        rows = [self.program.operands[i - self.first] for i in level]
+        all_blocks = iter(self.block_of[[*chain.from_iterable(rows)]].tolist())
+        for i, operands in zip(level, rows, strict=True):
+            operation = self.program.operations[i - self.first]
+            blocks = tuple(islice(all_blocks, len(operands)))
+            if operation.arity is None:
+                blocks = (len(operands), *sorted(set(blocks)))
+            groups[operation.name, *blocks].append(i)
+        return groups
 
     def _with_few_groups(self, groups: dict[Any, list[int]]) -> dict[Any, list[int]]:
         """The groups, in which those of one operation are one if there are many of them.

@@ -80,12 +80,12 @@ class _Processor:
         """
         with self._lock:
             module = self.llvm.parse_assembly(source.text, context=self.llvm.create_context())
-            is_long = source.text.count("\n") > TOO_LONG_TO_OPTIMIZE
-            target = self._quick if is_long or source.is_brief else self._careful
+            if source.is_brief or source.text.count("\n") > TOO_LONG_TO_OPTIMIZE:
+                return self._quick.emit_object(module)  # type: ignore[no-any-return]
             for function in module.functions:
                 if not function.is_declaration:
                     self._passes.run(function, self._builder)
-            return target.emit_object(module)  # type: ignore[no-any-return]
+            return self._careful.emit_object(module)  # type: ignore[no-any-return]
 
     def loaded(self, code: bytes, library: Sequence[str]) -> tuple[Any, Any]:
         """What keeps a module in memory, and last the module itself.
