@@ -171,7 +171,8 @@ class NestWriter:
                 type = m.type if target.block in storage.in_lanes else storage.one.type
                 storage.put(m, storage.pointer(type, base, target, counters), value, one.adds)
                 return
-            if target.is_even_along(position.axis) and not (one.adds and target.may_repeat):
+            may_repeat = one.adds and target.may_repeat
+            if storage.are_at_once(target, position) and not may_repeat:
                 pointers = storage.pointers(base, target, position)
                 m.scatter(m.gathered(pointers) + value if one.adds else value, pointers)
                 return

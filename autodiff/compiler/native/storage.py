@@ -43,6 +43,7 @@ class Storage:
         bases: pointers to the numbers of blocks.
         in_lanes: blocks that have a number for each lane.
         is_each: whether lanes are examples now.
+        is_step: whether a step of a recurrence is written now.
         mask: which of them hold an example.
         rows_of: pointers to the arguments of a group of examples, one example after the other.
     """
@@ -60,6 +61,7 @@ class Storage:
         self.in_lanes: set[int] = set()
         self.memory = Workspace(format.bits // 8)
         self.is_each = False
+        self.is_step = False
         self.mask = ""
         self.rows_of: dict[int, str] = {}
 
@@ -178,12 +180,20 @@ class Storage:
         if stride == 1 and element.table is None:
             place = self.pointer(one, base, element, counters)
             return m.number(f"load {m.type}, ptr {place}{self.align}")
-        if element.is_even_along(position.axis):
+        if self.are_at_once(element, position):
             return m.gathered(self.pointers(base, element, position))
         places = [
             self.pointer(one, base, element, counters, lane * stride) for lane in range(m.width)
         ]
         return m.of([self.one.number(f"load {one}, ptr {place}") for place in places])
+
+    def are_at_once(self, element: Element, position: Position) -> bool:
+        """Whether numbers apart are read or written by one instruction.
+
+        That is shorter than one for each, and takes a few percent longer to run; so not in the
+        steps of a loop.
+        """
+        return not self.is_step and element.is_even_along(position.axis)
 
     def pointers(self, base: str, element: Element, position: Position) -> str:
         """The pointers to an element that is even along the lanes of a position."""

@@ -243,6 +243,7 @@ class _Writer:
             self.nests.write(nest(Literal(0.0), (size,), whole(block, size)))
         with self.f.loop(loop.steps, "step") as number:
             self.nests.around, self.nests.times = (Counter(number, 0),), loop.steps
+            self.storage.is_step = True
             for at in range(len(loop.body.instructions)):
                 self.nests.is_forward = is_forward and at < loop.body.forward
                 self._comment(loop.body, loop.body.instructions[at])
@@ -251,6 +252,7 @@ class _Writer:
             for one in step.ends():
                 self.nests.write(one)
             self.nests.around, self.nests.times = (), 1
+            self.storage.is_step = False
         for block in step.numbers.values():
             self.storage.release(block)
 
