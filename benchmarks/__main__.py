@@ -9,6 +9,7 @@ from benchmarks.measure import one_thread
 USAGE = (
     "usage: python -m benchmarks [eager | compiled [part ...] | "
     "workloads [--target TARGET] [--memory] [name ...] | pictures | training | "
+    "devices [network] [mixture] [scaling] | "
     "digits [choose | unseen M.npz FOLDER]]"
 )
 
@@ -17,6 +18,10 @@ def main(arguments: list[str]) -> int:
     if arguments in (["-h"], ["--help"]):
         print(f"{USAGE}\n\nWithout a word it runs eager. What each measures: docs/benchmarks.md")
         return 0
+    if arguments[:1] == ["devices"]:  # on all threads that JAX and PyTorch take
+        from benchmarks import devices
+
+        return devices.main(arguments[1:])
     one_thread()
     if arguments in ([], ["eager"]):
         from benchmarks import eager

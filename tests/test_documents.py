@@ -54,10 +54,16 @@ BESIDE = [
 PICTURES = {page: {"f.svg": "1-both-light.svg"} for page in ("README.md", "docs/quickstart.md")}
 """What a page's code draws, and the picture that the page shows for it."""
 
+RUNNING = [
+    pytest.param(page, marks=pytest.mark.devices if page == "docs/guide/devices.md" else ())
+    for page in PAGES
+]
+"""The pages whose code runs; one needs JAX."""
+
 # ---------------------------------------------------------------------------------- the tests
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", RUNNING)
 def test_blocks_do_what_the_page_says(
     page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
