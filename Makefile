@@ -11,7 +11,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 SPHINX := $(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet --fresh-env \
 	--doctree-dir build/doctrees
 
-.PHONY: help demo lab test devices-test browser-test thorough peers lint format hooks notebooks docs linkcheck build bench \
+.PHONY: help demo lab test browser-test devices-test thorough peers lint format hooks notebooks docs linkcheck build bench \
 	gallery clean
 
 help: ## say what can be made
@@ -36,7 +36,7 @@ browser-test: $(VENV)/.with-test,browser ## test pages and JupyterLab in Chromiu
 		"install it: apt install chromium" >&2; fi
 	$(BIN)/python -m pytest -m browser -rs
 
-devices-test: $(VENV)/.with-test,jax ## test what runs by JAX, on eight virtual devices and in two processes
+devices-test: $(VENV)/.with-test,jax ## test what runs by JAX, on eight virtual devices (350 MB)
 	XLA_FLAGS=--xla_force_host_platform_device_count=8 JAX_ENABLE_X64=1 \
 		$(BIN)/python -m pytest -m devices -n auto -rs
 

@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 
 import autodiff as ad
-from autodiff import compile, exp, log, tanh
+from autodiff import compile, exp, grad, log, tanh
 from autodiff.cli import main
 from autodiff.compiler import specialization
 from autodiff.compiler.native import cache, machine
@@ -172,6 +172,19 @@ def test_results_are_never_shared_and_arguments_never_written() -> None:
 
 
 # ------------------------------------------------------------------------------------ threads
+
+
+@pytest.mark.parametrize("batched", ["x", ()])
+@pytest.mark.parametrize("lines", [0, 1_000_000])
+def test_what_nobody_needs_is_watched_without_llvms_passes(
+    lines: int, batched: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "TOO_LONG_TO_OPTIMIZE", lines)
+    monkeypatch.setenv("AUTODIFF_CACHE", "")
+    at: Any = np.array([-2.0]) if batched else -2.0
+    for function in (lambda x: (log(x), x)[1], grad(log), lambda x: (x / (x + 2), x)[1]):
+        with pytest.raises((ValueError, ZeroDivisionError)):
+            compile(function, batched, target="native")(at)
 
 
 @pytest.mark.parametrize("examples", [4096, 200_000])

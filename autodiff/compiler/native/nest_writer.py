@@ -34,6 +34,7 @@ class NestWriter:
         elements: how many elements have been written down so far, each as often as it is computed.
         sums: pointers to what is added up over the examples, in each lane.
         is_forward: whether what is computed belongs to the outputs.
+        is_unread: whether nobody reads it, so that it is wanted for the flags alone.
     """
 
     def __init__(self, storage: Storage) -> None:
@@ -44,7 +45,7 @@ class NestWriter:
         self.times = 1
         self.elements = 0
         self.sums: dict[int, str] = {}
-        self.is_forward = False
+        self.is_forward = self.is_unread = False
 
     def write(self, one: Nest) -> None:
         """The loops of a nest, and what is in them."""
@@ -182,9 +183,16 @@ class NestWriter:
                 storage.put(storage.one, place, storage.one.number(element), one.adds)
 
     def _keep(self, value: Lane) -> None:
-        """Have a number computed although nobody may need it, for the processor's flags."""
-        self.function.module.declare("llvm.fake.use", "void", "...")
-        self.function.line(f"call void (...) @llvm.fake.use({value.m.type} {value.text})")
+        """Have a number computed although nobody may need it, for the processor's flags.
+
+        A fake use keeps it from LLVM's passes. Where these are not run, what is not read would be
+        left out all the same, and is written to memory that nobody reads.
+        """
+        m, f = value.m, self.function
+        f.module.declare("llvm.fake.use", "void", "...")
+        f.line(f"call void (...) @llvm.fake.use({m.type} {value.text})")
+        if self.is_unread:
+            f.line(f"store volatile {m.type} {value.text}, ptr {f.at_start(f'alloca {m.type}')}")
 
 
 def _evaluated(formula: Expression, numbers: dict[Any, Any], m: Lanes) -> Any:

@@ -32,7 +32,7 @@ from autodiff.compiler.nests import (
 )
 from autodiff.compiler.program import BATCHED
 from autodiff.compiler.source import Names, Source, comment, identifier
-from autodiff.compiler.vectors import Instruction, Loop, VectorProgram, View, whole
+from autodiff.compiler.vectors import Instruction, Loop, VectorProgram, View, views_of, whole
 from autodiff.expressions import Literal
 
 X86 = platform.machine().lower() in ("x86_64", "amd64")
@@ -68,15 +68,22 @@ def llvm_source(program: VectorProgram, dtype: Any) -> LLVMSource:
     return _Writer(program, dtype).run()
 
 
+def _blocks_read(program: VectorProgram, results: Sequence[View]) -> set[int]:
+    """The blocks that instructions read, or results."""
+    views = [view for instruction in program.instructions for view in views_of(instruction)]
+    return {view.block for view in (*views, *results)}
+
+
 class _Writer:
     def __init__(self, program: VectorProgram, dtype: Any) -> None:
         found = phases(program)
         order = [*found.before, *found.each, *found.after]
-        self.forward = {i for i, at in enumerate(order) if at < program.forward}
         ends = [0, *itertools.accumulate(map(len, found[:3]))]
         self.phases = [range(*pair) for pair in itertools.pairwise(ends)]
         program = replace(program, instructions=[program.instructions[at] for at in order])
         self.program = program
+        self.forward = {i for i, at in enumerate(order) if at < program.forward}
+        self.read = _blocks_read(program, [program.outputs]) | set(program.gradients)
         self.plan = memory_plan(program)
         self.lowering = Lowering(program, self.plan, found.started)
         self.module = Module()
@@ -210,8 +217,9 @@ class _Writer:
     def _run_phase(self, positions: Sequence[int]) -> None:
         waiting: list[int] = []
         for at in positions:
-            self.nests.is_forward = at in self.forward
             instruction = self.program.instructions[at]
+            self.nests.is_forward = at in self.forward
+            self.nests.is_unread = instruction.block not in self.read
             self._comment(self.program, instruction)
             if isinstance(instruction, Loop):
                 self._loop(instruction)
@@ -235,6 +243,7 @@ class _Writer:
         """All steps of a recurrence."""
         step, is_forward = StepLowering(self.lowering, loop), self.nests.is_forward
         blocks = self.lowering.blocks
+        read = _blocks_read(loop.body, [loop.next, *[v for v, _ in (*loop.kept, *loop.sums)]])
         self.storage.alone.update(n for n in step.numbers.values() if blocks[n].size == 1)
         size = loop.start.indices.size
         self.nests.write(nest(loop.start, (size,), whole(loop.block, size)))
@@ -246,6 +255,7 @@ class _Writer:
             self.storage.is_step = True
             for at in range(len(loop.body.instructions)):
                 self.nests.is_forward = is_forward and at < loop.body.forward
+                self.nests.is_unread = loop.body.instructions[at].block not in read
                 self._comment(loop.body, loop.body.instructions[at])
                 for one in step.nests(at):
                     self.nests.write(one)
