@@ -94,6 +94,12 @@ class _Reshaped(Written):
 
 
 class _Printer(ProgramPrinter):
+    """Writes formulas of views; ``used`` are our own functions that were called so far."""
+
+    def __init__(self) -> None:
+        super().__init__(Template("jnp.where({}, {}, {})", ATOM, (ANYTHING,) * 3), _FUNCTIONS)
+        self.used: set[str] = set()
+
     def leaf(self, leaf: Expression) -> Written:
         """A view."""
         assert isinstance(leaf, _Code)
@@ -112,6 +118,8 @@ class _Printer(ProgramPrinter):
 
     def called(self, expression: Call) -> Written:
         """A function of rows takes the axis that they lie along."""
+        if expression.function in OWN_FUNCTIONS:
+            self.used.add(expression.function)
         first = expression.operands[0]
         if not isinstance(first, _Code) or not first.are_rows:
             return super().called(expression)
@@ -119,7 +127,6 @@ class _Printer(ProgramPrinter):
         return Written(f"{name}({first.code.text}, axis={first.axis})")
 
 
-_PRINTER = _Printer(Template("jnp.where({}, {}, {})", ATOM, (ANYTHING,) * 3), _FUNCTIONS)
 _TAKEN = {"n", "dtype", "run", "jax", "jnp", "carried", "row", *OWN_FUNCTIONS}
 
 
@@ -129,6 +136,7 @@ class _Writer:
     def __init__(self, program: VectorProgram, around: _Writer | None = None) -> None:
         self.program = program
         self.source: Source = around.source if around else Source("")
+        self.printer: _Printer = around.printer if around else _Printer()
         self.array_names: dict[Any, str] = around.array_names if around else {}
         self._fresh: Callable[[str], str] = around._fresh if around else Names(_TAKEN).fresh
         self.lines: list[str] = []
@@ -157,12 +165,12 @@ class _Writer:
         results = [self._row(program.outputs, kind), *[self.names[g] for g in program.gradients]]
         self._line(f"return {', '.join(results)}")
         inputs = ", ".join(self.names[i] for i in range(program.inputs))
-        body = _indented(self.lines)
-        used = [own for own in OWN_FUNCTIONS if any(f"{own}(" in line for line in body)]
         head = ["import jax", "import jax.numpy as jnp"]
-        if used:
-            head += ["", f"from autodiff.compiler.on_jax.functions import {', '.join(used)}"]
-        lines = [*head, "", f"dtype = jnp.{dtype}", "", "", f"def {name}({inputs}):", *body]
+        if self.printer.used:
+            own = ", ".join(sorted(self.printer.used))
+            head += ["", f"from autodiff.compiler.on_jax.functions import {own}"]
+        head += ["", f"dtype = jnp.{dtype}", "", "", f"def {name}({inputs}):"]
+        lines = [*head, *_indented(self.lines)]
         self.source.text = "\n".join(lines) + "\n"
         return self.source
 
@@ -219,9 +227,10 @@ class _Writer:
             written = _method(written, "astype(dtype)")
         written, shape = self._summed(written, formula, instruction.sums, block.kind)
         is_batched = block.kind == BATCHED
-        if not shape and self._is_batched(formula) >= is_batched:
+        is_spread = is_batched and not self._is_batched(formula)
+        if not shape and not is_spread:
             return _method(written, "", "[..., None]")
-        if math.prod(shape) != block.size or self._is_batched(formula) < is_batched:
+        if math.prod(shape) != block.size or is_spread:
             return self._broadcast(written, (block.size,), is_batched)
         return self._reshaped(written, (block.size,), is_batched) if len(shape) > 1 else written
 
@@ -246,14 +255,14 @@ class _Writer:
         columns = right.indices.shape[1]
         sizes = {"g": groups, "i": rows, "j": columns, "k": inner}
         many = {letter for letter, size in sizes.items() if size > 1}
-        letters, texts = [], []
+        letters, views = [], []
         for view, own in ((left, "gik"), (right, "gjk")):
             kept = [letter for letter in own if letter in many]
             shape = tuple(sizes[letter] for letter in kept)
             letters.append("n" * self._is_batched(view) + "".join(kept))
-            texts.append(view.reshaped(view.indices.reshape(shape)))
+            views.append(view.reshaped(view.indices.reshape(shape)))
         out = "n" * (block.kind == BATCHED) + "".join(c for c in "gij" if c in many)
-        written = self._product(letters, out, texts)
+        written = self._product(letters, out, views)
         if len(out) - (block.kind == BATCHED) == 1:
             return written
         return self._reshaped(written, (block.size,), block.kind == BATCHED)
@@ -315,7 +324,7 @@ class _Writer:
         """What is added, as a row of elements, and the places that they are added to, in order."""
         block, indices = self.program.blocks[target.block], target.indices
         has_examples = self._is_batched(formula) and block.kind == BATCHED
-        if shape != indices.shape or has_examples < (block.kind == BATCHED):
+        if shape != indices.shape or has_examples != (block.kind == BATCHED):
             if has_examples and len(shape) < indices.ndim:
                 ones = [1] * (indices.ndim - len(shape))
                 written = self._reshaped(written, [*ones, *shape], True)
@@ -456,9 +465,9 @@ class _Writer:
         }
         for part in repeated_functions(formula):
             name = self._fresh("part")
-            self._line(f"{name} = {_PRINTER.text(replaced(part, known))}")
+            self._line(f"{name} = {self.printer.text(replaced(part, known))}")
             known[part] = _Code(Written(name))
-        return _PRINTER.written(replaced(formula, known))
+        return self.printer.written(replaced(formula, known))
 
     def _code(self, view: View, shape: tuple[int, ...]) -> _Code:
         """A view in a formula of a shape, before whose axes stands that of the examples."""
