@@ -37,6 +37,7 @@ from autodiff.data import Pairs, moons
 from autodiff.optim import SGD, Adam, AdamW, Optimizer, RMSProp
 from autodiff.testing import expressions_at_points
 from autodiff.training import fit
+from benchmarks.workloads import adbench_workloads, workloads
 from conftest import HAS_DEVICES, THOROUGH
 
 pytestmark = pytest.mark.devices
@@ -125,6 +126,23 @@ def test_recurrences_are_scans(function: Callable[[Any], Any]) -> None:
     assert_same((values[8], slopes[8]), wanted)
     rows = np.stack([x] * 3)
     assert_same(jax.vmap(f)(jnp.asarray(rows)), np.full(3, wanted[0]))
+
+
+PROGRAMS = ("hidden Markov model", "attention, 32 examples", "gravity", "tridiagonal",
+            "Gaussian mixture, K = 5", "bundle adjustment, 5,000")  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_programs_of_researchers(name: str) -> None:
+    (work,) = [w for w in (*workloads(), *adbench_workloads()) if w.name == name]
+    found, wanted = (
+        compile(work.function, work.batched, target=target).value_and_grad(
+            *work.arguments, argnums=work.argnums
+        )
+        for target in ("jax", "numpy")
+    )
+    for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(wanted), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-12 * np.abs(b).max())
 
 
 def test_precisions() -> None:
