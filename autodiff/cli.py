@@ -92,14 +92,17 @@ def _train(options: argparse.Namespace) -> None:
         lifeline = _prepare_jax(options)
     elif options.coordinator or options.processes or options.rank is not None:
         raise ValueError("--coordinator, --processes and --rank are for --engine jax")
-    has_failed = True
+    code = 2
     try:
         with contextlib.redirect_stdout(sys.stdout if is_leader() else io.StringIO()):
             _train_here(options, preset)
-        has_failed = False
+        code = 0
+    except KeyboardInterrupt:
+        code = 130
+        raise
     finally:
         if lifeline is not None:
-            lifeline.leave(has_failed)
+            lifeline.leave(code)
 
 
 def _prepare_jax(options: argparse.Namespace) -> Lifeline | None:

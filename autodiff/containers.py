@@ -59,10 +59,12 @@ class Labelled(NamedTuple):
     def attach(self, array: Any) -> Any:
         """Return the array as a Series or DataFrame; as it is, if it has more dimensions."""
         pandas: Any = sys.modules["pandas"]
-        if array.ndim > 2:
+        if array.ndim > 2 or is_jax(array):
             return array
         axes = [None if labels is None else labels.index for labels in self.labels]
         plain = array.view(np.ndarray)
+        if plain.dtype.kind == "V":  # pandas knows no bfloat16
+            plain = plain.astype(np.float32)
         if array.ndim == 1:
             return pandas.Series(plain, *axes, dtype=array.dtype, name=self.name)
         return pandas.DataFrame(plain, *axes, dtype=array.dtype)

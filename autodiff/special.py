@@ -107,6 +107,18 @@ def _derivative_of_cotangent(order: int, a: float) -> float:
     """π dⁿ/daⁿ cot πa, a polynomial in c = cot πa, since c' = -π (1 + c²)."""
     reduced = a - round(a)
     cotangent = 0.0 if abs(reduced) == 0.5 else 1 / math.tan(math.pi * reduced)
+    value = 0.0
+    for coefficient in reversed(derivative_of_cotangent(order)):
+        value = value * cotangent + coefficient
+    return math.pi ** (order + 1) * value
+
+
+def derivative_of_cotangent(order: int) -> list[int]:
+    """The coefficients of dⁿ/daⁿ cot πa / πⁿ in powers of cot πa, from the lowest.
+
+    >>> derivative_of_cotangent(1)  # -(1 + c²)
+    [-1, 0, -1]
+    """
     coefficients = [0, 1]
     for _ in range(order):
         slopes = [k * c for k, c in enumerate(coefficients)][1:]
@@ -114,7 +126,4 @@ def _derivative_of_cotangent(order: int, a: float) -> float:
         for k, slope in enumerate(slopes):
             coefficients[k] -= slope
             coefficients[k + 2] -= slope
-    value = 0.0
-    for coefficient in reversed(coefficients):
-        value = value * cotangent + coefficient
-    return math.pi ** (order + 1) * value
+    return coefficients

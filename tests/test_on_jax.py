@@ -36,7 +36,7 @@ from autodiff import (
 from autodiff.data import Pairs, moons
 from autodiff.optim import SGD, Adam, AdamW, Optimizer, RMSProp
 from autodiff.testing import expressions_at_points
-from autodiff.training import fit
+from autodiff.training import fit, outputs
 from benchmarks.workloads import adbench_workloads, workloads
 from conftest import HAS_DEVICES, THOROUGH
 
@@ -168,6 +168,7 @@ def test_what_it_says() -> None:
         ({"target": "numpy", "devices": [0]}, "devices are those of JAX"),
         ({"devices": []}, r"such as jax.devices\(\), got \[\]"),
         ({"devices": ["gpu"]}, r"got \['gpu'\]"),
+        ({"devices": jax.devices()[:1] * 2}, "every device takes part once"),
         ({"dtype": "float16"}, '"float32" or "float64" or "bfloat16"'),
         ({"target": "numpy", "dtype": "bfloat16"}, 'or "bfloat16" with target="jax"'),
     ):
@@ -190,6 +191,8 @@ def test_captured_values_and_pickles() -> None:
     assert f(jnp.ones(2)).tolist() == [3.0, 3.0]
     g = on_jax(where_module_can_be_found)
     g(P, X, T)
+    assert_same(pickle.loads(pickle.dumps(g))(P, X, T), g(P, X, T))
+    g = on_jax(where_module_can_be_found, devices=np.array(jax.devices()), dtype=np.float64)
     assert_same(pickle.loads(pickle.dumps(g))(P, X, T), g(P, X, T))
 
 
@@ -224,6 +227,17 @@ def test_batches_that_do_not_divide_evenly(count: int, examples: int) -> None:
     assert_same(f.value_and_grad(P, X[:examples], T[:examples], argnums=(0, 1)), wanted)
     found = f.value_and_grad(P, jnp.asarray(X[:examples]), T[:examples], argnums=(0, 1))
     assert_same(found, wanted)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_results_that_are_the_same_for_every_example(count: int) -> None:
+    several = compile(lambda w, x: (w * w, 2 * w), "x", target="jax", devices=jax.devices()[:count])
+    slope = jax.grad(lambda w: sum(map(jnp.sum, several(w, jnp.asarray(T)))))
+    assert slope(3.0) == 21 * (6 + 2)
+    f = compile(lambda w, x: w * w, "x", target="jax", devices=jax.devices()[:count])
+    assert f.value_and_grad(3.0, T)[1] == 21 * 6
+    assert f.value_and_grad(jnp.float64(3.0), T)[1] == 21 * 6
+    assert f(3.0, jnp.asarray(T)).shape == (21,)
 
 
 def test_no_examples() -> None:
@@ -306,6 +320,39 @@ def test_a_loss_that_is_not_finite_is_told_with_its_step() -> None:
         messages.append(str(raised.value).partition(",")[0])
         assert all(np.isfinite(parameter.data) for parameter in model.parameters())
     assert messages[0] == messages[1]
+
+
+def test_a_loss_that_depends_on_no_input() -> None:
+    class Constant(nn.Module):
+        def __init__(self) -> None:
+            self.w = [Value(0.5), Value(2.0)]
+
+        def __call__(self, x: Any) -> Any:
+            return [self.w[0] * 1.5, self.w[0] * self.w[1]]
+
+    found = [
+        trained(engine, Constant(), epochs=1, batch_size=9, loss=lambda z, label: (z[0] - 1) ** 2)
+        for engine in ("compiled", "jax")
+    ]
+    np.testing.assert_allclose(*found, rtol=1e-12)
+
+
+def test_a_loss_that_is_not_finite_with_dropped_units() -> None:
+    model = nn.Sequential(nn.Linear(2, 4, seed=0), nn.Dropout(0.5), nn.Linear(4, 2, seed=1))
+    data = Pairs(moons().inputs, moons().inputs)
+    with pytest.raises(FloatingPointError, match="in step"):
+        fit(model, data, loss="mse", engine="jax", optimizer=SGD(model.parameters(), 1e30),
+            progress=False)  # fmt: skip
+
+
+def test_what_is_not_trained_stays_in_single_precision() -> None:
+    with jax.enable_x64(False):
+        model = network(dropout=0.0)
+        before = [parameter.data for parameter in model.parameters()]
+        after = trained("jax", model, epochs=1, optimizer=Adam(model.parameters()[5:9]))
+    assert [i for i in range(len(before)) if before[i] != after[i]] == [5, 6, 7, 8]
+    found = outputs(model, moons().inputs, engine="jax")
+    np.testing.assert_allclose(found, outputs(model, moons().inputs), rtol=1e-12)
 
 
 def test_optimizers_that_cannot_step_there() -> None:
@@ -404,9 +451,10 @@ def test_a_killed_process_is_told_and_the_run_goes_on(killed: int, tmp_path: Pat
 
 
 @pytest.mark.xdist_group("processes")
-def test_processes_with_other_options(tmp_path: Path) -> None:
+@pytest.mark.parametrize("option", ["--epochs", "--learning-rate"])
+def test_processes_with_other_options(option: str, tmp_path: Path) -> None:
     port = free_port()
-    both = [start(rank, port, tmp_path, "--epochs", str(1 + rank)) for rank in (0, 1)]
+    both = [start(rank, port, tmp_path, option, str(1 + rank)) for rank in (0, 1)]
     for rank, process in enumerate(both):
         assert "need the same data and options" in ended(process, rank, tmp_path)
         assert process.returncode == 2

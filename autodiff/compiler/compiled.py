@@ -71,8 +71,8 @@ def compile(
     """Turn a function of Values into a fast program with the same values and gradients.
 
     The function is called once for each shape of arguments, on Values without numbers; what it
-    records becomes a short program: machine code, or NumPy. Values that it uses without being given
-    them are read at every call; all other Python state is fixed when it is traced.
+    records becomes a short program: machine code, NumPy, or JAX. Values that it uses without being
+    given them are read at every call; all other Python state is fixed when it is traced.
 
     Args:
         function: of numbers, arrays and structures, as for :func:`autodiff.grad`. A choice that
@@ -110,7 +110,7 @@ class Compiled(Outlined):
     Attributes:
         function: what it was made from.
         batched: names of the arguments with a leading axis of examples.
-        dtype, target, threads: as given.
+        dtype, target, threads, devices: as given.
     """
 
     def __init__(
@@ -322,7 +322,7 @@ class Compiled(Outlined):
 
         Programs for structures of classes that cannot be pickled are left out.
         """
-        state = vars(self).copy()
+        state = {**vars(self), "devices": ()}  # those of this process
         if not _can_be_pickled(self.function):
             state["function"] = None
         kept = {
@@ -488,6 +488,7 @@ if TYPE_CHECKING:
 
 def _checked_dtype(dtype: str, target: str) -> np.dtype[Any]:
     known = ("float32", "float64", *["bfloat16"] * (target == "jax"))
+    dtype = getattr(dtype, "__name__", dtype)  # such as np.float32
     if str(dtype) not in known:
         with_jax = ', or "bfloat16" with target="jax"' * (target != "jax")
         names = " or ".join([f'"{name}"' for name in known])
@@ -500,6 +501,8 @@ def _checked_dtype(dtype: str, target: str) -> np.dtype[Any]:
 def _checked_devices(devices: Sequence[Any] | None, target: str) -> tuple[Any, ...]:
     if devices is None:
         return ()
+    if isinstance(devices, np.ndarray):
+        devices = devices.ravel().tolist()
     if target != "jax":
         raise ValueError(
             f'devices are those of JAX, for target="jax", and the target is {target!r}'
@@ -512,6 +515,8 @@ def _checked_devices(devices: Sequence[Any] | None, target: str) -> tuple[Any, .
         raise ValueError(
             f"devices must be devices of JAX, such as jax.devices(), got {devices!r:.60}"
         )
+    if len(set(devices)) < len(devices):
+        raise ValueError(f"every device takes part once, got {devices!r:.60}")
     return tuple(devices)
 
 

@@ -1,7 +1,7 @@
-"""Engines: two ways to run a model on examples, with the same numbers.
+"""Engines: ways to run a model on examples, with the same numbers.
 
 The eager engine builds a graph of Values for each example. The compiled engine traces the model and
-its loss once, and runs the program on whole batches.
+its loss once, and runs the program on whole batches; the one of ``jax_engine.py`` does so by JAX.
 """
 
 from __future__ import annotations
@@ -430,6 +430,14 @@ def largest(logits: Sequence[Value]) -> int:
     """The class with the largest logit."""
     numbers = [logit.data for logit in logits]
     return numbers.index(max(numbers))
+
+
+def dtype_on_jax() -> str:
+    """The precision of the engine on JAX: as JAX's own mode is."""
+    JAX.check(np.dtype(np.float32))
+    import jax
+
+    return "float64" if jax.config.jax_enable_x64 else "float32"
 
 
 def _jax_engine(*arguments: Any) -> Engine:

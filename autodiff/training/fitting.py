@@ -21,10 +21,19 @@ from autodiff.nn.losses import LOSSES
 from autodiff.optim import SGD, Optimizer
 from autodiff.recording import no_grad
 from autodiff.training.checkpoints import Checkpoint, State
-from autodiff.training.engines import ENGINES, Engine, Examples, Loss, Measured, flattened
+from autodiff.training.engines import (
+    ENGINES,
+    Engine,
+    Examples,
+    Loss,
+    Measured,
+    dtype_on_jax,
+    flattened,
+)
 from autodiff.training.history import Epoch, History
 from autodiff.training.interrupts import patient_interrupts
 from autodiff.training.processes import (
+    are_several,
     check_agreement,
     checkpoint_of,
     is_leader,
@@ -113,15 +122,41 @@ def fit(
     optimizer = optimizer or SGD(model.parameters(), learning_rate=0.02, momentum=0.9)
     if not optimizer.parameters:
         raise ValueError("there is nothing to train: the model or the optimizer has no parameters")
+    is_shared = engine == "jax" and are_several()
     if checkpoint is not None:
-        checkpoint = checkpoint_of(checkpoint)
+        checkpoint = checkpoint_of(checkpoint, is_shared)
     run = _Run(model, training, validation, optimizer, loss, engine, batch_size, seed)
-    run.augment, run.checkpoint, run.progress = augment, checkpoint, progress and is_leader()
+    run.augment, run.checkpoint, run.progress = (
+        augment,
+        checkpoint,
+        progress and (is_leader() or not is_shared),
+    )
     run.patience, run.keeps_best = patience, keep_best
     run.same["keep_best"] = keep_best
-    with lost_processes_said():
-        check_agreement({**run.same, "epochs": epochs, "is_kept": checkpoint is not None})
+    if not is_shared:
         return run.until(epochs, callbacks)
+    with lost_processes_said():
+        check_agreement(_all_options(run, epochs, callbacks))
+        return run.until(epochs, callbacks)
+
+
+def _all_options(run: _Run, epochs: int, callbacks: Sequence[Callback]) -> dict[str, Any]:
+    """Everything that several processes must have been given alike, in words and numbers."""
+    return {
+        **run.same,
+        "epochs": epochs,
+        "callbacks": len(callbacks),
+        "patience": run.patience,
+        "is_kept": run.checkpoint is not None,
+        "augment": str(type(run.augment)),
+        "validation": run.validation and _fingerprint(run.validation),
+        "numbers": [value.data for value in run.values],
+        "rule": {
+            name: option
+            for name, option in vars(run.optimizer).items()
+            if isinstance(option, int | float | tuple | None)
+        },
+    }
 
 
 class _Run:
@@ -417,7 +452,11 @@ def outputs(
         )
     with _evaluating(model):
         if engine != "eager" and len(inputs) >= FEW:
-            run = compile(lambda example: flattened(model(list(example))), batched="example")
+            target, dtype = ("jax", dtype_on_jax()) if engine == "jax" else ("auto", "float64")
+            run = compile(
+                lambda example: flattened(model(list(example))),
+                batched="example", dtype=dtype, target=target,
+            )  # fmt: skip
             return np.array(run(inputs)).T
         with no_grad():
             return np.array(

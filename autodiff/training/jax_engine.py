@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autodiff.compiler import Compiled
-from autodiff.compiler.on_jax.devices import Placement
+from autodiff.compiler.on_jax.devices import Placement, fetched
 from autodiff.compiler.on_jax.specialization import JaxSpecialization
 from autodiff.compiler.running import Call
 from autodiff.nn import Module
@@ -32,6 +32,7 @@ from autodiff.training.engines import (
     Part,
     Unmeasured,
     check_example,
+    dtype_on_jax,
     is_labels,
 )
 
@@ -39,7 +40,7 @@ MOST_WAITING = 8
 """Steps that are started before the oldest is waited for: batches must not fill the memory."""
 
 
-NOTHING: NDArray[np.float64] = np.zeros(0)
+_NOTHING: NDArray[np.float64] = np.zeros(0)
 
 
 class JaxEngine(CompiledEngine):
@@ -60,7 +61,7 @@ class JaxEngine(CompiledEngine):
         generator: np.random.Generator | None = None,
     ) -> None:
         super().__init__(model, loss, optimizer, generator)
-        self.dtype = "float64" if jax.config.jax_enable_x64 else "float32"
+        self.dtype = dtype_on_jax()
         self.placement = Placement(jax.devices())
         self._parameters: _Parameters | None = None
         self._functions: dict[Any, Callable[..., Any]] = {}
@@ -73,13 +74,14 @@ class JaxEngine(CompiledEngine):
 
     def step(self, batch: Examples) -> Measured:
         """Start a step; what was measured in those that have ended since."""
-        parts = list(self._parts(batch, self._dropout.draw(batch)))
+        drawn = self._dropout.draw(batch)
+        parts = list(self._parts(batch, drawn))
         for program, *_ in parts:
             if not program.has_room:
                 self.finish()
                 self._parameters = None
                 self._make_room(program)
-        self._start(batch, parts)
+        self._start(batch, parts, drawn)
         return self._measured(lambda: len(self._waiting) > MOST_WAITING or self._is_ready())
 
     def settle(self) -> Measured:
@@ -90,9 +92,10 @@ class JaxEngine(CompiledEngine):
         """Write the parameters back to the model, and the optimizer's vectors to it."""
         if self._parameters is not None:
             assert self.optimizer is not None
-            self.numbers = np.array(self._parameters.numbers, float)
+            assert self.numbers is not None
+            self.numbers[self.trained] = fetched(self._parameters.numbers)[self.trained]
             for name, vector in zip(self.optimizer.state, self._parameters.state, strict=True):
-                self.optimizer.state[name][: len(self.trained)] = np.asarray(vector)
+                self.optimizer.state[name][: len(self.trained)] = fetched(vector)
         super().finish()
 
     def _compiled(self, function: Callable[..., Any]) -> Compiled:
@@ -100,12 +103,12 @@ class JaxEngine(CompiledEngine):
 
     # --------------------------------------------------------------------------------- one step
 
-    def _start(self, batch: Examples, parts: Sequence[Part]) -> None:
+    def _start(self, batch: Examples, parts: Sequence[Part], drawn: NDArray[np.float64]) -> None:
         """Send a batch to the devices, and start a step on it."""
         assert self.optimizer is not None
         if self._parameters is None:
             self._parameters = self._on_devices()
-        calls = [p.compiled.prepare(tuple(inputs), {}, NOTHING) for p, _, inputs in parts]
+        calls = [p.compiled.prepare(tuple(inputs), {}, _NOTHING) for p, _, inputs in parts]
         key: Any = tuple([(call.special, _hashable(p.places))
                           for call, (p, *_) in zip(calls, parts, strict=True)])  # fmt: skip
         if key not in self._functions:
@@ -116,7 +119,7 @@ class JaxEngine(CompiledEngine):
         self._parameters, *told = self._functions[key](
             self._parameters, rate, float(number), float(len(batch)), sent
         )
-        self._waiting.append(_Waiting(batch, *told))
+        self._waiting.append(_Waiting(batch, drawn, *told))
 
     def _sent(self, call: Call, part: Examples) -> _Sent:
         padding = self.placement.padding(len(part))
@@ -174,7 +177,8 @@ class JaxEngine(CompiledEngine):
     # ------------------------------------------------------------------------ what was measured
 
     def _is_ready(self) -> bool:
-        return bool(self._waiting[0].is_sound.is_ready())
+        """Whether the oldest step has ended; several processes, which must agree, do not ask."""
+        return jax.process_count() == 1 and bool(self._waiting[0].is_sound.is_ready())
 
     def _measured(self, is_wanted: Callable[[], bool]) -> Measured:
         """What the oldest steps measured, as long as it is wanted."""
@@ -182,17 +186,17 @@ class JaxEngine(CompiledEngine):
         while self._waiting and is_wanted():
             oldest = self._waiting[0]
             if not oldest.is_sound:
-                self._explain(oldest.batch)
+                self._explain(oldest)
             loss += float(oldest.loss)
             right += float(oldest.right) if is_labels(oldest.batch.targets) else math.nan
             self._waiting.popleft()
         return Measured(loss, right)
 
-    def _explain(self, batch: Examples) -> NoReturn:
+    def _explain(self, waiting: _Waiting) -> NoReturn:
         """Let the model itself say on which example the loss is not finite."""
         self.finish()
-        for i in range(len(batch)):
-            check_example(self.model, self.loss, batch, i)
+        for i, kept in enumerate(waiting.drawn.tolist()):
+            check_example(self.model, self.loss, waiting.batch, i, kept)
         raise FloatingPointError(
             f"the loss of a training example is not finite in {self.dtype}; a smaller learning "
             "rate may help"
@@ -225,6 +229,7 @@ class _Waiting(NamedTuple):
     """A step that was started, and what it will have measured."""
 
     batch: Examples
+    drawn: NDArray[np.float64]
     loss: Any
     right: Any
     is_sound: Any
@@ -232,10 +237,9 @@ class _Waiting(NamedTuple):
 
 def _gradient(special: JaxSpecialization, numbers: Any, sent: _Sent) -> tuple[Any, Any]:
     """All outputs, and the gradient of the weighted sum of the first, the losses."""
-    others = jnp.zeros((len(sent.labels), special.output_count - 1), numbers.dtype)
-    weights = jnp.concatenate([sent.weights, others], axis=1)
+    weights = special.weights_of_first(sent.weights)
     out, *gradients = special.weighted(*sent.blocks, numbers, weights)
-    return out, gradients[-1]
+    return special.by_example(out, len(weights)), gradients[-1]
 
 
 def _right(outputs: Any, sent: _Sent) -> Any:

@@ -42,17 +42,33 @@ class Lifeline:
                 "seconds; start the same command on every machine, with --rank 0 to "
                 f"{processes - 1} ({error})"
             ) from None
+        self._code: int | None = None
         for connection in self._connections:
             _keep_alive(connection)
-            threading.Thread(target=_watch, args=[connection], daemon=True).start()
+            threading.Thread(target=self._watch, args=[connection], daemon=True).start()
 
-    def leave(self, has_failed: bool = False) -> None:
-        """Say that this process ends, as it should or with an error."""
+    def leave(self, code: int) -> None:
+        """Say that this process ends, as it should (0) or with another exit code."""
+        self._code = code
         for connection in self._connections:
             try:
-                connection.sendall(_FAILED if has_failed else _GOODBYE)
+                connection.sendall(_FAILED if code else _GOODBYE)
             except OSError:
                 continue  # it ended before
+
+    def _watch(self, connection: socket.socket) -> None:
+        """Wait until the other process ends; if not as it should, end this one."""
+        try:
+            received = connection.recv(1)
+        except OSError:
+            received = b""
+        if received == _GOODBYE:
+            return
+        if received == _FAILED:  # perhaps so does this one
+            time.sleep(GRACE)
+        if self._code is None:
+            print(f"autodiff: error: {LOST}", file=sys.stderr, flush=True)
+        os._exit(self._code or 2)
 
 
 def _accepted(port: int, count: int) -> list[socket.socket]:
@@ -84,19 +100,6 @@ def _keep_alive(connection: socket.socket) -> None:
     for name, number in (("TCP_KEEPIDLE", 10), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3)):
         if hasattr(socket, name):
             connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), number)
-
-
-def _watch(connection: socket.socket) -> None:
-    try:
-        received = connection.recv(1)
-    except OSError:
-        received = b""
-    if received == _GOODBYE:
-        return
-    if received == _FAILED:  # perhaps so does this one
-        time.sleep(GRACE)
-    print(f"autodiff: error: {LOST}", file=sys.stderr, flush=True)
-    os._exit(2)
 
 
 LOST = (

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import sys
 import zlib
 from collections.abc import Iterator, Sequence
@@ -45,9 +46,21 @@ def join(coordinator: str, processes: int, rank: int) -> Lifeline:
     JAX.check(np.dtype(np.float32))
     import jax
 
+    if rank == 0:
+        _check_free(int(port))
     lifeline = Lifeline(host, int(port) - 1, processes, rank)
     jax.distributed.initialize(coordinator, processes, rank)
     return lifeline
+
+
+def _check_free(port: int) -> None:
+    """JAX itself crashes where another program has the port."""
+    try:
+        socket.create_server(("", port)).close()
+    except OSError as error:
+        raise ConnectionError(
+            f"port {port} of this machine is not free ({error}); choose another --coordinator"
+        ) from None
 
 
 def is_leader() -> bool:
@@ -84,10 +97,10 @@ def lost_processes_said() -> Iterator[None]:
     """Inside, an error of JAX because another process is gone becomes one sentence."""
     try:
         yield
-    except RuntimeError:
-        if _count() == 1:
+    except RuntimeError as error:
+        if _count() == 1 or type(error).__name__ != "JaxRuntimeError":
             raise
-        raise ConnectionError(LOST) from None
+        raise ConnectionError(LOST) from error
 
 
 class SharedCheckpoint(Checkpoint):
@@ -117,7 +130,12 @@ class SharedCheckpoint(Checkpoint):
         return np.asarray(multihost_utils.broadcast_one_to_all(sent), np.uint8).tobytes()
 
 
-def checkpoint_of(given: Checkpoint | str | os.PathLike[str]) -> Checkpoint:
-    """A checkpoint, shared where there are several processes."""
+def checkpoint_of(given: Checkpoint | str | os.PathLike[str], is_shared: bool) -> Checkpoint:
+    """A checkpoint of one process, or of several."""
     own = given if isinstance(given, Checkpoint) else Checkpoint(Path(given))
-    return SharedCheckpoint(own.path, own.seconds) if _count() > 1 else own
+    return SharedCheckpoint(own.path, own.seconds) if is_shared else own
+
+
+def are_several() -> bool:
+    """Whether this process was connected with others."""
+    return _count() > 1

@@ -7,8 +7,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import jax.scipy.special
+import numpy as np
 
 from autodiff.mathematics import NumberMathematics, Thunk
+from autodiff.special import derivative_of_cotangent, whole_order
 
 
 class _JaxMathematics(NumberMathematics):
@@ -32,7 +34,21 @@ sinc_slope = _MATHEMATICS.sinc_slope
 
 
 def polygamma(order: Any, a: Any) -> Any:
-    """The derivative of that order of the digamma function."""
-    whole = jnp.asarray(order, int)
-    above = jax.scipy.special.polygamma(jnp.maximum(whole, 1), a)
-    return jnp.where(whole == 0, jax.scipy.special.digamma(a), above)
+    """The derivative of some order of the digamma function, a number or one for each element."""
+    if isinstance(order, jax.Array):  # known at run time alone
+        above = jax.scipy.special.polygamma(jnp.maximum(order, 1).astype(int), a)
+        return jnp.where(order == 0, jax.scipy.special.digamma(a), above)
+    result: Any = jnp.nan
+    for one in np.unique(order).tolist():
+        result = jnp.where(np.asarray(order) == one, _polygamma(whole_order(one), a), result)
+    return result
+
+
+def _polygamma(order: int, a: Any) -> Any:
+    """Reflected left of 0, where JAX's own has half the digits (see ``special.py``)."""
+    right = jnp.where(a < 0, 1 - a, a)
+    own = jax.scipy.special
+    value = own.digamma(right) if order == 0 else own.polygamma(order, right)
+    cotangent = 1 / jnp.tan(jnp.pi * (a - jnp.round(a)))
+    slope = jnp.polyval(jnp.asarray(derivative_of_cotangent(order)[::-1], a.dtype), cotangent)
+    return jnp.where(a < 0, (-1) ** order * value - jnp.pi ** (order + 1) * slope, value)

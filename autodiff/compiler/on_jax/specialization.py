@@ -17,7 +17,7 @@ import numpy as np
 
 from autodiff.compiler.gradient import gradient
 from autodiff.compiler.on_jax.devices import Placement, fetched
-from autodiff.compiler.program import BATCHED
+from autodiff.compiler.program import BATCHED, SHARED
 from autodiff.compiler.specialization import Specialization
 from autodiff.compiler.targets import JAX
 from autodiff.compiler.trace import Parameter
@@ -64,7 +64,8 @@ class JaxSpecialization(Specialization):
     def weighted(self) -> Function:
         """The outputs, and the gradients of all inputs of the sum of weights times outputs.
 
-        The weights, which have the outputs' shape, are one more block, the last one.
+        The weights are one more block, the last one: one for each output, of each example if there
+        are examples, also where the outputs are the same for all of them.
         """
         program = _with_weights(self.form)
         wanted = tuple(range(self.form.inputs))
@@ -72,13 +73,16 @@ class JaxSpecialization(Specialization):
 
     @functools.cached_property
     def differentiable(self) -> Function:
-        """The outputs of blocks, as a function that JAX differentiates by our gradient."""
+        """The outputs of blocks, by example, as a function that JAX differentiates our way."""
+
+        def forward(*blocks: Any) -> Any:
+            return self.by_example(self.pure(None)(*blocks), self._examples(blocks))
 
         def backward(blocks: tuple[Any, ...], cotangent: Any) -> Any:
             return tuple(self.weighted(*blocks, cotangent)[1:])
 
-        outputs: Any = jax.custom_vjp(self.pure(None))
-        outputs.defvjp(lambda *blocks: (self.pure(None)(*blocks), blocks), backward)
+        outputs: Any = jax.custom_vjp(forward)
+        outputs.defvjp(lambda *blocks: (forward(*blocks), blocks), backward)
         return outputs  # type: ignore[no-any-return]
 
     def results_in_jax(self, blocks: list[Any], examples: int | None) -> Any:
@@ -86,29 +90,24 @@ class JaxSpecialization(Specialization):
         if self.placement is not None:
             padding = self.placement.padding(examples)
             out = self.differentiable(*self.placement.put(blocks, self.inputs, padding))
-            out = out[:examples] if padding and out.ndim == 2 else out
+            out = out[:examples] if padding else out
         else:
             out = self.differentiable(*blocks)
-        return put_together(
-            map_forms(shape_of, self.results), self._leaves(self._by_example(out, examples))
-        )
+        return put_together(map_forms(shape_of, self.results), self._leaves(out))
 
     def gradients_in_jax(
         self, wanted: tuple[int, ...], blocks: list[Any], examples: int | None
     ) -> tuple[Any, list[Any]]:
         """The result for arrays of JAX, and the gradients of the wanted blocks."""
         out, gradients = self._on_devices(wanted, blocks, examples)
-        out = self._by_example(out, examples)
-        return out[..., 0], gradients
+        return self.by_example(out, examples)[..., 0], gradients
 
     def _loaded(self, wanted: tuple[int, ...] | None) -> Function:
         """The function on NumPy's arrays, with the examples along the last axis of the outputs."""
         self.source(wanted)
 
         def on_numpy(*blocks: Any) -> Any:
-            batched = [b for b, own in zip(blocks, self.inputs, strict=True) if own.kind == BATCHED]
-            examples = len(batched[0]) if batched else None
-            out, gradients = self._on_devices(wanted, list(blocks), examples)
+            out, gradients = self._on_devices(wanted, list(blocks), self._examples(blocks))
             found = fetched(out).T
             return found if wanted is None else (found, *map(fetched, gradients))
 
@@ -128,11 +127,8 @@ class JaxSpecialization(Specialization):
         else:
             assert placement is not None
             assert examples is not None
-            kind = self.form.kind(self.form.outputs)
-            weights: Any = np.ones(self.output_count, self.dtype)
-            if kind == BATCHED:
-                weights = placement.weights(examples, padding, self.dtype)
-            out, *every = self.weighted(*blocks, weights)
+            weights = placement.weights(examples, padding, self.dtype)
+            out, *every = self.weighted(*blocks, self.weights_of_first(weights))
             gradients = [every[i] for i in wanted]
         if padding:
             rows = [g[:examples] if self.inputs[i].kind == BATCHED else g
@@ -140,7 +136,17 @@ class JaxSpecialization(Specialization):
             return (out[:examples] if out.ndim == 2 else out), rows
         return out, gradients
 
-    def _by_example(self, out: Any, examples: int | None) -> Any:
+    def weights_of_first(self, weights: Any) -> Any:
+        """Weights of all outputs of which the first alone counts, one column for each example."""
+        others = jnp.zeros((len(weights), self.output_count - 1), weights.dtype)
+        return jnp.concatenate([weights, others], axis=1)
+
+    def _examples(self, blocks: Sequence[Any]) -> int | None:
+        """How many examples there are."""
+        kinds = [own.kind for own in self.inputs]
+        return len(blocks[kinds.index(BATCHED)]) if BATCHED in kinds else None
+
+    def by_example(self, out: Any, examples: int | None) -> Any:
         """Outputs with an axis of examples, if there are any."""
         if examples is not None and out.ndim == 1:  # the same for every example
             return jnp.broadcast_to(out, (examples, len(out)))
@@ -167,11 +173,10 @@ class JaxSpecialization(Specialization):
 def _with_weights(program: VectorProgram) -> VectorProgram:
     """The program, of which the sum of weights times outputs is differentiated.
 
-    The weights are one more input.
+    The weights are one more input, batched if another is.
     """
-    outputs, kind = program.outputs, program.kind(program.outputs)
-    size = outputs.indices.size
-    weights = program.inputs
+    kind = max([block.kind for block in program.blocks[: program.inputs]], default=SHARED)
+    size, weights = program.outputs.indices.size, program.inputs
     program = with_inputs(program, [Block("weights", kind, size)])
     outputs = program.outputs
     products, total = len(program.blocks), len(program.blocks) + 1
