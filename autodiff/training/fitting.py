@@ -126,11 +126,8 @@ def fit(
     if checkpoint is not None:
         checkpoint = checkpoint_of(checkpoint, is_shared)
     run = _Run(model, training, validation, optimizer, loss, engine, batch_size, seed)
-    run.augment, run.checkpoint, run.progress = (
-        augment,
-        checkpoint,
-        progress and (is_leader() or not is_shared),
-    )
+    run.augment, run.checkpoint = augment, checkpoint
+    run.progress = progress and (is_leader() or not is_shared)
     run.patience, run.keeps_best = patience, keep_best
     run.same["keep_best"] = keep_best
     if not is_shared:
