@@ -316,9 +316,10 @@ def workloads() -> list[Workload]:
 # ----------------------------------------------------------------------------------- ADBench
 
 
-def mixture_workload(components: int) -> Workload:
+def mixture_workload(components: int, points: int = 1_000) -> Workload:
     """The likelihood of one example, and its share of the terms without data, over a batch."""
     problem = adbench.mixture_at_hand(components)
+    problem = problem._replace(data=np.resize(problem.data, (points, problem.data.shape[1])))
     count = len(problem.data)
 
     def log_posterior(alphas: Any, means: Any, factors: Any, x: Any) -> Any:
