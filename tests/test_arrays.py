@@ -592,13 +592,14 @@ WITH_TIES: list[Callable[[Any, Any], Any]] = [
     lambda n, x: n.concatenate([x[:1], 2 * x]), lambda n, x: n.roll(x, 1, axis=0) * x,
     lambda n, x: x @ x.T / 3, lambda n, x: n.einsum("ij,kj->ik", x, x + 1),
     lambda n, x: n.amax(n.stack([x, x**2, 0.5 + 0 * x]), axis=0),
-    lambda n, x: n.where((x > 0) & (x < 1), x, 2 * x), lambda n, x: n.square(x) + n.exp(-x * x),
-    lambda n, x: n.minimum(x, 1) * n.prod(n.tanh(x), axis=0), lambda n, x: n.pad(x, 1)[:3, 1:],
+    lambda n, x: n.where((x > 0) & (x < 1), x, 2 * x), lambda n, x: n.pad(x, 1)[:3, 1:],
     lambda n, x: n.tril(x) + n.triu(x, 1)[::-1], lambda n, x: x[1:] - n.tensordot(x, x, 2) / 9,
 ]  # fmt: skip
 WITHOUT_TIES: list[Callable[[Any, Any], Any]] = [
     lambda n, x: n.sort(x, axis=0), lambda n, x: n.sort(x, axis=-1) * x, lambda n, x: n.abs(x),
-    lambda n, x: x - x.mean(axis=0),
+    lambda n, x: x - x.mean(axis=0),  # what is rounded, by XLA not alike in all lanes, makes ties
+    lambda n, x: n.square(x) + n.exp(-x * x),
+    lambda n, x: n.minimum(x, 1) * n.prod(n.tanh(x), axis=0),
     lambda n, x: x - n.median(x, axis=0), lambda n, x: x / n.linalg.norm(x, axis=1, keepdims=True),
     lambda n, x: x / n.linalg.norm(x), lambda n, x: x * n.std(x, axis=0),
     lambda n, x: x * n.var(x, ddof=1), lambda n, x: x / (1 + n.linalg.norm(x, 1, axis=0)),

@@ -37,7 +37,7 @@ from autodiff.training.processes import (
     check_agreement,
     checkpoint_of,
     is_leader,
-    lost_processes_said,
+    naming_lost_processes,
 )
 from autodiff.transforms import is_index
 from autodiff.value import Value, as_values
@@ -132,7 +132,7 @@ def fit(
     run.same["keep_best"] = keep_best
     if not is_shared:
         return run.until(epochs, callbacks)
-    with lost_processes_said():
+    with naming_lost_processes():
         check_agreement(_all_options(run, epochs, callbacks))
         return run.until(epochs, callbacks)
 

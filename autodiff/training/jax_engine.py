@@ -38,9 +38,8 @@ from autodiff.training.engines import (
 
 MOST_WAITING = 8
 """Steps that are started before the oldest is waited for: batches must not fill the memory."""
-
-
 _NOTHING: NDArray[np.float64] = np.zeros(0)
+"""In place of the model's numbers, which stand on the devices."""
 
 
 class JaxEngine(CompiledEngine):

@@ -71,17 +71,12 @@ def is_leader() -> bool:
 def _count() -> int:
     """How many processes there are; JAX alone knows of others."""
     jax: Any = sys.modules.get("jax")
-    return jax.process_count() if jax is not None and _is_connected(jax) else 1
-
-
-def _is_connected(jax: Any) -> bool:
-    return bool(jax.distributed.is_initialized())
+    is_connected = jax is not None and jax.distributed.is_initialized()
+    return jax.process_count() if is_connected else 1
 
 
 def check_agreement(run: dict[str, Any]) -> None:
     """Raise an error unless every process was given the same run, of which each does a part."""
-    if _count() == 1:
-        return
     from jax.experimental import multihost_utils
 
     own = np.int32(zlib.crc32(json.dumps(run, sort_keys=True).encode()) >> 1)
@@ -93,12 +88,12 @@ def check_agreement(run: dict[str, Any]) -> None:
 
 
 @contextmanager
-def lost_processes_said() -> Iterator[None]:
+def naming_lost_processes() -> Iterator[None]:
     """Inside, an error of JAX because another process is gone becomes one sentence."""
     try:
         yield
     except RuntimeError as error:
-        if _count() == 1 or type(error).__name__ != "JaxRuntimeError":
+        if type(error).__name__ != "JaxRuntimeError":
             raise
         raise ConnectionError(LOST) from error
 
