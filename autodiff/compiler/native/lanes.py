@@ -428,7 +428,7 @@ class Lanes(NumberMathematics):
         own: Lane = self.lane(a)
         found = self.from_library("polygamma", order, own)
         is_number = ~self.comparison("uno", found, found) | self.comparison("uno", own, own)
-        zero = own - own
+        zero = self.copysign(0.0, found)  # of which LLVM knows nothing: 0 / 0 is left to be done
         return found + zero / self._selected(is_number, 1.0, zero)
 
     def logaddexp(self, a: Any, b: Any) -> Any:
