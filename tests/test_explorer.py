@@ -23,9 +23,9 @@ from autodiff.testing import Example, expressions_at_points
 from autodiff.worked_examples import product_of_sum, sigmoid_neuron
 from viz import render
 from viz.explorer import sums
-from viz.explorer.data import as_json
 from viz.explorer.explorer import Explorer
 from viz.theme import DARK, LIGHT
+from viz.webpage import as_json
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter
 from typing import Any
@@ -26,12 +25,6 @@ _WORDS = {
 def page_data(stage: Stage) -> dict[str, Any]:
     """Everything that the page shows besides the picture: parts, wires, scopes and steps."""
     return _Data(stage).page()
-
-
-def as_json(data: Any) -> str:
-    """JSON that can stand in a script element, whatever names are in it."""
-    text = json.dumps(data, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 class _Data:

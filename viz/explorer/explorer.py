@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import html
 import os
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import fields
 from functools import cached_property
-from importlib.resources import files
 from pathlib import Path
-from string import Template
 from typing import Any
 
 from autodiff.graph import Value
-from viz.explorer.data import as_json, page_data
+from viz.explorer.data import page_data
 from viz.files import save
 from viz.mime import fitting, mime_bundle
 from viz.scene import Group, Scene
 from viz.stage import Stage
 from viz.svg import to_svg
-from viz.theme import DARK, LIGHT, Theme
+from viz.theme import LIGHT
 from viz.typography import printable
+from viz.webpage import as_json, framed, packaged, web_page
 
 _BARS = 120
 """Height of what is above and below the graph in a notebook, in pixels."""
@@ -92,17 +88,14 @@ class Explorer:
             RendererNotFoundError: if there is no Graphviz.
             TimeoutError: if even the simplest picture takes too long to lay out.
         """
-        style = f"{_colors()}\n{_packaged('page.css')}"
-        script = "\n".join(_packaged(f"{name}.js") for name in _SCRIPTS)
-        policy = f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}"
-        return Template(_packaged("page.html")).substitute(
-            policy=html.escape(f"{policy}; base-uri 'none'; form-action 'none'"),
+        return web_page(
+            "viz.explorer",
+            style=packaged("viz.explorer", "page.css"),
+            script="\n".join(packaged("viz.explorer", f"{name}.js") for name in _SCRIPTS),
             title=html.escape(f"{self._title()}, step by step"),
             output=html.escape(printable(self._stage.called.output(), _LONGEST_OUTPUT)),
-            style=style,
             svg=to_svg(_without_tooltips(self._stage), LIGHT),
             data=as_json(page_data(self._stage)),
-            script=script,
         )
 
     def save(self, path: str | os.PathLike[str]) -> Path:
@@ -128,11 +121,7 @@ class Explorer:
     def _frame(self) -> str:
         """The page in a frame that may run its script, and nothing else."""
         height = round(min(max(self._stage.scene.height * 1.5 + _BARS, _LOWEST), _HIGHEST))
-        return (
-            f'<iframe sandbox="allow-scripts" title="{html.escape(self._title())}" '
-            f'srcdoc="{html.escape(self.html)}" '
-            f'style="width: 100%; height: {height}px; border: 0"></iframe>'
-        )
+        return framed(self.html, self._title(), height)
 
     def _title(self) -> str:
         outputs = self._stage.graph.outputs
@@ -141,28 +130,6 @@ class Explorer:
 
     def __repr__(self) -> str:
         return f"<Explorer: {self._title()}, {len(self._stage.graph.nodes):,} nodes>"
-
-
-def _packaged(name: str) -> str:
-    return files("viz.explorer").joinpath(name).read_text(encoding="utf-8")
-
-
-def _hash(content: str) -> str:
-    """How a content security policy names a script or a style sheet that may be used."""
-    digest = hashlib.sha256(content.encode()).digest()
-    return f"'sha256-{base64.b64encode(digest).decode()}'"
-
-
-def _colors() -> str:
-    """The themes as variables of the style sheet: the viewer's setting chooses."""
-    dark = f"@media (prefers-color-scheme: dark) {{ {_variables(DARK)} }}"
-    return f":root {{ color-scheme: light dark; }}\n{_variables(LIGHT)}\n{dark}"
-
-
-def _variables(theme: Theme) -> str:
-    colors = {field.name: getattr(theme, field.name) for field in fields(theme)}
-    text = " ".join(f"--{name}: {c};" for name, c in colors.items() if str(c).startswith("#"))
-    return f":root {{ {text} }}"
 
 
 def _without_tooltips(stage: Stage) -> Scene:
