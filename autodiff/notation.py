@@ -107,6 +107,52 @@ def derivative(
     return typeset(as_expression(partial), names)
 
 
+Choices = tuple[Expression, "str | Choices", "str | Choices"]
+"""A condition on the operands a, b, c and the result y, and what is written if it holds or not."""
+
+
+def value_template(primitive: Primitive, count: int) -> str:
+    """An operation on so many operands, with ``{0}`` or ``{(0)}`` for the first one's name.
+
+    In the second form a name of several words, or with a sign, is set in parentheses; and ``{^1}``
+    is an exponent, which stands above the line if it is a whole number.
+
+    >>> from autodiff import primitives
+    >>> value_template(primitives.multiply, 2), value_template(primitives.maximum, 2)
+    ('{(0)} · {(1)}', 'max({0}, {1})')
+    """
+    letters = _letters(primitive, count)
+    expression = as_expression(primitive.value(TEXTBOOK, *map(Name, letters)))
+    if primitive.name in _CALLED_BY_SYMBOL or _chooses(expression):
+        return call_of(primitive.symbol, [f"{{{i}}}" for i in range(count)])
+    return _Template(letters).text(expression)
+
+
+def derivative_template(primitive: Primitive, count: int, slot: int) -> str | Choices:
+    """∂(operation)/∂(operand) as a template, where the result is ``{y}``.
+
+    A rule with branches gives the tree of its conditions.
+
+    >>> from autodiff import primitives
+    >>> derivative_template(primitives.multiply, 2, 0)
+    '{1}'
+    >>> derivative_template(primitives.relu, 1, 0)
+    (Call('greater', a, 0), '1', '0')
+    """
+    letters = _letters(primitive, count)
+    wanted = [i == slot for i in range(count)]
+
+    def tree(decisions: tuple[bool, ...]) -> str | Choices:
+        m = _Deciding(decisions)
+        rules = primitive.partial_derivatives(m, Name("y"), list(map(Name, letters)), wanted)
+        if len(m.conditions) == len(decisions):
+            return _Template(letters).text(as_expression(rules[slot]))
+        condition = m.conditions[len(decisions)]
+        return condition, tree((*decisions, True)), tree((*decisions, False))
+
+    return tree(())
+
+
 class TextbookMathematics(ExpressionMathematics):
     """The namespace in which functions of our own are written as every textbook has them."""
 
@@ -140,6 +186,25 @@ class _AtPoint(TextbookMathematics):
         if isinstance(condition, Expression):
             condition = evaluate(condition, self._numbers, self._m)
         return if_true() if condition else if_false()
+
+
+class _Deciding(TextbookMathematics):
+    """The namespace in which choices are decided beforehand, and their conditions are noted."""
+
+    def __init__(self, decisions: Sequence[bool]) -> None:
+        self._decisions = decisions
+        self.conditions: list[Expression] = []
+
+    def where(self, condition: Any, if_true: Thunk, if_false: Thunk) -> Any:
+        """The branch that was decided on; the first one where nothing was."""
+        if not isinstance(condition, Expression):
+            return if_true() if condition else if_false()
+        if is_on_sizes(condition):
+            return if_true()
+        self.conditions.append(condition)
+        at = len(self.conditions) - 1
+        taken = at >= len(self._decisions) or self._decisions[at]
+        return if_true() if taken else if_false()
 
 
 def is_on_sizes(condition: Any) -> bool:
@@ -229,3 +294,29 @@ class _Textbook(Printer):
             return self.called(expression)
         mark = f"⁽{str(order).translate(_SUPERSCRIPTS)}⁾" if order.number else ""
         return Written(f"ψ{mark}({self.text(at)})")
+
+
+class _Template(_Textbook):
+    """Writes places for names instead of names."""
+
+    def __init__(self, letters: Sequence[str]) -> None:
+        super().__init__({})
+        self._places = {letter: str(i) for i, letter in enumerate(letters)} | {"y": "y"}
+
+    def name(self, name: Name) -> Written:
+        place = self._places.get(name.text)
+        return super().name(name) if place is None else Written(f"{{{place}}}")
+
+    def within(self, expression: Expression, rank: int) -> str:
+        place = self._places.get(expression.text) if isinstance(expression, Name) else None
+        if place is None or rank == ANYTHING:
+            return super().within(expression, rank)
+        return f"{{({place})}}"
+
+    def write_power(self, expression: Call) -> Written:
+        """An exponent that is a place is marked as one."""
+        exponent = expression.operands[1]
+        place = self._places.get(exponent.text) if isinstance(exponent, Name) else None
+        if place is None:
+            return super().write_power(expression)
+        return Written(f"{self.within(expression.operands[0], ATOM)}{{^{place}}}", POWER)

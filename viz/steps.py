@@ -188,7 +188,7 @@ class _Narrator:
     def _formula(self, item: Item) -> Rule:
         node = item.nodes[0]
         in_names = self.graph.formula(node, called=self.called)
-        in_numbers = _LEADING_PARENTHESES.sub(r"\1", self.graph.formula(node, self.number))
+        in_numbers = _LEADING_PARENTHESES.sub(r"\1", self.graph.formula(node, called=self._value))
         value = self._value(node)
         numbers = value if in_numbers in (in_names, value) else f"{in_numbers} = {value}"
         return Rule(f"{self.called(node)} = {in_names}", numbers)

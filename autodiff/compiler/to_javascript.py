@@ -196,11 +196,16 @@ JAVASCRIPT = Language(
 )
 
 
+def bernoulli_table() -> str:
+    """The constants that the helpers for polygamma and lgamma need."""
+    return _table("BERNOULLI_NUMBERS", BERNOULLI)
+
+
 def javascript_source(program: Exported) -> str:
     """The text of a module with two functions, for the value alone, and with the gradients."""
     bodies, tables, helpers = write_both(program, JAVASCRIPT)
     used = bodies[0].functions | bodies[1].functions
-    numbers = [_table("BERNOULLI_NUMBERS", BERNOULLI)] if used & {"polygamma", "lgamma"} else []
+    numbers = [bernoulli_table()] if used & {"polygamma", "lgamma"} else []
     sections = [
         [f"// {note}".rstrip() for note in program.notes],
         [*tables, *numbers],

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from typing import Any
 
-from autodiff.graph import Number, Value
+from autodiff.graph import Edge, Number, Value
 from viz.diagram import Part, Wire
+from viz.explorer.numbers import plain
+from viz.explorer.recorded import Positions, recorded_graph
 from viz.explorer.sums import has_number, sums_through_boxes
 from viz.folding import Item
 from viz.layout import TITLE_SIZE
@@ -32,6 +33,7 @@ class _Data:
         self.graph, self.called, self.number = stage.graph, stage.called, stage.number
         self.diagram, self.steps = stage.diagram, stage.steps
         self.items = {self.graph.id(item.nodes[-1]): item for item in stage.folding.items}
+        self.items_of = {node: item for item in stage.folding.items for node in item.nodes}
         self.outputs = {
             f"{self.graph.id(node)}_end": (part, node)
             for part, item in self.items.items()
@@ -40,6 +42,9 @@ class _Data:
         self.wire_numbers = {
             (wire.tail, wire.head, wire.slot): i for i, wire in enumerate(self.diagram.wires)
         }
+
+        self.positions = Positions(stage.graph)
+        self.recorded = recorded_graph(stage)
 
     def page(self) -> dict[str, Any]:
         inside = self._operations_inside()
@@ -62,7 +67,8 @@ class _Data:
             "leaves": [
                 part for part, item in self.items.items() if item.is_single and _is_leaf(item)
             ],
-            "sums": self._sums(),
+            "sums": {} if self.recorded else self._sums(),
+            "replay": self.recorded,
         }
 
     def _sums(self) -> dict[str, dict[str, str]] | None:
@@ -87,7 +93,7 @@ class _Data:
         if part.kind == "output":
             return self._output(part)
         item = self.items[part.id]
-        known = {"id": part.id, "cluster": part.cluster}
+        known: dict[str, Any] = {"id": part.id, "cluster": part.cluster}
         if not item.is_single:
             return known | {
                 "name": part.title,
@@ -95,8 +101,13 @@ class _Data:
                 "formula": "",
                 "value": self._values(item),
                 "several": len(item.results) != 1,
+                **self._result(item),
             }
         node = item.nodes[0]
+        known |= {"node": self.positions.of(node)}
+        if symbol := self.positions.symbol(node):
+            operands = [self.positions.of(operand) for operand in self.graph.operands(node)]
+            known |= {"symbol": symbol, "operands": operands}
         return known | {
             "name": self.called(node),
             "label": self._label(node),
@@ -105,11 +116,22 @@ class _Data:
             "value": self._format(self.graph.value(node)),
         }
 
+    def _result(self, item: Item) -> dict[str, int]:
+        """The node that a folded part stands for, if it is one."""
+        return {"result": self.positions.of(item.results[0])} if len(item.results) == 1 else {}
+
     def _output(self, part: Part) -> dict[str, Any]:
         """The end of the graph: whoever points at it means what it shows."""
         shows, node = self.outputs[part.id]
         name = part.title or self.called(node)
-        known = {"id": part.id, "cluster": None, "shows": shows, "name": name, "word": "output"}
+        known: dict[str, Any] = {
+            "id": part.id,
+            "cluster": None,
+            "shows": shows,
+            "name": name,
+            "word": "output",
+        }
+        known |= {"node": self.positions.of(node)}
         return known | {"formula": "", "value": self._format(self.graph.value(node))}
 
     def _values(self, item: Item) -> str:
@@ -132,17 +154,32 @@ class _Data:
     def _wire(self, wire: Wire) -> dict[str, Any]:
         ends: dict[str, Any] = {"tail": wire.tail, "head": wire.head}
         if not has_number(wire):
-            return ends
+            return ends | self._within(wire)
         if wire.edge is None:
             return ends | {"number": 1, "local": "1"}
         edge = wire.edge
         slope = f"∂{self.called(edge.head)}/∂{self.called(edge.tail)}"
-        ends |= {"number": _plain(edge.local), "local": self._format(edge.local)}
+        ends |= {"number": plain(edge.local), "local": self._format(edge.local)}
+        ends |= {"edge": self.positions.edge(edge)} | self._inside(edge)
         if wire.is_constant:
             return ends
         is_single = self.items[wire.head].is_single
         rule = self.graph.local_formula(edge, self.called) if is_single else slope
         return ends | {"slope": slope, "rule": rule}
+
+    def _inside(self, edge: Edge) -> dict[str, list[int]]:
+        """The nodes that are hidden in the head of an edge, itself among them."""
+        item = self.items_of[edge.head]
+        group = self.graph.group(edge.head)
+        if item.is_single and group is None:
+            return {}
+        hidden = [n for n in self.graph.open().nodes if n.parents and self.graph.group(n) == group]
+        within = item.nodes if group is None or not item.is_single else hidden
+        return {"inside": self.positions.all(node for node in within if node.parents)}
+
+    def _within(self, wire: Wire) -> dict[str, list[int]]:
+        """The nodes of a folded part, along whose edges a gradient flows back."""
+        return {"within": self.positions.all(self.items[wire.head].nodes)}
 
     # ------------------------------------------------------------------------ scopes and steps
 
@@ -179,14 +216,3 @@ def _texts(rule: Rule) -> tuple[str, str, str]:
 
 def _is_leaf(item: Item) -> bool:
     return item.nodes[0].op is None and not item.nodes[0].parents
-
-
-def _plain(number: Number) -> float | str:
-    """A number as JSON can have it; JavaScript's Number() understands the words, too."""
-    try:
-        plain = float(number)
-    except OverflowError:
-        plain = math.inf if number > 0 else -math.inf
-    if math.isfinite(plain):
-        return plain
-    return "NaN" if math.isnan(plain) else f"{'-' * (plain < 0)}Infinity"

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from autodiff.compiler.javascript_rules import javascript_rules
 from autodiff.graph import Value
 from viz.explorer.data import page_data
 from viz.files import save
@@ -22,7 +23,7 @@ from viz.webpage import as_json, framed, packaged, web_page
 
 _BARS = 120
 """Height of what is above and below the graph in a notebook, in pixels."""
-_SCRIPTS = ("numbers", "graph", "view", "page")
+_SCRIPTS = ("numbers", "graph", "replay", "view", "page")
 _LOWEST, _HIGHEST = 520, 760
 _LONGEST_OUTPUT = 16
 """Letters of what the gradients are of, at the head of a narrow column."""
@@ -91,12 +92,17 @@ class Explorer:
         return web_page(
             "viz.explorer",
             style=packaged("viz.explorer", "page.css"),
-            script="\n".join(packaged("viz.explorer", f"{name}.js") for name in _SCRIPTS),
+            script=self._script(),
             title=html.escape(f"{self._title()}, step by step"),
             output=html.escape(printable(self._stage.called.output(), _LONGEST_OUTPUT)),
             svg=to_svg(_without_tooltips(self._stage), LIGHT),
             data=as_json(page_data(self._stage)),
         )
+
+    def _script(self) -> str:
+        operations = {node.op for node in self._stage.graph.open().nodes if node.op is not None}
+        rules = javascript_rules(sorted(operations, key=lambda operation: operation.name))
+        return "\n".join([rules, *(packaged("viz.explorer", f"{name}.js") for name in _SCRIPTS)])
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the page to a file, whole or not at all.

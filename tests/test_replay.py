@@ -1,0 +1,148 @@
+"""The page's own computation gives what Python gives, in node: numbers, rules and steps."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import viz
+from autodiff import Graph, Value, dot, fsum, gate, logsumexp, scope
+from autodiff.nn import MLP
+from autodiff.worked_examples import (
+    grouped_sigmoid_neuron,
+    patterns,
+    product_of_sum,
+    product_rule,
+    sigmoid_neuron,
+    two_layers,
+)
+from viz.explorer.data import page_data
+from viz.webpage import packaged
+
+NODE = shutil.which("node")
+pytestmark = pytest.mark.skipif(NODE is None, reason="needs node, which runs the page's script")
+
+
+def run(script: str, given: Any, folder: Path) -> Any:
+    """What a script prints as JSON; it reads ``given``."""
+    path = folder / "script.js"
+    path.write_text(f"const given = {json.dumps(given)};\n{script}")
+    made = subprocess.run([str(NODE), path], capture_output=True, text=True)
+    assert made.returncode == 0, made.stderr
+    return json.loads(made.stdout)
+
+
+REPLAYED = """
+replay(startingNumbers());
+const first = JSON.stringify(graph);
+const results = given.map((feed) => {
+  const numbers = startingNumbers();
+  for (const [node, number] of feed) numbers.set(node, number);
+  replay(numbers);
+  return { graph: JSON.parse(JSON.stringify(graph)), failure };
+});
+console.log(JSON.stringify({ first: JSON.parse(first), results }));
+"""
+
+
+def replayed(value: Any, feeds: list[list[tuple[int, float]]], folder: Path, **options: Any) -> Any:
+    """The data of a page as it replays it, at first and with other numbers for leaves."""
+    explorer = viz.explore(value, **options)
+    data = page_data(explorer._stage)
+    page = "const document = { getElementById: () => ({ textContent: TEXT }) };\n"
+    rules = explorer._script().split('"use strict"')[0]
+    files = "\n".join(
+        packaged("viz.explorer", f"{name}.js") for name in ("numbers", "graph", "replay")
+    )
+    text = f"const TEXT = {json.dumps(json.dumps(data))};\n"
+    found = run(text + page + rules + files + REPLAYED, feeds, folder)
+    return json.loads(json.dumps(data)), found
+
+
+def same(found: Any, expected: Any, at: str = "") -> None:
+    """Equal, but for the last digits of numbers."""
+    if isinstance(expected, dict):
+        assert set(found) >= {k for k, v in expected.items() if v is not None}, at
+        for key, part in expected.items():
+            same(found.get(key), part, f"{at}.{key}")
+    elif isinstance(expected, list):
+        assert len(found) == len(expected), at
+        for i, (one, other) in enumerate(zip(found, expected, strict=True)):
+            same(one, other, f"{at}[{i}]")
+    elif isinstance(expected, float | int) and not isinstance(expected, bool):
+        assert float(found) == pytest.approx(float(expected), rel=1e-12, abs=1e-300), at
+    else:
+        assert found == expected, at
+
+
+def perceptron() -> Value:
+    return MLP(2, [3, 1], seed=0)([Value(1.0, "x0"), Value(-2.0, "x1")])[0]
+
+
+def of_gates() -> Value:
+    @gate("σ")
+    def sigma(a: Value) -> Value:
+        return 1 / (1 + (-a).exp())
+
+    x, y = Value(0.5, "x"), Value(2.0, "y")
+    return sigma(x * y) * sigma(x) + sigma(y)
+
+
+def of_many() -> Value:
+    a, b, c = Value(1.5, "a"), Value(-2.0, "b"), Value(0.25, "c")
+    return dot([a, b], [b, c]) * fsum([a, b, c, a]) + logsumexp([a, b, c])
+
+
+def squares() -> Value:
+    outputs = MLP(3, [4, 2], seed=0)([Value(0.5, "i0"), Value(-1.0, "i1"), Value(2.0, "i2")])
+    return sum((output * output for output in outputs), Value(0.0, "zero"))
+
+
+def branches() -> Graph:
+    x, y = Value(1.0, "x"), Value(-1.0, "y")
+    with scope("s"):
+        z = abs(x * y).relu() + (x > y) * x.sign()
+    return Graph(z * y, x.atan2(y), z)
+
+
+MADE = {
+    "1": lambda: product_of_sum()["f"], "2": lambda: sigmoid_neuron()["f"],
+    "3": lambda: grouped_sigmoid_neuron()["f"], "6": lambda: patterns()["f"],
+    "7": lambda: product_rule()["h"], "8": lambda: two_layers(depth=2)["p"],
+    "network": perceptron, "gates": of_gates, "many": of_many, "squares": squares,
+    "branches": branches,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MADE)
+@pytest.mark.parametrize("fold", [None, "scopes"])
+def test_a_page_replays_what_python_gives_at_twenty_points(
+    name: str, fold: str | None, tmp_path: Path
+) -> None:
+    made = MADE[name]()
+    graph = made if isinstance(made, Graph) else Graph(made)
+    leaves = graph.leaves
+    points = [
+        [round(math.sin(7 * i + 3 * j) * 3, 2) for j, _ in enumerate(leaves)] for i in range(20)
+    ]
+    feeds = [
+        [(int(graph.id(leaf)[1:]), x) for leaf, x in zip(leaves, point, strict=True)]
+        for point in points
+    ]
+    original, found = replayed(graph, feeds, tmp_path, fold=fold, number=".10g")
+    same(found["first"]["parts"], original["parts"])
+    same(found["first"]["wires"], original["wires"])
+    same(found["first"]["steps"], original["steps"])
+    for point, result in zip(points, found["results"], strict=True):
+        graph.forward(dict(zip(leaves, point, strict=True)))
+        expected = json.loads(
+            json.dumps(page_data(viz.explore(graph, fold=fold, number=".10g")._stage))
+        )
+        for key in ("parts", "wires", "steps"):
+            same(result["graph"][key], expected[key], key)

@@ -1,0 +1,78 @@
+"""The graph itself, as data for a page that computes: operations, operands and numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from autodiff.graph import Edge, GateCall, Graph, Value, is_constant
+from viz.explorer.numbers import plain
+from viz.stage import Stage
+from viz.typography import printable
+
+MOST_OPERATIONS = 10_000
+"""Operations up to which a page computes; beyond, it shows the numbers that it was made with."""
+
+
+def recorded_graph(stage: Stage) -> dict[str, Any] | None:
+    """What a page needs to compute every number of a graph again.
+
+    Nodes go by their position, which is the number in their id.
+
+    Returns:
+        None if the graph has too many operations, or numbers that are no floats.
+    """
+    graph = stage.graph.open()
+    operations = sum(bool(node.parents) for node in graph.nodes)
+    if operations > MOST_OPERATIONS:
+        return None
+    if not all(isinstance(graph.value(node), float) for node in graph.nodes):
+        return None
+    position = {node: at for at, node in enumerate(graph.nodes)}
+    names = list(dict.fromkeys(node.op.name for node in graph.nodes if node.op is not None))
+    number_of = {name: at for at, name in enumerate(names)}
+
+    def row(node: Value) -> list[Any]:
+        if not node.parents:
+            own = None if node.op is None else number_of[node.op.name]
+            return [own, plain(graph.value(node))]
+        assert node.op is not None
+        return [number_of[node.op.name], *(position[parent] for parent in node.parents)]
+
+    shown = [node for item in stage.folding.items for node in (*item.nodes, *item.results)]
+    return {
+        "operations": names,
+        "nodes": [row(node) for node in graph.nodes],
+        "names": {position[node]: stage.called(node) for node in shown if not is_constant(node)},
+        "named": {
+            position[node]: printable(node.name)
+            for node in dict.fromkeys(shown)
+            if node.name and node.parents and node not in graph.outputs
+        },
+        "of": stage.called.output(),
+        "outputs": [position[node] for node in graph.outputs],
+    }
+
+
+class Positions:
+    """Where the nodes of a graph stand in :func:`recorded_graph`."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+
+    def of(self, node: Value) -> int:
+        """The position of one node."""
+        return int(self._graph.id(node)[1:])
+
+    def all(self, nodes: Iterable[Value]) -> list[int]:
+        """The positions of several, in order."""
+        return sorted(map(self.of, nodes))
+
+    def edge(self, edge: Edge) -> list[int]:
+        """Tail, head and slot."""
+        return [self.of(edge.tail), self.of(edge.head), edge.slot]
+
+    def symbol(self, node: Value) -> str | None:
+        """The symbol of a gate that people made; None for an operation of the table."""
+        group = self._graph.group(node)
+        return group.symbol if isinstance(group, GateCall) else None

@@ -1,0 +1,264 @@
+// The replay: every number and text of the page again, from other numbers of the leaves. Python
+// gives the graph as data, RULES is its table, and the chain rule is here once.
+
+const recorded = graph.replay; // null if the graph is too large
+const FEW = 6;
+
+const shown = (number) => formatNumber(number === 0 ? 0 : number, graph.number);
+const inParentheses = (text) => (text.startsWith("-") ? `(${text})` : text);
+const isConstant = (node) => recorded.nodes[node][0] !== null
+  && recorded.operations[recorded.nodes[node][0]] === "constant";
+const nameOfNode = (node) =>
+  isConstant(node) ? shown(numbers.values[node]) : recorded.names[node];
+const slopeText = (node) => `∂${recorded.of}/∂${nameOfNode(node)}`;
+
+/** The numbers to start from; a leaf is [null, number], a constant [its operation, number]. */
+function startingNumbers() {
+  const isGiven = ([, i]) => isLeaf(i);
+  return new Map(recorded.nodes.map((node, i) => [node, i]).filter(isGiven)
+    .map(([node, i]) => [i, Number(node[1])]));
+}
+
+let numbers = null; // the values, local derivatives and gradients of all nodes
+let failure = null; // where a value does not exist, and why
+
+const isLeaf = (node) => recorded.nodes[node][0] === null || isConstant(node);
+
+/** Forward and backward: values and local derivatives, then gradients by the chain rule. */
+function replayNumbers(given) {
+  const { nodes, operations, outputs } = recorded;
+  const values = [];
+  const slopes = [];
+  failure = null;
+  for (const [i, [operation, ...operands]] of nodes.entries()) {
+    if (isLeaf(i)) {
+      values.push(given.get(i));
+      slopes.push([]);
+      continue;
+    }
+    const rule = RULES[operations[operation]];
+    const at = operands.map((operand) => values[operand]);
+    const y = rule.value(...at);
+    if (!Number.isFinite(y) && at.every(Number.isFinite)) {
+      failure = { node: i, text: failureText(operations[operation], rule, operands, at) };
+      break;
+    }
+    values.push(y);
+    const local = rule.all ? rule.all(y, ...at) : rule.slopes.map((slope) => slope?.(y, ...at));
+    slopes.push(local.map((slope, k) =>
+      (slope === undefined ? null : isConstant(operands[k]) ? 0 : slope))); // null where flat
+  }
+  const gradients = nodes.map(() => undefined); // that nothing reaches stays so
+  if (!failure) {
+    for (const output of outputs) gradients[output] = (gradients[output] ?? 0) + 1;
+    for (let i = nodes.length - 1; i >= 0; i -= 1) {
+      if (gradients[i] === undefined || isLeaf(i)) continue;
+      nodes[i].slice(1).forEach((operand, k) => {
+        if (slopes[i][k] === null) return; // flat: no edge in the chain rule
+        gradients[operand] = (gradients[operand] ?? 0) + slopes[i][k] * gradients[i];
+      });
+    }
+  }
+  numbers = { values, slopes, gradients };
+}
+
+/** As Python notes it: the operation, its operands with their names, and where it is defined. */
+function failureText(name, { domain, slopes }, operands, at) {
+  const shownOperands = operands.slice(0, 4).map((operand, k) => {
+    const called = isConstant(operand) ? "" : recorded.names[operand];
+    return called ? `${called} = ${shown(at[k])}` : shown(at[k]);
+  });
+  const more = operands.length > 4 ? `, ... ${operands.length} operands` : "";
+  const where = `${name}(${shownOperands.join(", ")}${more})`;
+  if (!domain) return `The result of ${where} is too large.`;
+  const letters = ["a", "b", "c"].slice(0, slopes?.length ?? 1).join(", ");
+  return `${where} has no value: ${name}(${letters}) is defined for ${domain}.`;
+}
+
+const nodeOf = (part) => part.node ?? part.result; // undefined for several
+const gradientAtNode = (node) => numbers.gradients[node] ?? 0;
+
+/** ∂head/∂tail through the nodes inside of a gate, added up over all paths. */
+function slopeThrough(head, tail, inside) {
+  const found = new Map([[head, 1]]);
+  for (const node of inside.toReversed()) {
+    const adjoint = found.get(node);
+    if (adjoint === undefined) continue;
+    recorded.nodes[node].slice(1).forEach((operand, k) => {
+      const slope = numbers.slopes[node][k];
+      if (slope !== null) found.set(operand, (found.get(operand) ?? 0) + slope * adjoint);
+    });
+  }
+  return found.get(tail) ?? 0;
+}
+
+/** ∂end/∂start over every path of the whole graph. */
+function sumOverPaths(start, end) {
+  return slopeThrough(end, start, [...recorded.nodes.keys()].slice(start, end + 1).filter(
+    (node) => !isLeaf(node)));
+}
+
+const localOf = ({ edge: [tail, head, slot], inside }) =>
+  inside ? slopeThrough(head, tail, inside) : numbers.slopes[head][slot] ?? 0;
+
+const along = (local, head) => (local === 0 && isFlat(head) ? 0 : local * gradientAtNode(head));
+const isFlat = (head) => !isLeaf(head) && numbers.slopes[head].includes(null);
+
+// ------------------------------------------------------------------------------------ the texts
+
+/** A template of the table with names or numbers in its places. */
+function filled(template, texts) {
+  return template.replace(/\{([(^])?(\d+|y)\)?\}/g, (_, mark, place) => {
+    const text = texts[place];
+    if (mark === "^" && /^\d+$/.test(text)) {
+      return [...text].map((digit) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[digit]).join("");
+    }
+    const isCompound = text.startsWith("-") || text.includes(" ");
+    return (mark === "^" ? "^" : "") + (mark && isCompound ? `(${text})` : text);
+  });
+}
+
+/** An operation, or a gate, on operands called so. */
+function formulaOf(part, node, texts) {
+  const [operation] = recorded.nodes[node];
+  const rule = RULES[recorded.operations[operation]];
+  const symbol = part.symbol ?? rule.symbol;
+  if (texts.length > FEW) return `${symbol} of ${texts.length} operands`;
+  if (part.symbol) return `${symbol}(${texts.join(", ")})`;
+  return filled(rule.formula ?? rule.formulas[texts.length], texts);
+}
+
+const operandsOf = (part) => part.operands ?? recorded.nodes[part.node].slice(1);
+
+/** The rule of a local derivative, in names. */
+function ruleOf({ edge: [tail, head, slot], inside }) {
+  if (inside) return `∂${nameOfNode(head)}/∂${nameOfNode(tail)}`;
+  const [operation, ...operands] = recorded.nodes[head];
+  const rule = RULES[recorded.operations[operation]];
+  const at = operands.map((operand) => numbers.values[operand]);
+  const template = rule.place ? rule.place(slot, operands.length)
+    : rule.places[slot](numbers.values[head], ...at);
+  return filled(template, { ...operands.map(nameOfNode), y: nameOfNode(head) });
+}
+
+/** A factor in parentheses if it is negative, a sum or a quotient. */
+function asFactor(text) {
+  const outside = text.split("(")[0];
+  const isCompound = text.startsWith("-") || [" + ", " - ", " / "].some((sign) =>
+    outside.includes(sign));
+  return isCompound ? `(${text})` : text;
+}
+
+function forwardRule(part) {
+  const node = nodeOf(part);
+  const value = shown(numbers.values[node]);
+  if (part.node === undefined) return [null, null, value]; // in words, which stay
+  const operands = operandsOf(part);
+  const inNames = formulaOf(part, node, operands.map(nameOfNode));
+  const inNumbers = formulaOf(part, node, operands.map((i) => shown(numbers.values[i])))
+    .replace(/^\((-[^() ]*)\)(?= )/, "$1");
+  const isSaid = inNumbers === inNames || inNumbers === value;
+  return [`${nameOfNode(node)} = ${inNames}`, isSaid ? value : `${inNumbers} = ${value}`, ""];
+}
+
+function startRule(step) {
+  const given = step.values.map((id) => parts.get(id))
+    .filter(({ node }) => node !== undefined && !isConstant(node))
+    .map(({ node }) => `${nameOfNode(node)} = ${shown(numbers.values[node])}`);
+  const more = given.length > FEW ? ` and ${(given.length - FEW).toLocaleString("en")} more` : "";
+  const listed = given.slice(0, FEW).join(", ") + more;
+  return given.length ? `The leaves are given: ${listed}` : "The leaves are given";
+}
+
+/** What flows back along a wire: its local derivative times the gradient there, or the flow. */
+function flowOf(wire) {
+  if (wire.edge) return along(localOf(wire), wire.edge[1]);
+  let flow = 0;
+  const tail = nodeOf(parts.get(wire.tail));
+  for (const head of wire.within) {
+    recorded.nodes[head].slice(1).forEach((operand, k) => {
+      const slope = isLeaf(head) ? null : numbers.slopes[head][k];
+      if (operand === tail && slope !== null) flow += slope * gradientAtNode(head);
+    });
+  }
+  return flow;
+}
+
+function backwardRule(wire, tail, before) {
+  const slope = slopeText(tail);
+  const flow = flowOf(wire);
+  const total = before === undefined ? flow : before + flow;
+  const adds = before === undefined ? ""
+    : `${slope} = ${shown(before)} + ${asFactor(shown(flow))} = ${shown(total)}`;
+  if (!wire.edge) return { rule: [null, shown(flow), adds], total };
+  const above = asFactor(shown(gradientAtNode(wire.edge[1])));
+  const names = `${slope} += ${asFactor(ruleOf(wire))} · ${slopeText(wire.edge[1])}`;
+  return { rule: [names, `${shown(localOf(wire))} · ${above} = ${shown(flow)}`, adds], total };
+}
+
+/** The rules and totals of every step; words that no number is in stay as they are. */
+function narrate() {
+  const totals = new Map();
+  for (const step of graph.steps) {
+    if (step.phase === "start") step.rules[0][0] = startRule(step);
+    if (step.phase === "forward") {
+      const part = parts.get(step.part);
+      if (part.several || (failure && (nodeOf(part)) >= failure.node)) continue;
+      const [names, inNumbers, result] = forwardRule(part);
+      step.rules = [names === null ? [step.rules[0][0], result, ""] : [names, inNumbers, ""]];
+    }
+    if (failure || (step.phase !== "backward" && step.phase !== "output")) continue;
+    const changed = new Map();
+    let line = 0;
+    for (const index of step.wires) {
+      const wire = graph.wires[index];
+      const part = parts.get(wire.tail);
+      const tail = nodeOf(part);
+      if (tail === undefined) continue;
+      if (step.phase === "output") {
+        totals.set(wire.tail, recorded.outputs.filter((output) => output === tail).length);
+      } else {
+        const { rule, total } = backwardRule(wire, tail, totals.get(wire.tail));
+        step.rules[line] = [rule[0] ?? step.rules[line][0], ...rule.slice(1)];
+        totals.set(wire.tail, total);
+        line += 1;
+      }
+      changed.set(wire.tail, totals.get(wire.tail));
+    }
+    for (const id of step.complete) {
+      const part = parts.get(id);
+      const node = nodeOf(part);
+      if (node !== undefined) changed.set(id, gradientAtNode(node));
+    }
+    step.totals = [...changed].map(([id, total]) => [id, shown(total)]);
+  }
+}
+
+/** What parts and wires say, from the numbers. */
+function describeAgain() {
+  for (const part of graph.parts) {
+    const node = nodeOf(part);
+    if (node === undefined) continue;
+    const isKnown = !failure || node < failure.node;
+    part.value = isKnown ? shown(numbers.values[node]) : "";
+    if (part.node === undefined || part.shows) continue;
+    if (isConstant(node)) part.name = part.label = part.value;
+    if (!isLeaf(node)) part.formula = formulaOf(part, node, operandsOf(part).map(nameOfNode));
+  }
+  for (const wire of graph.wires) {
+    if (!wire.edge || failure) continue;
+    const [tail, head] = wire.edge;
+    wire.number = localOf(wire);
+    wire.local = shown(wire.number);
+    if (!wire.slope) continue;
+    wire.slope = `∂${nameOfNode(head)}/∂${nameOfNode(tail)}`;
+    wire.rule = ruleOf(wire);
+  }
+}
+
+/** Everything again, from numbers of leaves and constants by position. */
+function replay(given) {
+  replayNumbers(given);
+  narrate();
+  describeAgain();
+}
