@@ -18,12 +18,13 @@ from autodiff.adjoint import FLAT, ZERO, backpropagate, gradients, topological_o
 from autodiff.mathematics import Number, as_number, format_number
 from autodiff.memory import collection_paused
 from autodiff.paths import Edge, Path, Paths
+from autodiff.primitives import PRIMITIVES
 from autodiff.recording import GateCall, ScopeEntry, entries, gate_calls
 from autodiff.replay import Replica, replay
 from autodiff.value import Value
 
 __all__ = [
-    "Edge", "GateCall", "Graph", "Number", "Outlined", "Path", "Paths", "ScopeEntry", "Value",
+    "PRIMITIVES", "Edge", "GateCall", "Graph", "Number", "Outlined", "Path", "Paths", "ScopeEntry", "Value",
     "collection_paused", "entries", "format_number", "is_constant",
 ]  # fmt: skip
 

@@ -26,7 +26,7 @@ class Floor(NamedTuple):
 FLOORS = (  # from the roof to the cellar
     Floor("people", "commands and demonstrations",
           ("cli", "demo", "digits/", "report", "worked_examples")),
-    Floor("viz", "pictures: reads autodiff.graph, nothing above it",
+    Floor("viz", "pictures and pages: reads autodiff.graph, and programs as data",
           ("draw", "explore", "animate", "live", "plots/")),
     Floor("training", "a model learns from real digits", ("training/",)),
     Floor("layers", "layers, losses, optimizers, data", ("nn/", "optim", "schedules", "data/")),

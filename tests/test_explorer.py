@@ -22,7 +22,7 @@ from autodiff.nn import MLP
 from autodiff.testing import Example, expressions_at_points
 from autodiff.worked_examples import product_of_sum, sigmoid_neuron
 from viz import render
-from viz.explorer import sums
+from viz.explorer import recorded, sums
 from viz.explorer.explorer import Explorer
 from viz.theme import DARK, LIGHT
 from viz.webpage import as_json
@@ -286,7 +286,10 @@ FOLDED: list[tuple[Callable[[], Any], str]] = [
 
 
 @pytest.mark.parametrize(("make", "fold"), FOLDED)
-def test_sums_through_folded_boxes_are_those_of_the_graph(make: Any, fold: str) -> None:
+def test_sums_through_folded_boxes_are_those_of_the_graph(
+    make: Any, fold: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorded, "MOST_OPERATIONS", 0)
     made = make()
     graph = made if isinstance(made, Graph) else Graph(made)
     data = json.loads(read(viz.explore(graph, fold=fold, number=".12g").html).scripts[0])
@@ -302,7 +305,8 @@ def test_a_page_without_boxes_needs_no_sums() -> None:
     assert json.loads(read(viz.explore(perceptron()).html).scripts[0])["sums"] == {}
 
 
-def test_many_sums_through_boxes_are_left_out() -> None:
+def test_many_sums_through_boxes_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recorded, "MOST_OPERATIONS", 0)
     xs = [Value(1.0 + i / 100, f"x{i}") for i in range(100)]
     with scope("box"):
         a, b = sum(xs, Value(0.0, "zero")), xs[0] * xs[1]
@@ -529,6 +533,7 @@ def test_ways_through_a_box_are_counted_and_the_sum_is_of_all_paths(open_page: O
 def test_sums_that_were_left_out_are_said_to_be_unknown(
     open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(recorded, "MOST_OPERATIONS", 0)
     monkeypatch.setattr(sums, "_MOST_SUMS", 0)
     graph = Graph(box_of_two())
     page = open_page(viz.explore(graph, fold="scopes"))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Hashable
+from functools import cached_property
 from typing import Any
 
 from autodiff.graph import Edge, Number, Value
@@ -171,14 +173,24 @@ class _Data:
         """The nodes that are hidden in the head of an edge, itself among them."""
         item = self.items_of[edge.head]
         group = self.graph.group(edge.head)
-        if item.is_single and group is None:
+        if not self.recorded or (item.is_single and group is None):
             return {}
-        hidden = [n for n in self.graph.open().nodes if n.parents and self.graph.group(n) == group]
-        within = item.nodes if group is None or not item.is_single else hidden
+        within = self._operations_of[group] if item.is_single else item.nodes
         return {"inside": self.positions.all(node for node in within if node.parents)}
+
+    @cached_property
+    def _operations_of(self) -> dict[Hashable, list[Value]]:
+        """The operations of each gate."""
+        found: dict[Hashable, list[Value]] = defaultdict(list)
+        for node in self.graph.open().nodes:
+            if node.parents:
+                found[self.graph.group(node)].append(node)
+        return found
 
     def _within(self, wire: Wire) -> dict[str, list[int]]:
         """The nodes of a folded part, along whose edges a gradient flows back."""
+        if not self.recorded:
+            return {}
         return {"within": self.positions.all(self.items[wire.head].nodes)}
 
     # ------------------------------------------------------------------------ scopes and steps

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import html
 import os
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from autodiff.compiler.javascript_rules import javascript_rules
-from autodiff.graph import Value
+from autodiff.graph import PRIMITIVES, Value
 from viz.explorer.data import page_data
 from viz.files import save
 from viz.mime import fitting, mime_bundle
@@ -89,19 +89,21 @@ class Explorer:
             RendererNotFoundError: if there is no Graphviz.
             TimeoutError: if even the simplest picture takes too long to lay out.
         """
+        data = page_data(self._stage)
         return web_page(
             "viz.explorer",
             style=packaged("viz.explorer", "page.css"),
-            script=self._script(),
+            script=self._script(data),
             title=html.escape(f"{self._title()}, step by step"),
             output=html.escape(printable(self._stage.called.output(), _LONGEST_OUTPUT)),
             svg=to_svg(_without_tooltips(self._stage), LIGHT),
-            data=as_json(page_data(self._stage)),
+            data=as_json(data),
         )
 
-    def _script(self) -> str:
-        operations = {node.op for node in self._stage.graph.open().nodes if node.op is not None}
-        rules = javascript_rules(sorted(operations, key=lambda operation: operation.name))
+    def _script(self, data: Mapping[str, Any]) -> str:
+        """The program of the page, with those rules of the table that it computes by."""
+        operations = data["replay"]["operations"] if data["replay"] else []
+        rules = javascript_rules(PRIMITIVES[name] for name in sorted(operations))
         return "\n".join([rules, *(packaged("viz.explorer", f"{name}.js") for name in _SCRIPTS)])
 
     def save(self, path: str | os.PathLike[str]) -> Path:

@@ -20,10 +20,18 @@ const gradientAt = new Map();
 const completeAt = new Map();
 const totalsOf = new Map(graph.parts.map((part) => [part.id, []]));
 
+/** The totals anew, after the numbers have changed. */
+function collectTotals() {
+  for (const found of totalsOf.values()) found.length = 0;
+  graph.steps.forEach((step, i) => {
+    for (const [part, total] of step.totals) totalsOf.get(part).push([i, total]);
+  });
+}
+
+collectTotals();
 graph.steps.forEach((step, i) => {
   for (const part of step.values) valueAt.set(part, i);
   for (const part of step.complete) completeAt.set(part, i);
-  for (const [part, total] of step.totals) totalsOf.get(part).push([i, total]);
   if (step.phase !== "forward") for (const wire of step.wires) gradientAt.set(wire, i);
 });
 for (const { id, shows } of graph.parts) if (shows) valueAt.set(id, valueAt.get(shows));
@@ -65,6 +73,10 @@ const sourceOf = (id) => parts.get(id).shows ?? id;
 
 /** Two parts, the one that the other is computed from first. */
 function inOrder(one, other) {
+  const [first, second] = [one, other].map((id) => nodeOf(parts.get(id)));
+  if (recorded && first !== undefined && second !== undefined && first !== second) {
+    return first < second ? [one, other] : [other, one]; // operands have lower numbers
+  }
   if (graph.sums?.[other]?.[one] !== undefined) return [other, one];
   return reach(sourceOf(one), "head").parts.has(other) ? [one, other] : [other, one];
 }
@@ -91,8 +103,16 @@ function pathsBetween(one, other) {
     start, source, end, counts, wires, isWritten, parts: found,
     boxes: graph.parts.filter(isBox).map((part) => part.id),
     count: counts.get(source) ?? 0n, sum: sums.get(source) ?? 0,
-    sumInside: isWritten || !graph.sums ? undefined : graph.sums[start]?.[end] ?? "0",
+    sumInside: isWritten ? undefined : sumInside(start, end),
   };
+}
+
+/** The sum over the paths of the whole graph, also through what is folded; undefined if unknown. */
+function sumInside(start, end) {
+  if (!recorded) return graph.sums ? graph.sums[start]?.[end] ?? "0" : undefined;
+  const [tail, head] = [start, end].map((id) => nodeOf(parts.get(id)));
+  const isOne = tail !== undefined && head !== undefined && numbers && !failure;
+  return isOne ? shown(sumOverPaths(tail, head)) : undefined;
 }
 
 /** The paths one after another, each as a list of wires. */

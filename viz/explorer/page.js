@@ -522,6 +522,7 @@ collectLabels();
 all("g.cluster").forEach(makeFoldable);
 listen();
 picture.addEventListener("viewchange", fitCovers);
+if (recorded) replay(startingNumbers());
 updateFolding();
 showPicked();
 new ResizeObserver(adapt).observe(picture);

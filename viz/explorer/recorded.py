@@ -13,6 +13,9 @@ from viz.typography import printable
 MOST_OPERATIONS = 10_000
 """Operations up to which a page computes; beyond, it shows the numbers that it was made with."""
 
+MOST_OPERANDS = 30_000
+"""Of all operations together; a page of so many takes half a megabyte."""
+
 
 def recorded_graph(stage: Stage) -> dict[str, Any] | None:
     """What a page needs to compute every number of a graph again.
@@ -23,8 +26,8 @@ def recorded_graph(stage: Stage) -> dict[str, Any] | None:
         None if the graph has too many operations, or numbers that are no floats.
     """
     graph = stage.graph.open()
-    operations = sum(bool(node.parents) for node in graph.nodes)
-    if operations > MOST_OPERATIONS:
+    operands = [len(node.parents) for node in graph.nodes if node.parents]
+    if len(operands) > MOST_OPERATIONS or sum(operands) > MOST_OPERANDS:
         return None
     if not all(isinstance(graph.value(node), float) for node in graph.nodes):
         return None

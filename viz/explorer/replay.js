@@ -261,4 +261,5 @@ function replay(given) {
   replayNumbers(given);
   narrate();
   describeAgain();
+  collectTotals();
 }
