@@ -24,8 +24,8 @@ from autodiff.replay import Replica, replay
 from autodiff.value import Value
 
 __all__ = [
-    "PRIMITIVES", "Edge", "GateCall", "Graph", "Number", "Outlined", "Path", "Paths", "ScopeEntry", "Value",
-    "collection_paused", "entries", "format_number", "is_constant",
+    "PRIMITIVES", "Edge", "GateCall", "Graph", "Number", "Outlined", "Path", "Paths", "ScopeEntry",
+    "Value", "collection_paused", "entries", "format_number", "is_constant",
 ]  # fmt: skip
 
 

@@ -560,6 +560,120 @@ def test_more_paths_than_anyone_can_list_are_counted_exactly(open_page: Open) ->
     assert x.data == 1.0
 
 
+def rules(page: Page) -> str:
+    """The rules of the step that is shown."""
+    return page.locator("#rules").inner_text().replace("\u00a0", " ")
+
+
+@pytest.mark.browser
+def test_a_number_in_the_table_changes_everything(open_page: Open) -> None:
+    page = open_page(viz.explore(product_of_sum()["f"]))
+    page.keyboard.press("End")
+    page.get_by_role("spinbutton", name="y", exact=True).fill("10")
+    assert gradients(page) == {"x": "-4", "y": "-4", "z": "8"}
+    assert "q · ∂f/∂f" in rules(page) or "z · ∂f/∂f" in rules(page) or "∂f/∂q" in rules(page)
+    assert page.locator('main .wire[data-tail="n2"] text.value').text_content() == "q = 8"
+    assert page.locator('main .wire[data-tail="n4"] text.value').text_content() == "-32"
+    node(page, "n3").click()
+    node(page, "n4").click()
+    assert page.locator("#paths .sum").inner_text() == "∂f/∂z = 8"
+    page.get_by_role("button", name="Reset values").click()
+    assert gradients(page) == {"x": "-4", "y": "-4", "z": "3"}
+    assert page.get_by_role("button", name="Reset values").is_disabled()
+
+
+@pytest.mark.browser
+def test_a_number_changes_on_its_wire_by_keys_typing_and_dragging(open_page: Open) -> None:
+    page = open_page(viz.explore(product_of_sum()["f"]))
+    page.keyboard.press("End")
+    number = page.get_by_role("spinbutton", name="x, change the value")
+    number.focus()
+    page.keyboard.press("ArrowUp")
+    assert number.text_content() == "-1.9"
+    page.keyboard.press("Shift+ArrowLeft")
+    assert number.text_content() == "-2.9"
+    page.keyboard.press("7")
+    page.keyboard.type(".5")
+    page.keyboard.press("Enter")
+    assert number.text_content() == "7.5"
+    assert gradients(page)["z"] == "12.5"
+    box = number.bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 60, y)
+    page.mouse.up()
+    assert number.text_content() == "8.5"
+    assert gradients(page)["z"] == "13.5"
+    assert number.get_attribute("aria-valuenow") == "8.5"
+
+
+@pytest.mark.browser
+def test_where_a_number_has_no_value_the_gate_says_so(open_page: Open) -> None:
+    x, y = Value(2.0, "x"), Value(3.0, "y")
+    f = (x - y * 0).log() * y
+    f.name = "f"
+    page = open_page(viz.explore(f))
+    page.keyboard.press("End")
+    field = page.get_by_role("spinbutton", name="x", exact=True)
+    field.fill("-1")
+    failing = next(node for node in Graph(f).nodes if node.op and node.op.name == "log")
+    assert marked(page, "failed") == {Graph(f).id(failing)}
+    said = page.get_by_role("alert").inner_text()
+    assert said.startswith("log(n4 = -1) has no value: log(a) is defined for a > 0")
+    assert page.locator("#next").is_disabled()
+    field.fill("1")
+    assert page.locator("#failure").is_hidden()
+    page.keyboard.press("Escape")
+    assert marked(page, "failed") == set()
+
+
+@pytest.mark.browser
+def test_a_link_opens_what_was_seen(open_page: Open) -> None:
+    page = open_page(viz.explore(product_of_sum()["f"]))
+    page.get_by_role("spinbutton", name="x", exact=True).fill("3")
+    page.locator("#slider").fill("4")
+    node(page, "n0").click()
+    node(page, "n4").click()
+    address = page.url.partition("#")[2]
+    assert address == "step=4&x=3&path=x%2Cf"
+    before = page.locator("aside").inner_text(), gradients(page)
+    page.reload()
+    assert (page.locator("aside").inner_text(), gradients(page)) == before
+    assert step(page) == 4
+    page.evaluate("location.hash = 'step=99&x=oops&path=nobody'")
+    page.wait_for_function("document.body.dataset.step === '5'")
+    assert gradients(page)["z"] == "3"
+
+
+@pytest.mark.browser
+def test_constants_can_be_changed_if_asked(open_page: Open) -> None:
+    x = Value(3.0, "x")
+    f = x * 2 + 1
+    f.name = "f"
+    page = open_page(viz.explore(f, constants=True))
+    page.keyboard.press("End")
+    assert set(gradients(page)) == {"x", "constant 2", "constant 1"}
+    page.locator("#leaves input").nth(1).fill("5")
+    assert gradients(page)["x"] == "5"
+    assert page.locator("main .constant text").first.text_content() == "5"
+
+
+@pytest.mark.browser
+def test_too_large_a_graph_keeps_its_numbers_and_says_so(
+    open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = open_page(viz.explore(product_of_sum()["f"]))
+    assert page.locator("#still").is_hidden()
+    monkeypatch.setattr(recorded, "MOST_OPERATIONS", 1)
+    page = open_page(viz.explore(product_of_sum()["f"]))
+    assert "too large to compute here" in page.locator("#still").inner_text()
+    assert page.get_by_role("spinbutton").count() == 0
+    page.keyboard.press("End")
+    assert gradients(page) == {"x": "-4", "y": "-4", "z": "3"}
+
+
 @pytest.mark.browser
 def test_search_finds_by_name(open_page: Open) -> None:
     page = open_page(viz.explore(sigmoid_neuron()["f"]))

@@ -25,9 +25,14 @@ _WORDS = {
 """How the symbols that are no words are read aloud."""
 
 
-def page_data(stage: Stage) -> dict[str, Any]:
-    """Everything that the page shows besides the picture: parts, wires, scopes and steps."""
-    return _Data(stage).page()
+def page_data(stage: Stage, constants: bool = False) -> dict[str, Any]:
+    """Everything that the page shows besides the picture: parts, wires, scopes and steps.
+
+    Args:
+        stage: the graph, laid out.
+        constants: whether constants can be changed, as leaves can.
+    """
+    return _Data(stage).page(constants)
 
 
 class _Data:
@@ -48,7 +53,7 @@ class _Data:
         self.positions = Positions(stage.graph)
         self.recorded = recorded_graph(stage)
 
-    def page(self) -> dict[str, Any]:
+    def page(self, constants: bool) -> dict[str, Any]:
         inside = self._operations_inside()
         return {
             "number": self.number,
@@ -68,6 +73,9 @@ class _Data:
             "steps": [self._step(step) for step in self.steps],
             "leaves": [
                 part for part, item in self.items.items() if item.is_single and _is_leaf(item)
+            ],
+            "constants": [
+                part.id for part in self.diagram.parts if constants and part.kind == "constant"
             ],
             "sums": {} if self.recorded else self._sums(),
             "replay": self.recorded,
@@ -118,9 +126,11 @@ class _Data:
             "value": self._format(self.graph.value(node)),
         }
 
-    def _result(self, item: Item) -> dict[str, int]:
-        """The node that a folded part stands for, if it is one."""
-        return {"result": self.positions.of(item.results[0])} if len(item.results) == 1 else {}
+    def _result(self, item: Item) -> dict[str, Any]:
+        """The node that a folded part stands for, or several."""
+        if len(item.results) == 1:
+            return {"result": self.positions.of(item.results[0])}
+        return {"results": self.positions.all(item.results)} if self.recorded else {}
 
     def _output(self, part: Part) -> dict[str, Any]:
         """The end of the graph: whoever points at it means what it shows."""

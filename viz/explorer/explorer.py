@@ -23,7 +23,7 @@ from viz.webpage import as_json, framed, packaged, web_page
 
 _BARS = 120
 """Height of what is above and below the graph in a notebook, in pixels."""
-_SCRIPTS = ("numbers", "graph", "replay", "view", "page")
+_SCRIPTS = ("numbers", "graph", "replay", "view", "change", "page")
 _LOWEST, _HIGHEST = 520, 760
 _LONGEST_OUTPUT = 16
 """Letters of what the gradients are of, at the head of a narrow column."""
@@ -34,6 +34,7 @@ def explore(
     *,
     fold: str | Sequence[str] | None = "auto",
     open: bool | str | Sequence[str] = False,
+    constants: bool = False,
     parameters: Iterable[Value] | None = None,
     direction: str = "right",
     number: str = ".4g",
@@ -42,10 +43,14 @@ def explore(
 ) -> Explorer:
     """A page that shows the forward and the backward pass gate by gate, and follows paths.
 
-    The page is complete in itself: it needs no network, and nothing that runs beside it.
+    The value of a leaf can be changed there, and everything follows: values, local derivatives,
+    gradients, sums over paths, and the words of every step. The page is complete in itself: it
+    needs no network, and nothing that runs beside it. Above 10,000 operations it shows the
+    numbers that it was made with.
 
     Args:
         value: a Value, several Values or a Graph.
+        constants: whether the constants in the formula can be changed as well.
         fold, open, parameters, direction, number, limit, seconds: as for :func:`viz.draw`.
 
     Raises:
@@ -67,7 +72,8 @@ def explore(
             limit=limit,
             seconds=seconds,
             theme=LIGHT,
-        )
+        ),
+        constants,
     )
 
 
@@ -78,8 +84,9 @@ class Explorer:
         html: the page as text; the same graph gives the same text every time.
     """
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Stage, constants: bool = False) -> None:
         self._stage = stage
+        self._constants = constants
 
     @cached_property
     def html(self) -> str:
@@ -89,7 +96,7 @@ class Explorer:
             RendererNotFoundError: if there is no Graphviz.
             TimeoutError: if even the simplest picture takes too long to lay out.
         """
-        data = page_data(self._stage)
+        data = page_data(self._stage, self._constants)
         return web_page(
             "viz.explorer",
             style=packaged("viz.explorer", "page.css"),

@@ -79,6 +79,13 @@ function show(step) {
   for (const part of graph.parts) labelPart(part);
   updateBar();
   describe(state.described);
+  picture.dispatchEvent(new Event("changed"));
+  keepAddress();
+}
+
+/** To a step, with its gate in view. */
+function goAndFollow(step) {
+  show(step);
   follow();
 }
 
@@ -115,7 +122,8 @@ function explain(run) {
   const cover = clusters.get(coverOf(part));
   const what = phase === "forward" ? "values" : "gradients";
   const summary = () => [`${cover.title}: the ${what} of ${counted(run.length, "gate")}`, "", ""];
-  const rules = cover ? [summary()] : run[0].rules;
+  const isFailing = failure && state.step === finalStep();
+  const rules = cover ? [summary()] : isFailing ? [[failure.text, "", ""]] : run[0].rules;
   byId("phase").textContent = PHASES[phase];
   byId("rules").className = rules.length > 3 ? `${phase} many` : phase;
   byId("rules").replaceChildren(...rules.map(ruleElement));
@@ -139,34 +147,35 @@ const ruleText = ([names, numbers, total]) =>
 
 function updateBar() {
   const { step } = state;
-  const place = `${step} / ${lastStep}`;
+  const place = `${step} / ${finalStep()}`;
+  byId("slider").max = finalStep();
   byId("slider").value = step;
   byId("slider").setAttribute("aria-valuetext", `step ${place}, ${byId("spoken").textContent}`);
   byId("counter").textContent = `${PHASES[graph.steps[step].phase]} · ${place}`;
   byId("first").disabled = byId("previous").disabled = step === 0;
-  byId("next").disabled = byId("last").disabled = step === lastStep;
+  byId("next").disabled = byId("last").disabled = step === finalStep();
 }
 
-const nextStop = () => state.stops.find((stop) => stop > state.step) ?? lastStep;
+const nextStop = () => state.stops.find((stop) => stop > state.step && stop <= finalStep()) ?? finalStep();
 const previousStop = () => state.stops.findLast((stop) => stop < state.step) ?? 0;
 
 /** To a step, or to the end of the folded scope that it is in. */
 function goTo(step) {
   pause();
-  show(state.stops.find((stop) => stop >= step) ?? lastStep);
+  goAndFollow(Math.min(state.stops.find((stop) => stop >= step) ?? lastStep, finalStep()));
 }
 
 const moves = {
   first: () => goTo(0),
   previous: () => goTo(previousStop()),
   next: () => goTo(nextStop()),
-  last: () => goTo(lastStep),
+  last: () => goTo(finalStep()),
 };
 
 // --------------------------------------------------------------------------------------- playing
 
 function play() {
-  if (state.step === lastStep) show(0);
+  if (state.step === finalStep()) goAndFollow(0);
   setPlaying(true);
   wait();
 }
@@ -174,8 +183,8 @@ function play() {
 function wait() {
   const milliseconds = (1000 * SECONDS_PER_STEP) / Number(byId("speed").value);
   state.timer = setTimeout(() => {
-    show(nextStop());
-    if (state.step === lastStep) pause();
+    goAndFollow(nextStop());
+    if (state.step === finalStep()) pause();
     else wait();
   }, milliseconds);
 }
@@ -198,11 +207,13 @@ const togglePlaying = () => (state.timer ? pause() : play());
 const leafRows = new Map();
 
 function makeTable() {
-  byId("table").hidden = !graph.leaves.length;
-  for (const leaf of graph.leaves) {
-    const { label, value } = parts.get(leaf);
+  byId("table").hidden = !graph.leaves.length && !graph.constants.length;
+  for (const leaf of [...graph.leaves, ...graph.constants]) {
+    const { label, name, value } = parts.get(leaf);
     const row = element("tr");
-    row.append(element("td", "", label), element("td", "value", value), element("td", "gradient"));
+    const cell = element("td", "value", recorded ? "" : value);
+    if (recorded) cell.append(makeInput(leaf));
+    row.append(element("td", "", isChangeableConstant(leaf) ? `constant ${label ?? name}` : label), cell, element("td", "gradient"));
     byId("leaves").append(row);
     leafRows.set(leaf, row);
   }
@@ -277,6 +288,7 @@ function showPicked() {
   byId("paths").hidden = !state.picked.length;
   byId("paths").replaceChildren(...(paths ? pathElements(paths) : [hint]));
   trace(null);
+  keepAddress();
 }
 
 function pathElements(paths) {
@@ -396,7 +408,7 @@ function updateFolding() {
   fitCovers();
   const runs = graph.steps.map((step) => cover.get(step.part));
   state.stops = [...runs.keys()].filter((i) => !runs[i] || runs[i] !== runs[i + 1]);
-  show(state.stops.find((stop) => stop >= state.step) ?? lastStep);
+  show(Math.min(state.stops.find((stop) => stop >= state.step) ?? lastStep, finalStep()));
 }
 
 /** A frame's title becomes a button, and once the scope is folded a cover over the whole frame. */
@@ -458,7 +470,7 @@ const KEYS = {
 };
 
 function keyAction({ key, target }) {
-  if (target.matches("select, input[type=search]") && key !== "Escape") return null;
+  if (target.matches("select, input:not([type=range])") && key !== "Escape") return null;
   if (target.matches("button, summary") && key === " ") return null; // the browser clicks it
   const { node } = target.dataset;
   if (node && key === "Enter") return () => pick(node);
@@ -522,7 +534,8 @@ collectLabels();
 all("g.cluster").forEach(makeFoldable);
 listen();
 picture.addEventListener("viewchange", fitCovers);
-if (recorded) replay(startingNumbers());
+if (recorded) replay(given);
 updateFolding();
 showPicked();
+startChanging();
 new ResizeObserver(adapt).observe(picture);
