@@ -675,6 +675,74 @@ def test_too_large_a_graph_keeps_its_numbers_and_says_so(
 
 
 @pytest.mark.browser
+def test_predicting_says_where_a_wrong_number_comes_from(open_page: Open) -> None:
+    x, y = Value(-3.0, "x"), Value(2.0, "y")
+    f = x * y * x
+    f.name = "f"
+    page = open_page(viz.explore(f))
+    page.get_by_role("button", name="Predict").click()
+    remark, score = page.locator("#remark"), page.locator("#score")
+
+    def answer(text: str) -> None:
+        page.locator("#guess").fill(text)
+        page.keyboard.press("Enter")
+
+    assert page.locator("#question").inner_text() == "n2 = x · y = ?"
+    answer("6")
+    assert "sign" in remark.inner_text()
+    answer("-6")
+    assert page.locator("#question").inner_text() == "f = n2 · x = ?"
+    answer("18")
+    assert step(page) == 2
+    page.locator("#next").click()  # the gradient of the output needs no prediction
+    answer("1")
+    assert "multiply it by the local derivative" in remark.inner_text()
+    answer("-3")
+    assert page.locator("#question").inner_text() == "∂f/∂x = ?"
+    page.get_by_role("button", name="Show").click()
+    assert remark.inner_text() == "It is -6. Check goes on."
+    page.keyboard.press("Enter")
+    assert "∂f/∂x, with what came before" in page.locator("#question").inner_text()
+    answer("-6.0")
+    assert "add it" in remark.inner_text() or "add this path" in remark.inner_text()
+    answer("-12")
+    answer("9")
+    assert step(page) == 5
+    assert score.text_content() == "5 of 9 right"
+
+
+@pytest.mark.browser
+def test_gradient_descent_moves_chosen_leaves_and_draws_the_loss(open_page: Open) -> None:
+    x, y = Value(3.0, "x"), Value(1.0, "y")
+    loss = (x - y) ** 2
+    loss.name = "L"
+    page = open_page(viz.explore(loss))
+    page.get_by_text("Gradient descent", exact=True).click()
+    page.locator("#choices").get_by_role("checkbox", name="y").uncheck()
+    for _ in range(5):
+        page.get_by_role("button", name="Step", exact=True).click()
+    at = 3.0
+    for _ in range(5):
+        at -= 0.1 * 2 * (at - 1.0)
+    assert float(page.locator("#leaves input").first.input_value()) == pytest.approx(at, rel=1e-12)
+    assert page.locator("#leaves input").nth(1).input_value() == "1"
+    assert page.locator("#descended").inner_text() == f"5 steps: L from 4 to {(at - 1) ** 2:.4g}"
+    assert len((page.locator("#curve").get_attribute("points") or "").split()) == 6
+
+
+@pytest.mark.browser
+def test_a_step_out_of_the_domain_is_undone(open_page: Open) -> None:
+    x = Value(0.1, "x")
+    page = open_page(viz.explore(x.log()))
+    page.get_by_text("Gradient descent", exact=True).click()
+    page.get_by_role("button", name="Step", exact=True).click()
+    assert "The step was undone: log(x = -0.9) has no value" in (
+        page.locator("#descended").inner_text()
+    )
+    assert page.locator("#leaves input").input_value() == "0.1"
+
+
+@pytest.mark.browser
 def test_search_finds_by_name(open_page: Open) -> None:
     page = open_page(viz.explore(sigmoid_neuron()["f"]))
     page.keyboard.press("/")

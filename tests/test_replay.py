@@ -10,10 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
 
 import viz
 from autodiff import Graph, Value, dot, fsum, gate, logsumexp, scope
+from autodiff.compiler.javascript_rules import javascript_rules
 from autodiff.nn import MLP
+from autodiff.primitives import PRIMITIVES
+from autodiff.testing import Example, expressions_at_points
 from autodiff.worked_examples import (
     grouped_sigmoid_neuron,
     patterns,
@@ -146,3 +150,61 @@ def test_a_page_replays_what_python_gives_at_twenty_points(
         )
         for key in ("parts", "wires", "steps"):
             same(result["graph"][key], expected[key], key)
+
+
+@settings(max_examples=15)
+@given(example=expressions_at_points(max_steps=10))
+def test_random_graphs_are_replayed(
+    tmp_path_factory: pytest.TempPathFactory, example: Example
+) -> None:
+    expression, point = example
+    graph = Graph(expression([Value(number, f"x{i}") for i, number in enumerate(point)]))
+    found = replayed(graph, [], tmp_path_factory.mktemp("page"), number=".9g")
+    same(found[1]["first"], found[0])
+
+
+def points_of(name: str) -> list[tuple[float, ...]]:
+    """Points in the domain of an operation, on both sides of 0 where it may be."""
+    primitive = PRIMITIVES[name]
+    numbers = [0.0, 0.3, -0.7, 1.0, 1.7, -2.5, 4.0, 12.0, -30.0]
+    if name == "polygamma":
+        return [(float(n), a) for n in (0, 1, 3) for a in (0.3, 1.7, 4.0, -2.5)]
+    count = primitive.arity or 3
+    if count == 1:
+        candidates = [(a,) for a in numbers]
+    else:
+        candidates = [
+            tuple(numbers[(i + k * j) % len(numbers)] for k in range(count))
+            for i in range(len(numbers))
+            for j in range(4)
+        ]
+    return [point for point in candidates if primitive.domain.contains(*point)]
+
+
+TABLE = """
+const words = (x) => (Number.isFinite(x) ? x : String(x));
+console.log(JSON.stringify(given.map(([name, operands]) => {
+  const rule = RULES[name];
+  const y = rule.value(...operands);
+  const slopes = rule.all ? rule.all(y, ...operands)
+    : rule.slopes.map((slope) => (slope ? slope(y, ...operands) : 0));
+  return [words(y), slopes.map(words)];
+})));
+"""
+
+
+def test_the_whole_table_in_javascript_is_that_of_python(tmp_path: Path) -> None:
+    names = [name for name, primitive in PRIMITIVES.items() if primitive.arity != 0]
+    calls = [(name, point) for name in names for point in points_of(name)]
+    assert {name for name, _ in calls} == set(names)
+    found = run(javascript_rules(PRIMITIVES.values()) + TABLE, calls, tmp_path)
+    for (name, point), (y, slopes) in zip(calls, found, strict=True):
+        expected, partials = PRIMITIVES[name].linearize(point, [True] * len(point))
+        at = f"{name}{point}"
+        assert _float(y) == pytest.approx(expected, rel=1e-12, abs=1e-15, nan_ok=True), at
+        numbers = list(map(_float, slopes))
+        assert numbers == pytest.approx(list(partials), rel=1e-12, abs=1e-15, nan_ok=True), at
+
+
+def _float(number: Any) -> float:
+    return float(str(number).replace("Infinity", "inf"))

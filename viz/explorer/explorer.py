@@ -23,7 +23,7 @@ from viz.webpage import as_json, framed, packaged, web_page
 
 _BARS = 120
 """Height of what is above and below the graph in a notebook, in pixels."""
-_SCRIPTS = ("numbers", "graph", "replay", "view", "change", "page")
+_SCRIPTS = ("numbers", "graph", "replay", "view", "change", "practice", "page")
 _LOWEST, _HIGHEST = 520, 760
 _LONGEST_OUTPUT = 16
 """Letters of what the gradients are of, at the head of a narrow column."""

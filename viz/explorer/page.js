@@ -162,13 +162,14 @@ const previousStop = () => state.stops.findLast((stop) => stop < state.step) ?? 
 /** To a step, or to the end of the folded scope that it is in. */
 function goTo(step) {
   pause();
+  stopAsking();
   goAndFollow(Math.min(state.stops.find((stop) => stop >= step) ?? lastStep, finalStep()));
 }
 
 const moves = {
   first: () => goTo(0),
   previous: () => goTo(previousStop()),
-  next: () => goTo(nextStop()),
+  next: () => (asked.questions.length ? byId("guess").focus() : (goTo(nextStop()), askNext())),
   last: () => goTo(finalStep()),
 };
 
@@ -538,4 +539,5 @@ if (recorded) replay(given);
 updateFolding();
 showPicked();
 startChanging();
+startPractice();
 new ResizeObserver(adapt).observe(picture);
