@@ -675,6 +675,27 @@ def test_too_large_a_graph_keeps_its_numbers_and_says_so(
 
 
 @pytest.mark.browser
+def test_paths_to_the_output_reach_its_end_and_stand_alone(open_page: Open) -> None:
+    page = open_page(viz.explore(product_of_sum()["f"]))
+    page.keyboard.press("End")
+    assert marked(page, "active") != set()
+    node(page, "n0").click()
+    node(page, "n4").click()
+    assert marked(page, "traced") == {"n0", "n2", "n4", "n4_end"}
+    assert marked(page, "active") == set()
+    page.keyboard.press("Escape")
+    assert marked(page, "active") != set()
+
+
+@pytest.mark.browser
+def test_local_derivatives_are_reached_by_keyboard(open_page: Open) -> None:
+    page = open_page(viz.explore(product_of_sum()["f"]))
+    page.keyboard.press("End")
+    node(page, "n4").focus()
+    assert "∂f/∂q = z = -4; ∂f/∂z = q = 3" in page.locator("#facts").inner_text()
+
+
+@pytest.mark.browser
 def test_predicting_says_where_a_wrong_number_comes_from(open_page: Open) -> None:
     x, y = Value(-3.0, "x"), Value(2.0, "y")
     f = x * y * x

@@ -110,6 +110,10 @@ function lightUp(run) {
   const gates = run.map((step) => step.part).filter(Boolean);
   const goesBack = run[0].phase === "backward" || run[0].phase === "output";
   mark("flows", null);
+  if (state.picked.length === 2) { // the colour is that of the paths
+    mark("active", null);
+    return;
+  }
   picture.getBoundingClientRect(); // so that the flow starts anew
   mark("active", { parts: [...gates, ...ends], wires });
   mark("flows", { wires });
@@ -245,6 +249,7 @@ function describe(id) {
   const facts = {
     Value: part && isKnown(id, state.step) && part.value,
     Gradient: part && gradientOf(id, state.step),
+    "Local derivatives": part && isKnown(id, state.step) && localDerivatives(id),
     Scope: clusters.get(part?.cluster)?.path,
   };
   const known = Object.entries(facts).filter(([, text]) => text);
@@ -253,10 +258,16 @@ function describe(id) {
   );
 }
 
-function describeWire({ slope, rule, local }) {
-  if (!rule) return;
+/** ∂(this)/∂(operand) for each operand, as wires say it to whoever points at them. */
+const localDerivatives = (id) => wiresInto.get(id).map((wire) => graph.wires[wire])
+  .filter(({ rule }) => rule).map(wireText).join("; ");
+
+const wireText = ({ slope, rule, local }) => [...new Set([slope, rule, local])].join(" = ");
+
+function describeWire(wire) {
+  if (!wire.rule) return;
   describe(null);
-  byId("node").textContent = [...new Set([slope, rule, local])].join(" = ");
+  byId("node").textContent = wireText(wire);
 }
 
 /** Light up everything before a node and everything after it; the rest stands back. */
@@ -284,12 +295,22 @@ function showPicked() {
   mark("picked", { parts: state.picked });
   for (const [id, g] of partElements) g.setAttribute("aria-pressed", state.picked.includes(id));
   const paths = state.picked.length === 2 ? pathsBetween(...state.picked) : null;
-  mark("traced", paths);
+  mark("traced", paths && withOutput(paths));
+  lightUp(stepsTogether(state.step));
   const hint = element("p", "quiet", "Click another node to see the paths between the two.");
   byId("paths").hidden = !state.picked.length;
   byId("paths").replaceChildren(...(paths ? pathElements(paths) : [hint]));
   trace(null);
   keepAddress();
+}
+
+/** Paths to what is an output go on to the end of the picture. */
+function withOutput(paths) {
+  const last = wiresOutOf.get(paths.end).filter((wire) => parts.get(headOf(wire)).shows);
+  return {
+    parts: new Set([...paths.parts, ...last.map(headOf)]),
+    wires: new Set([...paths.wires, ...last]),
+  };
 }
 
 function pathElements(paths) {
