@@ -138,6 +138,14 @@ def test_three_hundred_nodes_are_less_than_a_megabyte() -> None:
     assert len(json.loads(read(page).scripts[0])["steps"]) > 500
 
 
+def test_fifty_nodes_are_at_most_150_kilobytes() -> None:
+    x = y = Value(1.5, "x")
+    for i in range(16):
+        y = y * 0.9 + x.sin() if i % 2 else y.tanh() + x
+    assert 49 <= len(Graph(y).nodes) <= 50
+    assert len(viz.explore(y).html.encode()) <= 150_000
+
+
 def test_a_network_for_digits_is_folded() -> None:
     model = MLP(784, [40, 40, 10], seed=0)
     page = viz.explore(model([Value(0.5, f"x{i}") for i in range(784)])).html

@@ -60,7 +60,7 @@ def replayed(value: Any, feeds: list[list[tuple[int, float]]], folder: Path, **o
     explorer = viz.explore(value, **options)
     data = page_data(explorer._stage)
     page = "const document = { getElementById: () => ({ textContent: TEXT }) };\n"
-    rules = explorer._script(data).split('"use strict"')[0]
+    rules = javascript_rules(PRIMITIVES[name] for name in data["replay"]["operations"])
     files = "\n".join(
         packaged("viz.explorer", f"{name}.js") for name in ("numbers", "graph", "replay")
     )

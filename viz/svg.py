@@ -10,26 +10,32 @@ from collections.abc import Sequence
 from xml.sax.saxutils import escape, quoteattr
 
 from viz.scene import Circle, Curve, Group, Point, Polygon, Rectangle, Scene, Shape, Text
-from viz.theme import Theme
+from viz.theme import LIGHT, Theme
 
 
-def to_svg(scene: Scene, theme: Theme) -> str:
-    """The scene as a complete SVG document, with a title and a description for screen readers."""
+def to_svg(scene: Scene, theme: Theme | None) -> str:
+    """The scene as a complete SVG document, with a title and a description for screen readers.
+
+    Args:
+        scene: every shape in its place.
+        theme: the colours; None leaves them to the style sheet of a page.
+    """
+    ground = _painted("fill", "background", theme)
     size = f'width="{scene.width:g}" height="{scene.height:g}"'
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} '
         f'viewBox="0 0 {scene.width:g} {scene.height:g}" role="img" '
-        f"aria-label={quoteattr(scene.title)} font-family={quoteattr(theme.font)}>",
+        f"aria-label={quoteattr(scene.title)} font-family={quoteattr((theme or LIGHT).font)}>",
         f"<title>{escape(scene.title)}</title>",
         f"<desc>{escape(scene.description)}</desc>",
-        f'<rect class="background" width="100%" height="100%" fill="{theme.background}"/>',
+        f'<rect class="background" width="100%" height="100%"{ground}/>',
     ]
     for group in scene.groups:
         lines += _group(group, theme)
     return "\n".join([*lines, "</svg>\n"])
 
 
-def _group(group: Group, theme: Theme) -> list[str]:
+def _group(group: Group, theme: Theme | None) -> list[str]:
     data = "".join(f" data-{name}={quoteattr(value)}" for name, value in group.data.items())
     opacity = ' opacity="0.3"' if group.faded else ""
     tooltip = [f"<title>{escape(group.tooltip)}</title>"] if group.tooltip else []
@@ -37,7 +43,7 @@ def _group(group: Group, theme: Theme) -> list[str]:
     return [f'<g class="{group.kind}"{data}{opacity}>', *tooltip, *shapes, "</g>"]
 
 
-def _shape(shape: Shape, theme: Theme) -> str:
+def _shape(shape: Shape, theme: Theme | None) -> str:
     match shape:
         case Text():
             return _text(shape, theme)
@@ -51,32 +57,36 @@ def _shape(shape: Shape, theme: Theme) -> str:
         case Curve(points, role, stroke_width, dashed):
             dashes = ' stroke-dasharray="5 3"' if dashed else ""
             return (
-                f'<path class="{role}-line" d="{_path(points)}" fill="none" '
-                f'stroke="{getattr(theme, role)}" stroke-width="{stroke_width:g}"{dashes}/>'
+                f'<path class="{role}-line" d="{_path(points)}" fill="none"'
+                f'{_painted("stroke", role, theme)} stroke-width="{stroke_width:g}"{dashes}/>'
             )
         case Polygon(points, role):
             corners = " ".join(f"{x:g},{y:g}" for x, y in points)
-            color = getattr(theme, role)
-            return f'<polygon class="{role}-arrow" points="{corners}" fill="{color}"/>'
+            color = _painted("fill", role, theme)
+            return f'<polygon class="{role}-arrow" points="{corners}"{color}/>'
 
 
-def _filled(shape: Rectangle | Circle, theme: Theme) -> str:
+def _filled(shape: Rectangle | Circle, theme: Theme | None) -> str:
     return (
-        f'class="{shape.fill}-fill {shape.stroke}-line" fill="{getattr(theme, shape.fill)}" '
-        f'stroke="{getattr(theme, shape.stroke)}" stroke-width="{shape.stroke_width:g}"'
+        f'class="{shape.fill}-fill {shape.stroke}-line"{_painted("fill", shape.fill, theme)}'
+        f'{_painted("stroke", shape.stroke, theme)} stroke-width="{shape.stroke_width:g}"'
     )
 
 
-def _text(text: Text, theme: Theme) -> str:
+def _text(text: Text, theme: Theme | None) -> str:
     style = ' font-weight="bold"' if text.bold else ""
     style += ' font-style="italic"' if text.italic else ""
     return (
         f'<text class="{text.role}" x="{text.x:.6g}" y="{text.y:.6g}" '
-        f'font-size="{text.size:g}" text-anchor="{text.anchor}" '
-        f'fill="{getattr(theme, text.role)}"{style}>{escape(text.text)}</text>'
+        f'font-size="{text.size:g}" text-anchor="{text.anchor}"'
+        f"{_painted('fill', text.role, theme)}{style}>{escape(text.text)}</text>"
     )
 
 
 def _path(points: Sequence[Point]) -> str:
     texts = [f"{x:g},{y:g}" for x, y in points]
     return f"M{texts[0]}C{' '.join(texts[1:])}"
+
+
+def _painted(attribute: str, role: str, theme: Theme | None) -> str:
+    return f' {attribute}="{getattr(theme, role)}"' if theme else ""

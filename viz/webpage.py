@@ -6,6 +6,7 @@ import base64
 import hashlib
 import html
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import fields
 from importlib.resources import files
@@ -37,6 +38,19 @@ def web_page(package: str, *, style: str, script: str, **parts: str) -> str:
 def packaged(package: str, name: str) -> str:
     """The text of a file that is part of a package."""
     return files(package).joinpath(name).read_text(encoding="utf-8")
+
+
+def compact(text: str) -> str:
+    """A script or style sheet without indentation, empty lines and lines that are comments.
+
+    >>> compact("// says what\\n  const x = 1; // stays\\n\\n")
+    'const x = 1; // stays'
+    """
+    lines = (line.strip() for line in text.splitlines())
+    return "\n".join(line for line in lines if line and not _COMMENT.fullmatch(line))
+
+
+_COMMENT = re.compile(r"//.*|/\*((?!\*/).)*\*/")
 
 
 def framed(page: str, title: str, height: int) -> str:

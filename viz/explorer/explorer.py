@@ -12,6 +12,7 @@ from typing import Any
 from autodiff.compiler.javascript_rules import javascript_rules
 from autodiff.graph import PRIMITIVES, Value
 from viz.explorer.data import page_data
+from viz.explorer.recorded import without_computed_texts
 from viz.files import save
 from viz.mime import fitting, mime_bundle
 from viz.scene import Group, Scene
@@ -19,7 +20,7 @@ from viz.stage import Stage
 from viz.svg import to_svg
 from viz.theme import LIGHT
 from viz.typography import printable
-from viz.webpage import as_json, framed, packaged, web_page
+from viz.webpage import as_json, compact, framed, packaged, web_page
 
 _BARS = 120
 """Height of what is above and below the graph in a notebook, in pixels."""
@@ -99,19 +100,20 @@ class Explorer:
         data = page_data(self._stage, self._constants)
         return web_page(
             "viz.explorer",
-            style=packaged("viz.explorer", "page.css"),
+            style=compact(packaged("viz.explorer", "page.css")),
             script=self._script(data),
             title=html.escape(f"{self._title()}, step by step"),
             output=html.escape(printable(self._stage.called.output(), _LONGEST_OUTPUT)),
-            svg=to_svg(_without_tooltips(self._stage), LIGHT),
-            data=as_json(data),
+            svg=to_svg(_without_tooltips(self._stage), None),
+            data=as_json(without_computed_texts(data)),
         )
 
     def _script(self, data: Mapping[str, Any]) -> str:
         """The program of the page, with those rules of the table that it computes by."""
         operations = data["replay"]["operations"] if data["replay"] else []
         rules = javascript_rules(PRIMITIVES[name] for name in sorted(operations))
-        return "\n".join([rules, *(packaged("viz.explorer", f"{name}.js") for name in _SCRIPTS)])
+        files = [packaged("viz.explorer", f"{name}.js") for name in _SCRIPTS]
+        return compact("\n".join([rules, *files]))
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the page to a file, whole or not at all.

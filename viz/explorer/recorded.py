@@ -57,6 +57,27 @@ def recorded_graph(stage: Stage) -> dict[str, Any] | None:
     }
 
 
+def without_computed_texts(data: dict[str, Any]) -> dict[str, Any]:
+    """The data of a page without the rules that it writes itself, which are half of it."""
+    if data["replay"] is None:
+        return data
+    parts = {part["id"]: part for part in data["parts"]}
+    wires = data["wires"]
+
+    def shortened(step: dict[str, Any]) -> dict[str, Any]:
+        rules = list(step["rules"])
+        if step["phase"] == "forward" and "node" in parts[step["part"]]:
+            rules = [0]
+        elif step["phase"] == "backward":
+            into = [wires[at] for at in step["wires"]]
+            single = [wire for wire in into if "results" not in parts[wire["tail"]]]
+            for line, wire in enumerate(single):
+                rules[line] = 0 if "edge" in wire else rules[line]
+        return {**step, "rules": rules, "totals": []}
+
+    return {**data, "steps": [shortened(step) for step in data["steps"]]}
+
+
 class Positions:
     """Where the nodes of a graph stand in :func:`recorded_graph`."""
 
