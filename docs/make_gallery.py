@@ -195,8 +195,8 @@ there in a light and a dark theme; a browser shows the one that goes with its se
 EXPLORER = """## A page to step through
 
 `viz.explore(value)` is a page of its own, which works without a network: play, or step through the
-forward pass and then the backward pass; point at a node to see what it depends on; click two nodes
-to see the paths between them. Download [{0}]({0}) and open it in a browser.
+forward pass and then the backward pass; change a number, and everything follows; point at a node
+to see what it depends on; click two nodes to see the paths between them. Download [{0}]({0}) and open it in a browser.
 """
 ANIMATION = """`viz.animate(value).save("backward.gif")` makes the same steps a film:
 
