@@ -90,8 +90,8 @@ function goAndFollow(step) {
 }
 
 /** Bring the gate of this step into view with its operands; at the start, the first gate. */
-function follow() {
-  const { part, wires } = graph.steps[state.step || 1];
+function follow(step = state.step || 1) {
+  const { part, wires } = graph.steps[step];
   const around = wires.flatMap((i) => [partElements.get(graph.wires[i].tail), wireElements[i]]);
   bringIntoView(partElements.get(part || graph.parts.at(-1).id), ...around);
 }

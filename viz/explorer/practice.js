@@ -116,6 +116,7 @@ function askNext() {
   asked.questions = questionsOf(next);
   if (!asked.questions.length) return stopAsking();
   lightUp(stepsTogether(next));
+  follow(next);
   return ask();
 }
 
