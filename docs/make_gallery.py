@@ -196,7 +196,8 @@ EXPLORER = """## A page to step through
 
 `viz.explore(value)` is a page of its own, which works without a network: play, or step through the
 forward pass and then the backward pass; change a number, and everything follows; point at a node
-to see what it depends on; click two nodes to see the paths between them. Download [{0}]({0}) and open it in a browser.
+to see what it depends on; click two nodes to see the paths between them. Download [{0}]({0}) and
+open it in a browser.
 """
 ANIMATION = """`viz.animate(value).save("backward.gif")` makes the same steps a film:
 
