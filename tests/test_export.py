@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from exports import LANGUAGES, Exports
+from exports import LANGUAGES, Exports, require
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -204,3 +206,57 @@ def test_files_need_nothing_of_autodiff(tmp_path: Path) -> None:
         text = (tmp_path / "f.py").read_text()
         assert "import autodiff" not in text
         assert ("import numpy" in text) is (target == "numpy")
+
+
+def by_node(folder: Path, text: str) -> Any:
+    """What a script of node prints as JSON."""
+    require("js")
+    (folder / "script.js").write_text(text)
+    done = subprocess.run(["node", folder / "script.js"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_javascript_takes_captured_values_as_an_argument(tmp_path: Path) -> None:
+    f = compile(captured, batched="x")
+    points = np.array([[1.0, 0.5], [2.0, -0.25], [-3.0, 1.0]])
+    f.specialize(points)
+    numbers = np.array([0.3, -0.7])
+    value, gradient = f.captured_gradient(numbers, points)
+    given = f"{points.ravel().tolist()}, {numbers.tolist()}"
+    found = by_node(
+        tmp_path,
+        f""""use strict";
+        const f = {f.javascript(captured="numbers")};
+        const {{ value, gradient }} = f.value_and_grad({given});
+        const shown = [value, f.value({given}), gradient.numbers].map((a) => Array.from(a));
+        console.log(JSON.stringify(shown));""",
+    )
+    np.testing.assert_allclose(found[0], value[0], rtol=1e-14)
+    np.testing.assert_array_equal(found[1], found[0])
+    np.testing.assert_allclose(found[2], gradient, rtol=1e-14)
+
+
+def test_javascript_with_the_numbers_of_captured_values(tmp_path: Path) -> None:
+    f = compile(captured)
+    expected = f(np.array([1.0, 0.5]))
+    found = by_node(tmp_path, f"console.log(({f.javascript()}).value([1, 0.5]));")
+    assert found == pytest.approx(expected, rel=1e-14)
+
+
+def test_no_name_of_a_user_ends_the_script_that_javascript_stands_in() -> None:
+    def hostile(x: Any) -> Any:
+        with scope("</script><script>alert(1)</script><!--"):
+            return x[0] * x[1] + exp(x[0])
+
+    hostile.__name__ = "</script>"
+    f = compile(hostile, target="numpy")
+    f(np.ones(2))
+    text = f.javascript()
+    assert "</" not in text
+    assert "<!" not in text
+
+
+def test_javascript_before_the_first_call_says_so() -> None:
+    with pytest.raises(RuntimeError, match="call it first"):
+        compile(lambda x: x).javascript()

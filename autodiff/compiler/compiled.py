@@ -24,7 +24,7 @@ from autodiff.compiler.arguments import (
     results_of,
 )
 from autodiff.compiler.bound import Bound, check_bindable
-from autodiff.compiler.export import export
+from autodiff.compiler.export import export, javascript
 from autodiff.compiler.fallback import on_values
 from autodiff.compiler.outline import Row, outline
 from autodiff.compiler.running import Call, run, run_all
@@ -301,13 +301,38 @@ class Compiled(Outlined):
             RuntimeError: before the first call.
             ValueError: for another ending.
         """
+        export(self._exportable(), self.__name__, path)
+
+    def javascript(self, captured: str | None = None) -> str:
+        """The program that ran last, with its gradient, as a JavaScript expression.
+
+        The expression is an object of two functions, which take and give what those of an exported
+        file do: ``value`` and ``value_and_grad``. It can stand within a script of a web page.
+
+        Args:
+            captured: the name of a last argument for the numbers of ``self.captured``, in this
+                order; without it, their present numbers are written into the text.
+
+        Raises:
+            RuntimeError: before the first call.
+
+        >>> w = Value(2.0, "w")
+        >>> f = compile(lambda x: w * x, batched="x")
+        >>> f(np.ones(3)).tolist()
+        [2.0, 2.0, 2.0]
+        >>> "_value_and_grad(x, weights) {" in f.javascript(captured="weights")
+        True
+        """
+        return javascript(self._exportable(), self.__name__, captured)
+
+    def _exportable(self) -> Specialization:
         special = self._ran()[0]
         if isinstance(special, HessianSpecialization):
             raise TypeError(
                 'a Hessian is exported where it was compiled with target="python", got '
                 f'"{special.target.name}"'
             )
-        export(special, self.__name__, path)
+        return special
 
     def _ran(self) -> tuple[Specialization, tuple[int, ...] | None]:
         if self._latest is None:

@@ -22,7 +22,7 @@ from autodiff.compiler.source import Names, functions, identifier
 from autodiff.compiler.specialization import Specialization
 from autodiff.compiler.targets import PYTHON
 from autodiff.compiler.to_c import C, c_source
-from autodiff.compiler.to_javascript import JAVASCRIPT, javascript_source
+from autodiff.compiler.to_javascript import JAVASCRIPT, javascript_expression, javascript_source
 from autodiff.compiler.vectors import formulas_of
 from autodiff.files import write_whole
 from autodiff.mathematics import ARRAY
@@ -41,10 +41,12 @@ def export(program: Specialization, name: str, path: str | os.PathLike[str]) -> 
     if write is None:
         known = ", ".join(WRITERS)
         raise ValueError(f"export writes files that end in {known}, got {path.name!r}")
-    if not program.output_count:
-        raise ValueError("export needs a function with results, and this one has none")
-    text = write(_exported(program, exported_name(name)))
-    write_whole(text.encode(), path)
+    write_whole(write(_exported(program, exported_name(name))).encode(), path)
+
+
+def javascript(program: Specialization, name: str, captured: str | None) -> str:
+    """The program as a JavaScript expression; see :meth:`autodiff.compiler.Compiled.javascript`."""
+    return javascript_expression(_exported(program, exported_name(name), captured))
 
 
 def exported_name(name: str) -> str:
@@ -52,13 +54,19 @@ def exported_name(name: str) -> str:
     return Names(_RESERVED).fresh("f" if name == "<lambda>" else _plain(identifier(name, "")))
 
 
-def _exported(special: Specialization, name: str) -> Exported:
+def _exported(special: Specialization, name: str, captured: str | None = None) -> Exported:
+    """What a file is written from; captured Values are constants, or an input with a name."""
+    if not special.output_count:
+        raise ValueError("export needs a function with results, and this one has none")
     value = special.form if special.target is PYTHON else special.vectors
     count = len(special.inputs)
     names = Names([name, *_RESERVED])
-    inputs = [names.fresh(_plain(identifier(block.name, ""))) for block in special.inputs]
+    given = [block.name for block in special.inputs]
+    if special.captured and captured is not None:
+        given[-1] = captured
+    inputs = [names.fresh(_plain(identifier(own, ""))) for own in given]
     fixed: dict[str, list[float]] = {}
-    if special.captured:
+    if special.captured and captured is None:
         count -= 1
         fixed[inputs[-1]] = [float(leaf.data) for leaf in special.captured]
     gradients = [names.fresh(f"d_{own}") for own in inputs[:count]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -203,6 +204,22 @@ def bernoulli_table() -> str:
 
 def javascript_source(program: Exported) -> str:
     """The text of a module with two functions, for the value alone, and with the gradients."""
+    return in_sections(_sections(program, "export function"))
+
+
+def javascript_expression(program: Exported) -> str:
+    """The same two functions as an object, ``value`` and ``value_and_grad``, by an expression.
+
+    It may stand within a script of a web page: no comment of it can end a script element.
+    """
+    own = program.name
+    functions = f"return {{ value: {own}, value_and_grad: {own}_value_and_grad }};"
+    text = in_sections([["(() => {"], *_sections(program, "function"), [functions, "})()"]])
+    return re.sub("<(?=[/!])", "< ", text)
+
+
+def _sections(program: Exported, function: str) -> list[list[str]]:
+    """Notes, constants, helpers and the two functions, which begin with the given words."""
     bodies, tables, helpers = write_both(program, JAVASCRIPT)
     used = bodies[0].functions | bodies[1].functions
     numbers = [bernoulli_table()] if used & {"polygamma", "lgamma"} else []
@@ -214,9 +231,9 @@ def javascript_source(program: Exported) -> str:
     takes = ", ".join(program.parameters)
     for suffix, body in zip(("", "_value_and_grad"), bodies, strict=True):
         lines = [f"  {line}" for line in _with_results(program, body, bool(suffix))]
-        head = f"export function {program.name}{suffix}({takes}) {{"
+        head = f"{function} {program.name}{suffix}({takes}) {{"
         sections.append([head, *lines, "}"])
-    return in_sections(sections)
+    return sections
 
 
 def _with_results(program: Exported, body: Body, has_gradients: bool) -> list[str]:
