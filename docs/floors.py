@@ -27,7 +27,7 @@ FLOORS = (  # from the roof to the cellar
     Floor("people", "commands and demonstrations",
           ("cli", "demo", "digits/", "report", "worked_examples")),
     Floor("viz", "pictures and pages: reads autodiff.graph, and programs as data",
-          ("draw", "explore", "animate", "live", "plots/")),
+          ("draw", "explore", "playground", "animate", "live", "plots/")),
     Floor("training", "a model learns from real digits", ("training/",)),
     Floor("layers", "layers, losses, optimizers, data", ("nn/", "optim", "schedules", "data/")),
     Floor("functions", "what functions become: derivatives, fast programs, checks",

@@ -55,7 +55,7 @@ def test_every_module_is_on_a_floor() -> None:
         {
             name
             for name in LEVEL
-            if name not in {"viz", "draw", "explore", "animate", "live", "plots"}
+            if name not in {"viz", "draw", "explore", "playground", "animate", "live", "plots"}
         }
     )
 
@@ -70,16 +70,26 @@ def test_nothing_goes_round_in_circles() -> None:
     assert list(TopologicalSorter(IMPORTS).static_order())
 
 
-def test_viz_reads_the_graph_and_the_basement_alone() -> None:
-    read = {
+def read_by_viz(is_playground: bool) -> set[str]:
+    """What pictures read of autodiff: those of the playground, or all others."""
+    return {
         other
         for module, imports in NESTED.items()
-        if module.startswith("viz")
+        if module.startswith("viz") and module.startswith("viz.playground") is is_playground
         for other in imports
         if other.startswith("autodiff")
     }
-    programs = {"autodiff.compiler.javascript_rules"}  # as data, for pages that compute
-    assert read <= {"autodiff.graph", "autodiff.files"} | programs
+
+
+def test_viz_reads_the_graph_and_the_basement_alone() -> None:
+    assert read_by_viz(is_playground=False) <= {"autodiff.graph", "autodiff.files"} | {
+        "autodiff.compiler.javascript_rules"  # a program as data, for pages that compute
+    }
+
+
+def test_the_playground_reads_programs_and_layers_as_well() -> None:
+    packages = {".".join(name.split(".")[:2]) for name in read_by_viz(is_playground=True)}
+    assert packages <= {"autodiff.graph", "autodiff.compiler", "autodiff.nn"}
 
 
 def test_the_picture_of_the_floors_holds_its_texts() -> None:

@@ -26,7 +26,8 @@ NOTEBOOKS = sorted(path.name for path in NOTEBOOKS_FOLDER.glob("*.ipynb"))
 MODULES = (
     "autodiff", "autodiff.checking", "autodiff.compiler", "autodiff.data", "autodiff.digits",
     "autodiff.nn", "autodiff.nn.files", "autodiff.optim", "autodiff.schedules", "autodiff.testing",
-    "autodiff.training", "autodiff.worked_examples", "viz", "viz.explorer", "viz.plots",
+    "autodiff.training", "autodiff.worked_examples", "viz", "viz.explorer", "viz.playground",
+    "viz.plots",
 )  # fmt: skip
 
 _DOCUMENTED = re.compile(r"^\.\. (auto\w+|py:\w+):: ([\w.]+)\n((?:   .*\n)*)", re.MULTILINE)

@@ -13,10 +13,11 @@ from viz.draw import draw
 from viz.explorer import Explorer, explore
 from viz.live import Live, live, sliders
 from viz.picture import Picture
+from viz.playground import Playground, playground
 from viz.render import RendererNotFoundError
 from viz.theme import DARK, LIGHT, PRINT, Theme
 
 __all__ = [
-    "DARK", "LIGHT", "PRINT", "Animation", "Explorer", "Live", "Picture", "RendererNotFoundError",
-    "Theme", "animate", "draw", "explore", "live", "sliders",
+    "DARK", "LIGHT", "PRINT", "Animation", "Explorer", "Live", "Picture", "Playground",
+    "RendererNotFoundError", "Theme", "animate", "draw", "explore", "live", "playground", "sliders",
 ]  # fmt: skip

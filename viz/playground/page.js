@@ -1,0 +1,345 @@
+// The page: controls, the address, and one frame after another while the model trains.
+
+const model = JSON.parse(document.getElementById("data").textContent);
+const byId = (id) => document.getElementById(id);
+
+const BUDGET = 9; // milliseconds of a frame in which steps are taken
+const SLOW = 7; // milliseconds for all units at all places of the grid; then the grid is coarser
+const SAY_EVERY = 5000; // milliseconds, for those who listen
+const MOST_STEPS = 1e6;
+const RATES = [0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10];
+const NOISES = Array.from({ length: 26 }, (_, i) => i / 50);
+const BATCHES = Array.from({ length: 17 }, (_, i) => 2 ** i);
+
+const shown = (number) => (Number.isFinite(number) ? Number(number.toPrecision(3)).toString() : "∞");
+const counted = (count, noun) => `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
+const mainClass = model.outputs - 1; // of two classes the second is that on the side of plus
+
+const state = { isPlaying: false, goal: 0, looked: null, isScheduled: false, saidAt: 0 };
+let settings, trainer, palette, field;
+const plane = new Plane(byId("plane"), byId("points"));
+const picture = model.network
+  ? new NetworkPicture(byId("network"), model.network, look)
+  : new Bars(byId("bars"), model.parameters.names);
+
+// ----------------------------------------------------------------------------------- the address
+
+/** What an address asks for; what it does not say, or says wrongly, is as the page begins. */
+function settingsOf(hash) {
+  const given = new URLSearchParams(hash.slice(1));
+  const number = (name, normal, low, high) => {
+    const found = given.has(name) ? Number(given.get(name)) : NaN;
+    return Number.isFinite(found) ? Math.min(Math.max(found, low), high) : normal;
+  };
+  const whole = (...limits) => Math.round(number(...limits));
+  return {
+    rates: ratesOf(given.get("rate") ?? ""),
+    batch: whole("batch", Math.min(model.batch, model.training.answers.length), 1, model.training.answers.length),
+    noise: number("noise", 0, 0, 1),
+    seed: whole("seed", 0, 0, 1e9),
+    steps: whole("steps", 0, 0, MOST_STEPS),
+  };
+}
+
+/** "0.3,120:0.1" is the learning rate 0.3, and from step 120 on 0.1. */
+function ratesOf(text) {
+  const rates = text.split(",").map((part) => {
+    const [from, rate] = part.includes(":") ? part.split(":") : ["0", part];
+    return [Number(from), Number(rate)];
+  });
+  const isRight = rates.every(([from, rate], i) =>
+    Number.isInteger(from) && rate > 0 && rate < Infinity && (i ? from > rates[i - 1][0] : from === 0));
+  return isRight ? rates : [[0, model.rate]];
+}
+
+function address() {
+  const [[, first], ...later] = settings.rates;
+  const rate = [first, ...later.map(([from, then]) => `${from}:${then}`)].join(",");
+  const { batch, noise, seed } = settings;
+  return `#rate=${rate}&batch=${batch}&noise=${noise}&seed=${seed}&steps=${trainer.steps}`;
+}
+
+function writeAddress() {
+  if (location.protocol === "about:") return; // a frame in a notebook has none
+  if (location.hash !== address()) history.replaceState(null, "", address());
+}
+
+async function copyLink() {
+  writeAddress();
+  byId("link").value = location.href;
+  try {
+    await navigator.clipboard.writeText(location.href);
+    say("Link copied");
+    byId("copied").textContent = "Copied";
+  } catch { // not allowed here: the link is there to be copied by hand
+    byId("link").hidden = false;
+    byId("link").select();
+    byId("copied").textContent = "Copy it from here";
+  }
+}
+
+// ---------------------------------------------------------------------------------- the training
+
+/** Begin anew with the present settings, and train as many steps as are wanted. */
+function restart(steps = 0) {
+  trainer = new Trainer(model, lossProgram, settings);
+  state.goal = steps;
+  setPlaying(false);
+  drawPoints();
+  showSettings();
+  writeAddress();
+  schedule();
+}
+
+function advance() {
+  const wanted = state.isPlaying ? trainer.steps + Number(byId("speed").value) : state.goal;
+  const end = performance.now() + BUDGET;
+  while (trainer.steps < wanted && performance.now() < end && !stopReason()) trainer.step();
+  if (state.isPlaying) state.goal = trainer.steps;
+  if (stopReason()) state.goal = trainer.steps;
+}
+
+function stopReason() {
+  if (trainer.hasDiverged) return "The numbers became infinite. Reset, with a smaller learning rate.";
+  return trainer.steps >= MOST_STEPS ? "A million steps are enough." : "";
+}
+
+function setPlaying(isPlaying) {
+  state.isPlaying = isPlaying;
+  document.body.classList.toggle("playing", isPlaying);
+  byId("play").setAttribute("aria-label", isPlaying ? "Pause" : "Play");
+}
+
+function togglePlay() {
+  setPlaying(!state.isPlaying && !stopReason());
+  state.goal = trainer.steps;
+  if (!state.isPlaying) pause();
+  schedule();
+}
+
+function pause() {
+  writeAddress();
+  describeLoss();
+}
+
+function stepOnce() {
+  if (state.isPlaying) setPlaying(false);
+  state.goal = trainer.steps + 1;
+  schedule();
+}
+
+// ---------------------------------------------------------------------------------- one frame
+
+function schedule() {
+  if (state.isScheduled) return;
+  state.isScheduled = true;
+  requestAnimationFrame(frame);
+}
+
+function frame(now) {
+  state.isScheduled = false;
+  const before = trainer.steps;
+  advance();
+  draw();
+  if (state.isPlaying && stopReason()) setPlaying(false);
+  const goesOn = state.isPlaying || trainer.steps < state.goal;
+  if (!goesOn && trainer.steps !== before) pause();
+  if (state.isPlaying && now - state.saidAt > SAY_EVERY) describeLoss(now);
+  if (goesOn) schedule();
+}
+
+function draw() {
+  if (plane.resize()) drawPoints();
+  field.update(trainer.parameters);
+  drawPlane();
+  picture.update(trainer.parameters, field, palette);
+  drawCurve(byId("curve"), trainer.history, palette);
+  showNumbers();
+}
+
+function drawPlane() {
+  const { looked } = state;
+  const output = looked ? looked.unit - (model.units - model.outputs) : mainClass;
+  const isHidden = looked !== null && output < 0;
+  const [shades, largest] = isHidden ? field.unit(looked.unit) : [field.answers(output), 0];
+  plane.draw(shades, field.size, palette);
+  showLegend(isHidden, output, largest);
+}
+
+function drawPoints() {
+  plane.drawPoints(trainer.training, trainer.validation, shownClass(), palette);
+}
+
+function shownClass() {
+  const output = state.looked ? state.looked.unit - (model.units - model.outputs) : mainClass;
+  return output < 0 ? mainClass : output;
+}
+
+/** Show a unit instead of the model's answer. */
+function look(circle) {
+  if (state.looked === circle) return;
+  state.looked = circle;
+  picture.show(circle);
+  drawPoints();
+  schedule();
+}
+
+// ---------------------------------------------------------------------------------- the numbers
+
+function showLegend(isHidden, output, largest) {
+  const { kind, middle, scale } = model.reading;
+  const name = state.looked ? state.looked.name : "the model";
+  byId("what").textContent = `Output of ${name}`;
+  const ends = isHidden ? [-largest, largest]
+    : kind === "numbers" ? [middle - scale, middle + scale] : null;
+  const classes = kind === "classes" ? [model.outputs === 2 ? `class ${1 - output}` : "others", `class ${output}`]
+    : [model.classes[0], model.classes[1]].map((c) => `class ${c}`);
+  const [low, high] = ends ? ends.map((number) => shown(number).replace("-", "−")) : classes;
+  byId("low").textContent = low;
+  byId("high").textContent = high;
+}
+
+function showNumbers() {
+  const [loss, aside] = trainer.losses();
+  document.body.dataset.step = trainer.steps;
+  byId("step-count").textContent = counted(trainer.steps, "step");
+  byId("epoch-count").textContent = counted(Math.floor(trainer.steps / trainer.batches), "epoch");
+  byId("loss").textContent = loss.toFixed(4);
+  byId("aside").textContent = aside.toFixed(4);
+  byId("right").textContent = share(trainer.training);
+  byId("aside-right").textContent = trainer.validation ? share(trainer.validation) : "";
+  byId("trouble").textContent = stopReason();
+}
+
+/** How many examples are told right, in percent; nothing for a regression. */
+function share({ points, answers }) {
+  if (model.reading.kind === "numbers") return "";
+  const outputs = unitsProgram.value(points, taken(trainer.parameters, model.reads.units));
+  const first = model.units - model.outputs;
+  const right = answers.filter((a, i) => reader.isRight(outputs, i * model.units + first, a)).length;
+  return `${((100 * right) / answers.length).toFixed(1)} %`;
+}
+
+function say(text) {
+  byId("spoken").textContent = text;
+}
+
+function describeLoss(now = performance.now()) {
+  state.saidAt = now;
+  const [loss, aside] = trainer.losses();
+  const more = Number.isFinite(aside) ? `, validation loss ${shown(aside)}` : "";
+  say(stopReason() || `${counted(trainer.steps, "step")}: loss ${shown(loss)}${more}`);
+}
+
+// --------------------------------------------------------------------------------- the controls
+
+/** A slider over a list of numbers, to which the present one is added if it is not there. */
+class Choice {
+  constructor(id, numbers, change) {
+    Object.assign(this, { slider: byId(id), text: byId(`${id}-text`), numbers });
+    this.slider.addEventListener("input", () => {
+      this.label();
+      change(this.numbers[Number(this.slider.value)]);
+    });
+  }
+
+  set(number) {
+    this.numbers = [...new Set([...this.numbers, number])].sort((one, other) => one - other);
+    this.slider.max = this.numbers.length - 1;
+    this.slider.value = this.numbers.indexOf(number);
+    this.label();
+  }
+
+  label() {
+    const text = String(this.numbers[Number(this.slider.value)]);
+    this.text.textContent = text;
+    this.slider.setAttribute("aria-valuetext", text);
+  }
+}
+
+const rateChoice = new Choice("rate", RATES, changeRate);
+const batchChoice = new Choice("batch", BATCHES.filter((size) => size <= model.training.answers.length),
+  (batch) => change({ batch }));
+const noiseChoice = new Choice("noise", NOISES, (noise) => change({ noise }));
+
+/** The learning rate changes from here on; everything else begins anew. */
+function changeRate(rate) {
+  const before = settings.rates.filter(([from]) => from < trainer.steps);
+  settings.rates = [...before, [trainer.steps, rate]];
+  trainer.settings = settings;
+  writeAddress();
+}
+
+function change(changed) {
+  Object.assign(settings, changed, { rates: [[0, trainer.rate]] });
+  restart();
+  describeLoss();
+}
+
+function showSettings() {
+  rateChoice.set(trainer.rate);
+  batchChoice.set(settings.batch);
+  noiseChoice.set(settings.noise);
+  byId("seed").value = settings.seed;
+  byId("own").hidden = settings.seed !== 0;
+}
+
+function changeSeed() {
+  const seed = Number(byId("seed").value);
+  if (Number.isInteger(seed) && seed >= 0 && seed <= 1e9) change({ seed });
+  else byId("seed").value = settings.seed;
+}
+
+function press(event) {
+  const isOwn = /^(INPUT|SELECT|BUTTON|A|SUMMARY)$/.test(event.target.tagName);
+  if (event.key === "Escape") return look(null);
+  if (isOwn || event.ctrlKey || event.metaKey || event.altKey) return;
+  const act = { " ": togglePlay, ArrowRight: stepOnce, Home: () => change({}) }[event.key];
+  if (!act) return;
+  event.preventDefault();
+  act();
+}
+
+/** Colours and sizes are those of the screen, and may change while one looks. */
+function refresh() {
+  palette = new Palette();
+  if (!trainer) return;
+  plane.resize();
+  drawPoints();
+  schedule();
+}
+
+/** As fine a grid as can be worked out within a frame. */
+function chooseField() {
+  for (const size of [64, 48, 32]) {
+    field = new Field(size);
+    field.update(Float64Array.from(model.parameters.numbers));
+    const start = performance.now();
+    field.update(Float64Array.from(model.parameters.numbers));
+    if (performance.now() - start < SLOW) return;
+  }
+}
+
+function load() {
+  settings = settingsOf(location.hash);
+  restart(settings.steps);
+}
+
+byId("play").addEventListener("click", togglePlay);
+byId("step").addEventListener("click", stepOnce);
+byId("reset").addEventListener("click", () => change({}));
+byId("new").addEventListener("click", () => change({ seed: settings.seed + 1 }));
+byId("seed").addEventListener("change", changeSeed);
+byId("copy").addEventListener("click", copyLink);
+addEventListener("keydown", press);
+addEventListener("resize", refresh);
+addEventListener("hashchange", load);
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", refresh);
+
+for (const part of document.querySelectorAll(model.network ? ".bars" : ".network")) part.hidden = true;
+for (const part of document.querySelectorAll(".validation")) part.hidden = !model.validation;
+for (const part of document.querySelectorAll(".classes")) part.hidden = model.reading.kind === "numbers";
+byId("copy").hidden = location.protocol === "about:";
+chooseField();
+refresh();
+load();
