@@ -69,7 +69,6 @@ async function copyLink() {
   byId("link").value = location.href;
   try {
     await navigator.clipboard.writeText(location.href);
-    say("Link copied");
     byId("copied").textContent = "Copied";
   } catch { // not allowed here: the link is there to be copied by hand
     byId("link").hidden = false;
@@ -228,7 +227,7 @@ function describeLoss(now = performance.now()) {
   state.saidAt = now;
   const [loss, aside] = trainer.losses();
   const more = Number.isFinite(aside) ? `, validation loss ${shown(aside)}` : "";
-  say(stopReason() || `${counted(trainer.steps, "step")}: loss ${shown(loss)}${more}`);
+  say(`${counted(trainer.steps, "step")}: loss ${shown(loss)}${more}`);
 }
 
 // --------------------------------------------------------------------------------- the controls
