@@ -60,7 +60,7 @@ class NetworkPicture {
     button.addEventListener("blur", () => this.look(null));
     const bias = element("span", "bias");
     bias.title = `bias of ${circle.name}`;
-    place(bias, circle.x + UNIT / 2 + 5, circle.y + UNIT / 2 - 2);
+    place(bias, circle.x + UNIT / 2, circle.y + UNIT / 2);
     return { circle, button, canvas, bias };
   }
 
@@ -78,6 +78,15 @@ class NetworkPicture {
       bias.classList.toggle("negative", own < 0);
       bias.style.scale = (0.3 + 0.7 * Math.tanh(Math.abs(own))).toFixed(2);
     }
+  }
+
+  /** The numbers of a unit, in words: its bias, and the weight of every unit before it. */
+  describe(circle, parameters) {
+    const { circles, lines } = this.network;
+    const number = (place) => (place === null ? 0 : parameters[place]).toFixed(2).replace("-", "−");
+    const head = circles.indexOf(circle);
+    const weights = lines.filter((line) => line.head === head).map((line) => number(line.weight));
+    return `bias ${number(circle.bias)}, weights ${weights.join(", ")}`;
   }
 
   show(chosen) {

@@ -109,7 +109,7 @@ function paint(canvas, shades, palette) {
   context.putImageData(image, 0, 0);
 }
 
-/** Draw the line along which shades change their sign, square by square. */
+/** Draw the line along which shades change their sign, square by square; none around a plateau. */
 function drawBoundary(context, shades, size, scale) {
   context.beginPath();
   for (let row = 0; row + 1 < size; row++) {
@@ -134,7 +134,7 @@ function crossings(corners) {
   const found = [];
   for (let i = 0; i < 4; i++) {
     const [here, there] = [corners[i], corners[(i + 1) % 4]];
-    if (here > 0 === there > 0) continue;
+    if (here * there >= 0) continue;
     const part = here / (here - there);
     const [[x, y], [toX, toY]] = [CORNERS[i], CORNERS[(i + 1) % 4]];
     found.push([x + (toX - x) * part, y + (toY - y) * part]);
