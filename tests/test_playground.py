@@ -16,7 +16,7 @@ import pytest
 from exports import require
 from numpy.typing import NDArray
 from PIL import Image
-from test_explorer import HOSTILE, read
+from test_explorer import HOSTILE, contrast, read
 
 import viz
 from autodiff import Value, compile, exp, scope, tanh
@@ -35,6 +35,7 @@ from autodiff.nn import (
 )
 from viz.playground import Playground
 from viz.playground.network import layers_of, network_of
+from viz.theme import DARK, LIGHT, Theme
 from viz.webpage import packaged
 
 if TYPE_CHECKING:
@@ -150,6 +151,28 @@ def test_names_of_users_stay_names(name: str) -> None:
     assert len([tag for tag, _ in reader.tags if tag == "script"]) == 2
     assert {tag for tag, _ in reader.tags}.isdisjoint({"img"})
     json.loads(reader.scripts[0])
+
+
+def mixed(color: str, other: str, part: float) -> str:
+    """A colour, so far on the way to another one."""
+    pairs = [[int(c[i : i + 2], 16) for c in (color, other)] for i in (1, 3, 5)]
+    return "#" + "".join(f"{round(a + (b - a) * part):02x}" for a, b in pairs)
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK])
+def test_points_and_lines_stand_out_from_what_is_below_them(theme: Theme) -> None:
+    [strength] = re.findall(r"STRENGTH = ([\d.]+);", packaged("viz.playground", "plane.js"))
+    assert f"{float(strength):.0%}, var(--background)" in packaged("viz.playground", "page.css")
+    below = mixed(theme.background, theme.negative, float(strength))
+    above = mixed(theme.background, theme.positive, float(strength))
+    for shade, point in ((below, theme.gradient), (above, theme.value)):
+        assert contrast(point, shade) >= 3
+        assert contrast(point, theme.background) >= 3
+        assert contrast(theme.ink, shade) >= 3
+    assert min(contrast(c, theme.background) for c in (theme.positive, theme.negative)) >= 3
+    for ground in (theme.background, theme.cluster):
+        for text in (theme.quiet, theme.ink, theme.value, theme.gradient):
+            assert contrast(text, ground) >= 4.5
 
 
 # ----------------------------------------------------------------------------------- the network
@@ -590,6 +613,9 @@ def test_a_unit_that_is_pointed_at_is_seen_on_the_plane(open_page: Open) -> None
     page.locator(".unit.shown").wait_for()
     page.locator("body").evaluate("() => new Promise(requestAnimationFrame)")
     assert page.locator("#what").inner_text() == "Output of layer 1, unit 2"
+    neuron = small_network().layers[0].neurons[1]
+    weights = ", ".join(f"{weight.data:.2f}".replace("-", "−") for weight in neuron.weights)
+    assert page.locator("#unit-numbers").inner_text() == f"bias 0.00, weights {weights}"
     assert not look_alike(seen(page), whole)
     page.mouse.move(2, 2)
     page.locator("body").evaluate("() => new Promise(requestAnimationFrame)")

@@ -97,6 +97,7 @@ def test_the_wheel_holds_what_git_tracks_of_the_packages(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
     assert {"autodiff/py.typed", "viz/py.typed", "viz/explorer/page.js"} <= names
+    assert {"viz/playground/page.html", "viz/playground/training.js"} <= names
     assert names == packaged
 
 
@@ -171,6 +172,7 @@ f = x.exp() * x
 print(viz.__file__, len(load_subset()))
 viz.draw(f).save("f.png")
 viz.explore(f).save("f.html")
+viz.playground(autodiff.nn.MLP(2, [3, 1]), autodiff.data.moons()).save("p.html")
 viz.animate(f).save("f.gif")
 """
     done = run(python_with_pictures, "-c", script, folder=tmp_path)
@@ -180,6 +182,7 @@ viz.animate(f).save("f.gif")
     assert images == "5000"
     assert (tmp_path / "f.png").read_bytes().startswith(b"\x89PNG")
     assert (tmp_path / "f.gif").read_bytes().startswith(b"GIF8")
-    page = (tmp_path / "f.html").read_text()
-    sources = [ROOT / "viz" / "explorer" / name for name in ("page.css", "page.js")]
-    assert all(compact(source.read_text())[-200:] in page for source in sources)
+    for package, page in (("explorer", "f.html"), ("playground", "p.html")):
+        text = (tmp_path / page).read_text()
+        sources = [ROOT / "viz" / package / name for name in ("page.css", "page.js")]
+        assert all(compact(source.read_text())[-200:] in text for source in sources)

@@ -25,7 +25,7 @@ def web_page(package: str, *, style: str, script: str, **parts: str) -> str:
         script: the program of the page.
         parts: what else the template names; texts of users must be escaped before.
     """
-    style = f"{_colors()}\n{style}"
+    style, script = f"{_colors()}\n{compact(style)}", compact(script)
     policy = f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}"
     return Template(packaged(package, "page.html")).substitute(
         policy=html.escape(f"{policy}; base-uri 'none'; form-action 'none'"),

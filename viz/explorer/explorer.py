@@ -20,7 +20,7 @@ from viz.stage import Stage
 from viz.svg import to_svg
 from viz.theme import LIGHT
 from viz.typography import printable
-from viz.webpage import as_json, compact, framed, packaged, web_page
+from viz.webpage import as_json, framed, packaged, web_page
 
 _BARS = 120
 """Height of what is above and below the graph in a notebook, in pixels."""
@@ -100,7 +100,7 @@ class Explorer:
         data = page_data(self._stage, self._constants)
         return web_page(
             "viz.explorer",
-            style=compact(packaged("viz.explorer", "page.css")),
+            style=packaged("viz.explorer", "page.css"),
             script=self._script(data),
             title=html.escape(f"{self._title()}, step by step"),
             output=html.escape(printable(self._stage.called.output(), _LONGEST_OUTPUT)),
@@ -113,7 +113,7 @@ class Explorer:
         operations = data["replay"]["operations"] if data["replay"] else []
         rules = javascript_rules(PRIMITIVES[name] for name in sorted(operations))
         files = [packaged("viz.explorer", f"{name}.js") for name in _SCRIPTS]
-        return compact("\n".join([rules, *files]))
+        return "\n".join([rules, *files])
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the page to a file, whole or not at all.

@@ -6,7 +6,8 @@ function drawCurve(canvas, history, palette) {
   const [width, height] = [canvas.clientWidth, canvas.clientHeight];
   if (!width) return; // not shown
   const [wide, high] = [width, height].map((pixels) => Math.round(pixels * devicePixelRatio));
-  if (canvas.width !== wide || canvas.height !== high) Object.assign(canvas, { width: wide, height: high });
+  if (canvas.width !== wide) canvas.width = wide; // which also clears it
+  if (canvas.height !== high) canvas.height = high;
   const context = canvas.getContext("2d");
   context.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
   context.clearRect(0, 0, width, height);
@@ -17,8 +18,9 @@ function drawCurve(canvas, history, palette) {
   const x = (step) => EDGE.left + (step / last) * (width - EDGE.left - EDGE.right);
   const y = (loss) => EDGE.top + (1 - loss / top) * (height - EDGE.top - EDGE.bottom);
   drawAxes(context, { x, y, top, last }, palette);
-  drawLine(context, rows.map(([step, loss]) => [x(step), y(loss)]), palette.named("value"), []);
-  drawLine(context, rows.map(([step, , aside]) => [x(step), y(aside)]), palette.named("gradient"), [6, 4]);
+  const placed = (column) => rows.map((row) => [x(row[0]), y(row[column])]);
+  drawLine(context, placed(1), palette.named("value"), []);
+  drawLine(context, placed(2), palette.named("gradient"), [6, 4]);
 }
 
 function drawAxes(context, { x, y, top, last }, palette) {

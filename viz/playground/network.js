@@ -42,31 +42,32 @@ class NetworkPicture {
 
   /** An input is a letter; a neuron is a button with a picture, and its bias is beside it. */
   unit(circle, box) {
-    const button = circle.unit === null ? element("span", "input", circle.name) : element("button", "unit");
-    const place = (made, x, y) => {
-      made.style.left = `${(100 * x) / this.network.width}%`;
-      made.style.top = `${(100 * y) / this.network.height}%`;
-      box.append(made);
-    };
-    button.style.width = `${(100 * UNIT) / this.network.width}%`;
-    place(button, circle.x, circle.y);
-    if (circle.unit === null) return { circle };
+    const isInput = circle.unit === null;
+    const shape = isInput ? element("span", "input", circle.name) : element("button", "unit");
+    shape.style.width = `${(100 * UNIT) / this.network.width}%`;
+    this.place(shape, circle.x, circle.y, box);
+    if (isInput) return { circle };
     const canvas = Object.assign(document.createElement("canvas"), { width: SMALL, height: SMALL });
-    button.append(canvas);
-    button.type = "button";
-    button.dataset.unit = circle.unit;
-    button.setAttribute("aria-label", `Show ${circle.name}`);
-    for (const event of ["pointerenter", "focus"]) button.addEventListener(event, () => this.look(circle));
-    button.addEventListener("blur", () => this.look(null));
+    shape.append(canvas);
+    shape.dataset.unit = circle.unit;
+    shape.setAttribute("aria-label", `Show ${circle.name}`);
+    shape.addEventListener("pointerenter", () => this.look(circle));
+    shape.addEventListener("focus", () => this.look(circle));
+    shape.addEventListener("blur", () => this.look(null));
     const bias = element("span", "bias");
-    bias.title = `bias of ${circle.name}`;
-    place(bias, circle.x + UNIT / 2, circle.y + UNIT / 2);
-    return { circle, button, canvas, bias };
+    this.place(bias, circle.x + UNIT / 2, circle.y + UNIT / 2, box);
+    return { circle, button: shape, canvas, bias };
+  }
+
+  place(shape, x, y, box) {
+    shape.style.left = `${(100 * x) / this.network.width}%`;
+    shape.style.top = `${(100 * y) / this.network.height}%`;
+    box.append(shape);
   }
 
   update(parameters, field, palette) {
     for (const each of this.lines) {
-      const weight = each.weight === null ? 0 : parameters[each.weight];
+      const weight = parameters[each.weight] ?? 0; // one that nothing depends on is no parameter
       each.line.style.strokeWidth = thickness(weight).toFixed(2);
       const sign = weight < 0 ? "negative" : "positive";
       if (sign !== each.sign) each.line.setAttribute("class", (each.sign = sign));
@@ -74,7 +75,7 @@ class NetworkPicture {
     for (const { circle, canvas, bias } of this.units) {
       if (!canvas) continue;
       paint(canvas, field.unit(circle.unit, field.size / SMALL)[0], palette);
-      const own = circle.bias === null ? 0 : parameters[circle.bias];
+      const own = parameters[circle.bias] ?? 0;
       bias.classList.toggle("negative", own < 0);
       bias.style.scale = (0.3 + 0.7 * Math.tanh(Math.abs(own))).toFixed(2);
     }
@@ -83,14 +84,16 @@ class NetworkPicture {
   /** The numbers of a unit, in words: its bias, and the weight of every unit before it. */
   describe(circle, parameters) {
     const { circles, lines } = this.network;
-    const number = (place) => (place === null ? 0 : parameters[place]).toFixed(2).replace("-", "−");
+    const number = (place) => parameters[place]?.toFixed(2).replace("-", "−") ?? "0";
     const head = circles.indexOf(circle);
     const weights = lines.filter((line) => line.head === head).map((line) => number(line.weight));
     return `bias ${number(circle.bias)}, weights ${weights.join(", ")}`;
   }
 
   show(chosen) {
-    for (const { circle, button } of this.units) button?.classList.toggle("shown", circle === chosen);
+    for (const { circle, button } of this.units) {
+      button?.classList.toggle("shown", circle === chosen);
+    }
   }
 }
 

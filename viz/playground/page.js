@@ -33,9 +33,10 @@ function settingsOf(hash) {
     return Number.isFinite(found) ? Math.min(Math.max(found, low), high) : normal;
   };
   const whole = (...limits) => Math.round(number(...limits));
+  const count = model.training.answers.length;
   return {
     rates: ratesOf(given.get("rate") ?? ""),
-    batch: whole("batch", Math.min(model.batch, model.training.answers.length), 1, model.training.answers.length),
+    batch: whole("batch", Math.min(model.batch, count), 1, count),
     noise: number("noise", 0, 0, 1),
     seed: whole("seed", 0, 0, 1e9),
     steps: whole("steps", 0, 0, MOST_STEPS),
@@ -49,7 +50,8 @@ function ratesOf(text) {
     return [Number(from), Number(rate)];
   });
   const isRight = rates.every(([from, rate], i) =>
-    Number.isInteger(from) && rate > 0 && rate < Infinity && (i ? from > rates[i - 1][0] : from === 0));
+    Number.isInteger(from) && (i ? from > rates[i - 1][0] : from === 0)
+    && rate > 0 && rate < Infinity);
   return isRight ? rates : [[0, model.rate]];
 }
 
@@ -100,7 +102,9 @@ function advance() {
 }
 
 function stopReason() {
-  if (trainer.hasDiverged) return "The numbers became infinite. Reset, with a smaller learning rate.";
+  if (trainer.hasDiverged) {
+    return "The numbers became infinite. Reset, with a smaller learning rate.";
+  }
   return trainer.steps >= MOST_STEPS ? "A million steps are enough." : "";
 }
 
@@ -158,22 +162,22 @@ function draw() {
 }
 
 function drawPlane() {
-  const { looked } = state;
-  const output = looked ? looked.unit - (model.units - model.outputs) : mainClass;
-  const isHidden = looked !== null && output < 0;
-  const [shades, largest] = isHidden ? field.unit(looked.unit) : [field.answers(output), 0];
+  const output = shownOutput();
+  const isHidden = output < 0;
+  const [shades, largest] = isHidden ? field.unit(state.looked.unit) : [field.answers(output), 0];
   plane.draw(shades, field.size, palette);
   showLegend(isHidden, output, largest);
 }
 
 function drawPoints() {
-  plane.drawPoints(trainer.training, trainer.validation, shownClass(), palette);
+  const output = shownOutput();
+  const side = output < 0 ? mainClass : output;
+  plane.drawPoints(trainer.training, trainer.validation, side, palette);
 }
 
-function shownClass() {
-  const output = state.looked ? state.looked.unit - (model.units - model.outputs) : mainClass;
-  return output < 0 ? mainClass : output;
-}
+/** Which of the model's outputs is shown; below 0 for a hidden unit. */
+const shownOutput = () =>
+  (state.looked ? state.looked.unit - (model.units - model.outputs) : mainClass);
 
 /** Show a unit instead of the model's answer. */
 function look(circle) {
@@ -224,8 +228,8 @@ function share({ points, answers }) {
   if (model.reading.kind === "numbers") return "";
   const outputs = unitsProgram.value(points, taken(trainer.parameters, model.reads.units));
   const first = model.units - model.outputs;
-  const right = answers.filter((a, i) => reader.isRight(outputs, i * model.units + first, a)).length;
-  return `${((100 * right) / answers.length).toFixed(1)} %`;
+  const isRight = (answer, i) => reader.isRight(outputs, i * model.units + first, answer);
+  return `${((100 * answers.filter(isRight).length) / answers.length).toFixed(1)} %`;
 }
 
 function say(text) {
@@ -266,8 +270,8 @@ class Choice {
 }
 
 const rateChoice = new Choice("rate", RATES, changeRate);
-const batchChoice = new Choice("batch", BATCHES.filter((size) => size <= model.training.answers.length),
-  (batch) => change({ batch }));
+const batches = BATCHES.filter((size) => size <= model.training.answers.length);
+const batchChoice = new Choice("batch", batches, (batch) => change({ batch }));
 const noiseChoice = new Choice("noise", NOISES, (noise) => change({ noise }));
 
 /** The learning rate changes from here on; everything else begins anew. */
@@ -347,9 +351,14 @@ addEventListener("resize", refresh);
 addEventListener("hashchange", load);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", refresh);
 
-for (const part of document.querySelectorAll(model.network ? ".bars" : ".network")) part.hidden = true;
-for (const part of document.querySelectorAll(".validation")) part.hidden = !model.validation;
-for (const part of document.querySelectorAll(".classes")) part.hidden = model.reading.kind === "numbers";
+function hideUnless(isWanted, selector) {
+  for (const part of document.querySelectorAll(selector)) part.hidden = !isWanted;
+}
+
+hideUnless(model.network, ".network");
+hideUnless(!model.network, ".bars");
+hideUnless(model.validation, ".validation");
+hideUnless(model.reading.kind !== "numbers", ".classes");
 byId("copy").hidden = location.protocol === "about:";
 chooseField();
 refresh();

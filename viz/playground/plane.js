@@ -168,7 +168,7 @@ class Plane {
     drawBoundary(context, shades, size, side / size);
   }
 
-  /** Examples to learn from are filled, those aside are outlines; below the middle they are square. */
+  /** Examples to learn from are filled, those aside outlines; those below the middle are square. */
   drawPoints(training, validation, shown, palette) {
     const context = this.above.getContext("2d");
     context.clearRect(0, 0, this.above.width, this.above.width);

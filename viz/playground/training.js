@@ -3,7 +3,7 @@
 // Everything is a function of the settings, so that the same address shows the same again, and a
 // program in another language that follows the same rules computes the same numbers:
 //   - random numbers are those of mulberry32, by Tommy Ettinger, whose state has 32 bits; there are
-//     three streams, of the seeds 3 s + 0 (order), 3 s + 1 (weights), and 2 (noise, for every s);
+//     three streams, of the seeds 3 s (order), 3 s + 1 (weights), and 2 (noise, whatever s is);
 //   - an epoch meets every example once, in the order of Fisher and Yates, from the last place down;
 //   - its batches are as equal as they can be, the first ones larger by one;
 //   - a step subtracts from each parameter the learning rate × the mean gradient of the batch.
