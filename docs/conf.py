@@ -25,6 +25,7 @@ extensions = [
     "sphinx_design",
     "sphinx_copybutton",
     "docs.extensions.pages",
+    "docs.extensions.embed",
     "docs.extensions.notebooks",
     "docs.extensions.sources",
     "docs.extensions.primitives",

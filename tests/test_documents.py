@@ -254,7 +254,7 @@ def check_what_does_not_run(block: Block, above: Block | None, where: str) -> No
         assert is_made, f"{where}: what makes this output?"
     elif block.language == "text":
         check_paths(block.text, where)
-    elif not re.fullmatch(r"\{(toctree|include|image|figure|eval-rst)\}.*", block.language):
+    elif not re.fullmatch(r"\{(embed|toctree|include|image|figure|eval-rst)\}.*", block.language):
         pytest.fail(f"{where}: nothing runs a block of {block.language or 'no language'}")
 
 

@@ -36,7 +36,7 @@ from autodiff.nn import (
 from viz.playground import Playground
 from viz.playground.network import layers_of, network_of
 from viz.theme import DARK, LIGHT, Theme
-from viz.webpage import packaged
+from viz.webpage import compact, packaged
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -351,7 +351,7 @@ def by_node(folder: Path, page: Playground, script: str) -> Any:
     """What a script prints that has the page's programs and its training, and no page."""
     require("js")
     data, page_script = read(page.html).scripts
-    training = packaged("viz.playground", "training.js")
+    training = compact(packaged("viz.playground", "training.js"))
     programs, found, _ = page_script.partition(training)
     assert found
     path = folder / "training.js"

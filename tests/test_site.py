@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import json
 import re
 from collections.abc import Iterator
@@ -207,3 +208,116 @@ def test_wide_pictures_are_scrolled_and_not_shrunk_until_they_cannot_be_read() -
     least = re.findall(r"\.wide width=(\d+)px", wide)
     assert len(least) == 2
     assert all(int(width) > 832 for width in least)
+
+
+# ------------------------------------------------------------------------------ live explorers
+
+EMBED = "```{embed} worked_examples.product_of_sum:f\n:height: 420\n:title: A & B\n```\n"
+
+
+def built(folder: Path, text: str, builder: str = "html") -> tuple[Path, str]:
+    """A site of one page, and what was warned of."""
+    pytest.importorskip("sphinx", reason="explorers are embedded in the site")
+    pytest.importorskip("myst_nb", reason="the pages of the site are in Markdown")
+    pytest.importorskip("pygraphviz", reason="explorers are drawn")
+    from sphinx.application import Sphinx
+    from sphinx.util.docutils import docutils_namespace
+
+    source, site, warnings = folder / "docs", folder / "site", io.StringIO()
+    (source / "guide").mkdir(parents=True)
+    (source / "index.md").write_text("# Home\n\n```{toctree}\nguide/page\n```\n")
+    (source / "guide" / "page.md").write_text(f"# Page\n\n{text}")
+    settings = {"extensions": ["myst_parser", "docs.extensions.embed"], "html_theme": "basic"}
+    with docutils_namespace():
+        app = Sphinx(source, None, site, folder / "doctrees", builder, settings, None, warnings)
+        app.build()
+    return site, warnings.getvalue()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_an_explorer_is_a_page_in_a_frame_that_is_written_once(tmp_path: Path) -> None:
+    import viz
+    from autodiff.worked_examples import product_of_sum
+
+    site, warnings = built(tmp_path, EMBED + "\n" + EMBED)
+    shown = (site / "guide" / "page.html").read_text()
+    address = "../explorers/product_of_sum-f.html"
+    frame = f'<iframe src="{address}" title="A &amp; B" loading="lazy" height="420"></iframe>'
+    assert not warnings
+    assert shown.count(frame) == 2
+    assert shown.count(f'<a href="{address}">Open the page</a>') == 2
+    (page,) = (site / "explorers").iterdir()
+    assert page.read_text() == viz.explore(product_of_sum()["f"]).html
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_explorers_are_found_from_pages_that_are_folders(tmp_path: Path) -> None:
+    site, _ = built(tmp_path, EMBED, "dirhtml")
+    page = site / "guide" / "page" / "index.html"
+    (address,) = re.findall(r'<iframe src="([^"]+)"', page.read_text())
+    assert (page.parent / address).resolve() == site / "explorers" / "product_of_sum-f.html"
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("builder", ["latex", "text", "xml"])
+def test_where_there_are_no_frames_an_explorer_is_a_link(tmp_path: Path, builder: str) -> None:
+    site, warnings = built(tmp_path, EMBED, builder)
+    written = [
+        path.read_text() for path in site.rglob("*") if path.suffix in (".tex", ".txt", ".xml")
+    ]
+    assert any("A & B" in text or r"A \& B" in text or "A &amp; B" in text for text in written)
+    assert not any("iframe" in text for text in written)
+    assert (site / "explorers" / "product_of_sum-f.html").exists()
+    assert "embed" not in warnings
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("worked_examples.nothing:f", "there is no worked example 'worked_examples.nothing:f'"),
+        ("os.path:join", "there is no worked example 'os.path:join'"),
+        ("worked_examples.triangle_network:f", "the functions are product_of_sum, sigmoid_neuron"),
+        ("worked_examples.product_of_sum:g", "has no 'g'; its Values are x, y, z, q, f"),
+    ],
+)
+def test_unknown_examples_are_a_warning_of_one_sentence(
+    tmp_path: Path, name: str, said: str
+) -> None:
+    site, warnings = built(tmp_path, f"```{{embed}} {name}\n```\n")
+    assert said in warnings
+    assert len(warnings.strip().splitlines()) == 1
+    assert "page.md:3" in warnings
+    assert "iframe" not in (site / "guide" / "page.html").read_text()
+
+
+def test_every_example_that_can_be_embedded_has_a_title() -> None:
+    pytest.importorskip("sphinx", reason="explorers are embedded in the site")
+    from docs.extensions.embed import functions, summary
+
+    for name in functions():
+        assert not summary(f"worked_examples.{name}:f").endswith(".")
+
+
+def test_explorers_in_comments_are_opened_on_the_site() -> None:
+    text = "<!-- {embed} worked_examples.product_of_sum:f\n:title: f\n-->\n\n<!-- a comment -->"
+    assert adapted(text, PAGE, PAGE) == (
+        "```{embed} worked_examples.product_of_sum:f\n:title: f\n```\n\n<!-- a comment -->"
+    )
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS[:3])
+def test_the_first_notebooks_are_live_on_the_site_and_keep_their_stills_elsewhere(
+    name: str,
+) -> None:
+    from docs.extensions.notebooks import copy
+
+    kept = json.loads((NOTEBOOKS_FOLDER / name).read_text())["cells"]
+    shown = json.loads(copy(NOTEBOOKS_FOLDER / name))["cells"]
+    assert sum("".join(cell["source"]).startswith("```{embed}") for cell in shown) >= 2
+    for before, after in zip(kept, shown, strict=True):
+        if "".join(before["source"]).startswith("viz.explore"):
+            assert before["outputs"]
+            assert not after["outputs"]
+        elif before["cell_type"] == "code":
+            assert before["outputs"] == after["outputs"]

@@ -1,13 +1,15 @@
 """The notebooks on the site, with what they show, from ``notebooks/`` at the root.
 
 They are copied to ``docs/notebooks/``, which git ignores, with their links changed to those of the
-site, and with one to the notebook itself.
+site, and with one to the notebook itself. Comments that embed explorers are opened, so that readers
+can move and step there as well; a still of the same explorer gives way.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +33,21 @@ def copy(notebook: Path) -> str:
     for cell in content["cells"]:
         if cell["cell_type"] == "markdown":
             cell["source"] = adapted("".join(cell["source"]), source, target)
+    without_stills(content["cells"])
     first = content["cells"][0]
     title, _, rest = first["source"].partition("\n")
     link = f"[Download this notebook](path:../../{source.as_posix()})"
     first["source"] = f"{title}\n\n{link} and run it: `make lab` opens it.\n{rest}"
     content["metadata"].setdefault("language_info", {"name": "python", "pygments_lexer": "python"})
     return json.dumps(content, ensure_ascii=False)
+
+
+def without_stills(cells: list[dict[str, Any]]) -> None:
+    """Remove what ``viz.explore`` showed where the explorer itself follows."""
+    for cell, after in pairwise(cells):
+        is_still = cell["cell_type"] == "code" and "".join(cell["source"]).startswith("viz.explore")
+        if is_still and "".join(after["source"]).startswith("```{embed}"):
+            cell["outputs"] = []
 
 
 def copy_all(_app: Any) -> None:

@@ -1,4 +1,7 @@
-"""Pages that are written for GitHub, as the site needs them: pictures in two themes, and links."""
+"""Pages that are written for GitHub, as the site needs them.
+
+Pictures are in two themes, links lead to what the site has, and live explorers are opened.
+"""
 
 from __future__ import annotations
 
@@ -32,6 +35,8 @@ _COLUMN = 832
 _SMALLEST = 0.75
 """How far a picture may be shrunk to fit."""
 _LINK = re.compile(r"(?<!!)\[((?:[^\[\]]|\[[^\[\]]*\])*)\]\(([^()\s]+)\)")
+_COMMENTED = re.compile(r"^<!-- (\{embed\}.*?)\s*-->$", re.MULTILINE | re.DOTALL)
+"""What the site alone has, since elsewhere it could not be shown."""
 _IMAGE = re.compile(r"!\[([^\]]*)\]\(([^()\s]+)\)")
 
 
@@ -50,6 +55,7 @@ def adapted(text: str, source: Path, target: Path) -> str:
 
 
 def _adapted(text: str, source: Path, target: Path) -> str:
+    text = _COMMENTED.sub(r"```\1\n```", text)
     text = _PICTURE.sub(lambda found: _images(found[0], source), text)
     text = _IMAGE.sub(lambda found: f"![{found[1]}]({_moved(found[2], source, target)})", text)
     return _LINK.sub(lambda found: _link(found[1], found[2], source, target), text)
