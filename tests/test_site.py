@@ -291,6 +291,13 @@ def test_unknown_examples_are_a_warning_of_one_sentence(
     assert "iframe" not in (site / "guide" / "page.html").read_text()
 
 
+def test_a_frame_can_be_narrower_than_its_column() -> None:
+    pytest.importorskip("sphinx", reason="explorers are embedded in the site")
+    from docs.extensions.embed import frame
+
+    assert 'height="9" style="max-width: 740px"></iframe>' in frame("a.html", "f", 9, 740)
+
+
 def test_every_example_that_can_be_embedded_has_a_title() -> None:
     pytest.importorskip("sphinx", reason="explorers are embedded in the site")
     from docs.extensions.embed import functions, summary

@@ -33,7 +33,7 @@ _log = getLogger(__name__)
 
 
 class embedded(nodes.General, nodes.Element):  # noqa: N801, as docutils calls its nodes
-    """Stands for an explorer; it has its ``example``, ``number``, ``title`` and ``height``."""
+    """Stands for an explorer; it has what :class:`Embed` was told, all options filled in."""
 
 
 def functions() -> dict[str, Callable[[], dict[str, Value]]]:
@@ -96,25 +96,32 @@ def _parts(example: str) -> Sequence[str]:
     return found.groups() if found else ("", "")
 
 
-def frame(address: str, title: str, height: int) -> str:
-    """HTML of a page in a frame, with a link to the page itself."""
+def frame(address: str, title: str, height: int, width: int | None = None) -> str:
+    """HTML of a page in a frame of at most that width, with a link to the page itself."""
+    limit = f' style="max-width: {width}px"' if width else ""
     address, title = html.escape(address), html.escape(title)
     return (
         '<figure class="explorer">\n'
-        f'<iframe src="{address}" title="{title}" loading="lazy" height="{height}"></iframe>\n'
+        f'<iframe src="{address}" title="{title}" loading="lazy" height="{height}"{limit}>'
+        "</iframe>\n"
         f'<figcaption>{title}. <a href="{address}">Open the page</a></figcaption>\n'
         "</figure>\n"
     )
 
 
 class Embed(SphinxDirective):
-    """Checks what is asked for, and leaves a node for the builder."""
+    """Checks what is asked for, and leaves a node for the builder.
+
+    Options: ``height`` and the largest ``width`` in pixels, of which a page needs more than 760 to
+    stand its words beside the graph and not below; the format of a ``number``; a ``title``.
+    """
 
     required_arguments = 1
     option_spec: ClassVar[dict[str, Callable[[str], Any]]] = {
         "height": directives.positive_int,
         "number": directives.unchanged_required,
         "title": directives.unchanged_required,
+        "width": directives.positive_int,
     }
 
     def run(self) -> list[nodes.Node]:
@@ -125,9 +132,8 @@ class Embed(SphinxDirective):
         except ValueError as error:
             _log.warning("%s", error, location=self.get_location(), type="embed")
             return []
-        title = self.options.get("title") or summary(example)
-        height = self.options.get("height", _HEIGHT)
-        return [embedded(example=example, number=number, title=title, height=height)]
+        given = {"number": number, "title": summary(example), "height": _HEIGHT, "width": None}
+        return [embedded(example=example, **given | self.options)]
 
 
 class LinksElsewhere(SphinxPostTransform):
@@ -150,7 +156,7 @@ def visit(translator: Any, node: embedded) -> None:
     builder = translator.builder
     here = builder.get_target_uri(builder.current_docname)
     address = relative_uri(here, write(node, builder))
-    translator.body.append(frame(address, node["title"], node["height"]))
+    translator.body.append(frame(address, *(node[key] for key in ("title", "height", "width"))))
     raise nodes.SkipNode
 
 
