@@ -58,6 +58,7 @@ nitpicky = True
 nitpick_ignore = [
     # Protocols and variables of types, which are explained where they occur.
     ("py:class", "Frame"),
+    ("py:class", "viz.playground.playground._Page"),
     ("py:class", "autodiff.compiler.outline.Operand"),
     ("py:class", "P"),
     ("py:class", "CompiledScalar"),

@@ -46,7 +46,7 @@ def playground(
     Args:
         model: of two inputs: ``nn.MLP``, ``nn.Sequential``, any module, or a function of a list of
             two numbers that uses Values as its parameters. It begins as it is, and stays so.
-        data: a toy set of :mod:`autodiff.data`, or arrays (X, y) of shapes (count, 2) and
+        data: a toy set of ``autodiff.data``, or arrays (X, y) of shapes (count, 2) and
             (count,). Whole numbers are classes, others the numbers of a regression.
         loss: of the outputs for one point and its target, a list of numbers, 1 for the right class
             and 0 for the others where there are several outputs; or the name of a loss in
