@@ -7,6 +7,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from html.parser import HTMLParser
 from pathlib import Path
 from random import Random
@@ -205,6 +206,14 @@ def test_numbers_that_json_does_not_know_are_words() -> None:
     x = Value(0.0, "x")
     data = json.loads(read(viz.explore(x.sqrt()).html).scripts[0])
     assert data["wires"][0]["number"] == "Infinity"
+
+
+def test_exact_numbers_stay_as_they_are() -> None:
+    page = viz.explore(Value(Fraction(1, 3), "x") * 2).html
+    data = json.loads(read(page).scripts[0])
+    assert data["replay"] is None
+    assert data["parts"][-1]["value"] == "0.6667"
+    assert data["wires"][0]["local"] == "2"
 
 
 def test_it_saves_itself(tmp_path: Path) -> None:
@@ -676,7 +685,7 @@ def test_too_large_a_graph_keeps_its_numbers_and_says_so(
     assert page.locator("#still").is_hidden()
     monkeypatch.setattr(recorded, "MOST_OPERATIONS", 1)
     page = open_page(viz.explore(product_of_sum()["f"]))
-    assert "too large to compute here" in page.locator("#still").inner_text()
+    assert "This page does not compute" in page.locator("#still").inner_text()
     assert page.get_by_role("spinbutton").count() == 0
     page.keyboard.press("End")
     assert gradients(page) == {"x": "-4", "y": "-4", "z": "3"}

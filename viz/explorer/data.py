@@ -9,8 +9,7 @@ from typing import Any
 
 from autodiff.graph import Edge, Number, Value
 from viz.diagram import Part, Wire
-from viz.explorer.numbers import plain
-from viz.explorer.recorded import Positions, recorded_graph
+from viz.explorer.recorded import Positions, plain, recorded_graph
 from viz.explorer.sums import has_number, sums_through_boxes
 from viz.folding import Item
 from viz.layout import TITLE_SIZE

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
-from autodiff.graph import Edge, GateCall, Graph, Value, is_constant
-from viz.explorer.numbers import plain
+from autodiff.graph import Edge, GateCall, Graph, Number, Value, is_constant
 from viz.stage import Stage
 from viz.typography import printable
 
@@ -100,3 +100,18 @@ class Positions:
         """The symbol of a gate that people made; None for an operation of the table."""
         group = self._graph.group(node)
         return group.symbol if isinstance(group, GateCall) else None
+
+
+def plain(number: Number) -> float | str:
+    """A float, or a word for what is not finite, which JavaScript's ``Number()`` understands.
+
+    >>> plain(2), plain(float("-inf"))
+    (2.0, '-Infinity')
+    """
+    try:
+        as_float = float(number)
+    except OverflowError:
+        as_float = math.inf if number > 0 else -math.inf
+    if math.isfinite(as_float):
+        return as_float
+    return "NaN" if math.isnan(as_float) else f"{'-' * (as_float < 0)}Infinity"

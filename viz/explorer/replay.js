@@ -1,11 +1,10 @@
 // The replay: every number and text of the page again, from other numbers of the leaves. Python
 // gives the graph as data, RULES is its table, and the chain rule is here once.
 
-const recorded = graph.replay; // null if the graph is too large
+const recorded = graph.replay; // null if the page does not compute
 const FEW = 6;
 
 const shown = (number) => formatNumber(number === 0 ? 0 : number, graph.number);
-const inParentheses = (text) => (text.startsWith("-") ? `(${text})` : text);
 const isConstant = (node) => recorded.nodes[node][0] !== null
   && recorded.operations[recorded.nodes[node][0]] === "constant";
 const nameOfNode = (node) =>
@@ -101,8 +100,7 @@ function sumOverPaths(start, end) {
 const localOf = ({ edge: [tail, head, slot], inside }) =>
   inside ? slopeThrough(head, tail, inside) : numbers.slopes[head][slot] ?? 0;
 
-const along = (local, head) => (local === 0 && isFlat(head) ? 0 : local * gradientAtNode(head));
-const isFlat = (head) => !isLeaf(head) && numbers.slopes[head].includes(null);
+const isFlat = ({ edge: [, head, slot], inside }) => !inside && numbers.slopes[head][slot] === null;
 
 // ------------------------------------------------------------------------------------ the texts
 
@@ -172,7 +170,7 @@ function startRule(step) {
 
 /** What flows back along a wire: its local derivative times the gradient there, or the flow. */
 function flowOf(wire) {
-  if (wire.edge) return along(localOf(wire), wire.edge[1]);
+  if (wire.edge) return isFlat(wire) ? 0 : localOf(wire) * gradientAtNode(wire.edge[1]);
   let flow = 0;
   const tail = nodeOf(parts.get(wire.tail));
   for (const head of wire.within) {
