@@ -202,20 +202,24 @@ __all__ = [
 
 @overload
 def dot(
-    weights: Iterable[Value], inputs: Iterable[Value | float], bias: Value | float = 0
+    weights: Iterable[Value], inputs: Iterable[Value | float], bias: Value | float | None = None
 ) -> Value: ...
 @overload
-def dot(weights: Iterable[float], inputs: Iterable[Value], bias: Value | float = 0) -> Value: ...
+def dot(
+    weights: Iterable[float], inputs: Iterable[Value], bias: Value | float | None = None
+) -> Value: ...
 @overload
-def dot(weights: Iterable[float], inputs: Iterable[float], bias: float = 0) -> float: ...
+def dot(
+    weights: Iterable[float], inputs: Iterable[float], bias: float | None = None
+) -> float: ...
 @overload
-def dot(weights: Iterable[Any], inputs: Iterable[Any], bias: Any = 0) -> Any: ...
-def dot(weights: Iterable[Any], inputs: Iterable[Any], bias: Any = 0) -> Any:
+def dot(weights: Iterable[Any], inputs: Iterable[Any], bias: Any = None) -> Any: ...
+def dot(weights: Iterable[Any], inputs: Iterable[Any], bias: Any = None) -> Any:
     """Σ wᵢxᵢ + b, recorded as one gate.
 
     Args:
-        weights, inputs: equally many Values or numbers.
-        bias: one Value or number.
+        weights, inputs: equally many Values or numbers; the sum over none is 0.
+        bias: one Value or number; without it, none is recorded.
 
     Raises:
         TypeError: if one of them is a single number, or a matrix.
@@ -230,7 +234,8 @@ def dot(weights: Iterable[Any], inputs: Iterable[Any], bias: Any = 0) -> Any:
             f"dot() needs as many inputs as weights, got {len(weights)} weights "
             f"and {len(inputs)} inputs"
         )
-    return primitives.dot(*weights, *inputs, bias)
+    operands = [*weights, *inputs] if bias is None else [*weights, *inputs, bias]
+    return primitives.dot(*operands) if operands else 0.0
 
 
 @overload

@@ -18,14 +18,15 @@ from autodiff.adjoint import FLAT, ZERO, backpropagate, gradients, topological_o
 from autodiff.mathematics import Number, as_number, format_number
 from autodiff.memory import collection_paused
 from autodiff.paths import Edge, Path, Paths
-from autodiff.primitives import PRIMITIVES
-from autodiff.recording import GateCall, ScopeEntry, entries, gate_calls
+from autodiff.primitives import PRIMITIVES, dot, fsum, weights_inputs_bias
+from autodiff.recording import GateCall, ScopeEntry, entries, gate, gate_calls, scope
 from autodiff.replay import Replica, replay
 from autodiff.value import Value
 
 __all__ = [
     "PRIMITIVES", "Edge", "GateCall", "Graph", "Number", "Outlined", "Path", "Paths", "ScopeEntry",
-    "Value", "collection_paused", "entries", "format_number", "is_constant",
+    "Value", "collection_paused", "dot", "entries", "format_number", "fsum", "gate",
+    "gate_calls", "is_constant", "scope", "weights_inputs_bias",
 ]  # fmt: skip
 
 
@@ -227,7 +228,9 @@ class Graph:
         group = self.group(node)
         if isinstance(group, GateCall):
             return group.symbol
-        return node.op.symbol if node.op is not None and group is None else str(group or "")
+        if node.op is None or group is not None:
+            return str(group or "")
+        return notation.symbol(node.op, len(node.parents))
 
     def id(self, node: Value) -> str:
         """The stable id of a node: ``n0``, ``n1``, ... in topological order, gates opened."""

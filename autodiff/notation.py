@@ -10,6 +10,7 @@ Where a rule has branches, the one is written that is taken at the given numbers
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import reduce
 from typing import Any, NamedTuple
 
 from autodiff.expressions import (
@@ -22,7 +23,7 @@ from autodiff.expressions import (
     evaluate,
 )
 from autodiff.mathematics import Number, Thunk, mathematics_of
-from autodiff.primitives import Primitive
+from autodiff.primitives import Primitive, dot, weights_inputs_bias
 from autodiff.printers import (
     ANYTHING,
     ARITHMETIC,
@@ -38,6 +39,8 @@ from autodiff.printers import (
 
 _MOST_OPERANDS = 6
 """An operation with more of them is not written out."""
+_MOST_PRODUCTS = 3
+"""Of a dot product that is written out."""
 
 _CALLED_BY_SYMBOL = ("minimum", "fsum", "logsumexp")
 _FUNCTIONS = {"sigmoid": "σ", "sqrt": "√", "log": "ln", "maximum": "max"}
@@ -63,16 +66,28 @@ class Operand(NamedTuple):
 
 def value(primitive: Primitive, operands: Sequence[str]) -> str:
     """An operation on operands with these names or numbers; one without is called a, b or c."""
-    if len(operands) > _MOST_OPERANDS:
-        return f"{primitive.symbol} of {len(operands)} operands"
     letters = _letters(primitive, len(operands))
     names = [
         operand or subscripted(letter) for operand, letter in zip(operands, letters, strict=True)
     ]
+    if primitive is dot:
+        return _sum_of_products(letters, _Textbook(dict(zip(letters, names, strict=True))))
+    if len(operands) > _MOST_OPERANDS:
+        return f"{primitive.symbol} of {len(operands)} operands"
     expression = as_expression(primitive.value(TEXTBOOK, *map(Name, letters)))
     if primitive.name in _CALLED_BY_SYMBOL or _chooses(expression):
         return call_of(primitive.symbol, names)  # a choice says little in one line
     return typeset(expression, dict(zip(letters, names, strict=True)))
+
+
+def symbol(primitive: Primitive, count: int) -> str:
+    """What stands in a gate; in that of a dot product also whether there is a bias.
+
+    >>> from autodiff import primitives
+    >>> symbol(primitives.dot, 4), symbol(primitives.dot, 5), symbol(primitives.multiply, 2)
+    ('w·x', 'w·x + b', '×')
+    """
+    return f"{primitive.symbol} + b" if primitive is dot and count % 2 else primitive.symbol
 
 
 def call_of(symbol: str, operands: Sequence[str]) -> str:
@@ -122,6 +137,8 @@ def value_template(primitive: Primitive, count: int) -> str:
     ('{(0)} · {(1)}', 'max({0}, {1})')
     """
     letters = _letters(primitive, count)
+    if primitive is dot:
+        return _sum_of_products(letters, _Template(letters))
     expression = as_expression(primitive.value(TEXTBOOK, *map(Name, letters)))
     if primitive.name in _CALLED_BY_SYMBOL or _chooses(expression):
         return call_of(primitive.symbol, [f"{{{i}}}" for i in range(count)])
@@ -238,6 +255,21 @@ def _letters(primitive: Primitive, count: int) -> list[str]:
 def subscripted(letter: str) -> str:
     """A letter with its number as it is printed: a₁ for a1."""
     return letter.translate(_SUBSCRIPTS)
+
+
+def _sum_of_products(letters: Sequence[str], printer: _Textbook) -> str:
+    """A dot product, each weight beside its input; of many products the first and the last."""
+    weights, inputs, bias = weights_inputs_bias(letters)
+    products = [Call("multiply", (Name(w), Name(x))) for w, x in zip(weights, inputs, strict=True)]
+    terms: list[Expression] = [*products, *map(Name, bias)]
+    if len(products) <= _MOST_PRODUCTS:
+        return printer.text(_added(terms))
+    last = _added(terms[len(products) - 1 :])
+    return f"{printer.text(products[0])} + … + {printer.text(last)}"
+
+
+def _added(terms: Sequence[Expression]) -> Expression:
+    return reduce(lambda total, term: Call("add", (total, term)), terms)
 
 
 def typeset(expression: Expression, names: Mapping[str, str]) -> str:

@@ -17,7 +17,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import mul as times
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -34,6 +34,7 @@ from autodiff.mathematics import (
 )
 
 Rule = Callable[..., Any]
+T = TypeVar("T")
 
 
 class Domain(NamedTuple):
@@ -618,12 +619,28 @@ where = define(
 
 # ------------------------------------------------------- any number of operands, as one gate
 
-# Operands in the order w1 ... wn, x1 ... xn, b.
-dot = define(
-    "dot", "Σ", lambda m, *wxb: sum(map(times, wxb, wxb[len(wxb) // 2 : -1]), wxb[-1]),
-    lambda m, y, *wxb: wxb[len(wxb) // 2 : -1] + wxb[: len(wxb) // 2] + (1,),
-    variadic=True,
-)
+# Operands in the order w1 ... wn, x1 ... xn, and last a bias, if their number is odd.
+def weights_inputs_bias(operands: Sequence[T]) -> tuple[Sequence[T], Sequence[T], Sequence[T]]:
+    """The operands of a dot product, taken apart; there is one bias or none.
+
+    >>> weights_inputs_bias("abxyc")
+    ('ab', 'xy', 'c')
+    """
+    count = len(operands) // 2
+    return operands[:count], operands[count : 2 * count], operands[2 * count :]
+
+
+def _dot(_m: Mathematics, *operands: Any) -> Any:
+    weights, inputs, bias = weights_inputs_bias(operands)
+    return sum(map(times, weights, inputs), *bias)
+
+
+def _dot_derivatives(_m: Mathematics, _y: Any, *operands: Any) -> tuple[Any, ...]:
+    weights, inputs, bias = weights_inputs_bias(operands)
+    return (*inputs, *weights, *(1 for _ in bias))
+
+
+dot = define("dot", "w·x", _dot, _dot_derivatives, variadic=True)
 # The sum rounded once, whatever the order of its terms.
 fsum = define(
     "fsum", "Σ", lambda m, *a: m.fsum(a),

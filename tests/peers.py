@@ -27,7 +27,8 @@ _OPERATORS: dict[str, Callable[..., Any]] = {
     "greater": lambda a, b: (a > b) * 1.0,
     "greater_equal": lambda a, b: (a >= b) * 1.0,
     "dot": lambda *wxb: sum(
-        (w * x for w, x in zip(wxb, wxb[len(wxb) // 2 : -1], strict=False)), wxb[-1]
+        (w * x for w, x in zip(wxb[: len(wxb) // 2], wxb[len(wxb) // 2 :], strict=False)),
+        wxb[-1] if len(wxb) % 2 else 0.0,
     ),
     "fsum": lambda *a: sum(a[1:], a[0]),
 }

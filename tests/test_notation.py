@@ -92,6 +92,7 @@ def test_what_formulas_say_is_true(primitive: Primitive, data: st.DataObject) ->
         ("erf", (1.0,), ["2 / √(π) · exp(-a²)"]),
         ("logsumexp", (1.0, 2.0), ["softmax₀", "softmax₁"]),
         ("dot", (1.0, 2.0, 3.0, 4.0, 5.0), ["a₂", "a₃", "a₀", "a₁", "1"]),
+        ("dot", (1.0, 2.0, 3.0, 4.0), ["a₂", "a₃", "a₀", "a₁"]),
     ],
 )
 def test_derivatives_read_as_in_a_textbook(
@@ -111,8 +112,35 @@ def test_operations_in_names_and_in_numbers() -> None:
     assert [graph.formula(node) for node in graph.nodes] == ["", "", "x · y", "max(n2, y)"]
     assert graph.formula(q, ".4g") == "max(-10, 5)"
     assert graph.formula(q.parents[0], ".4g") == "(-2) · 5"
-    many = dot([x] * 9, [y] * 9, 0.0)
-    assert Graph(many).formula(many) == "Σ of 19 operands"
+
+
+@pytest.mark.parametrize(
+    ("count", "bias", "in_names", "in_numbers", "sign"),
+    [
+        (1, None, "w0 · x0", "1 · (-1)", "w·x"),
+        (2, None, "w0 · x0 + w1 · x1", "1 · (-1) + 2 · (-2)", "w·x"),
+        (
+            3,
+            4.0,
+            "w0 · x0 + w1 · x1 + w2 · x2 + b",
+            "1 · (-1) + 2 · (-2) + 3 · (-3) + 4",
+            "w·x + b",
+        ),
+        (9, None, "w0 · x0 + … + w8 · x8", "1 · (-1) + … + 9 · (-9)", "w·x"),
+        (9, 4.0, "w0 · x0 + … + w8 · x8 + b", "1 · (-1) + … + 9 · (-9) + 4", "w·x + b"),
+    ],
+)
+def test_a_dot_product_is_never_written_as_a_sum_of_its_operands(
+    count: int, bias: float | None, in_names: str, in_numbers: str, sign: str
+) -> None:
+    weights = [Value(i + 1.0, f"w{i}") for i in range(count)]
+    inputs = [Value(-i - 1.0, f"x{i}") for i in range(count)]
+    y = dot(weights, inputs, None if bias is None else Value(bias, "b"))
+    graph = Graph(y)
+    assert graph.formula(y) == in_names
+    assert graph.formula(y, ".4g") == in_numbers
+    assert graph.symbol(y) == sign
+    assert len(graph.leaves) == len(graph.nodes) - 1 == 2 * count + (bias is not None)
 
 
 def test_letters_are_not_taken_for_names() -> None:

@@ -83,7 +83,10 @@ ORACLES = Oracles({
     "sinc": mpmath.sincpi,
     "lgamma": lambda a: mpmath.re(mpmath.loggamma(a)),
     "polygamma": lambda n, a: mpmath.polygamma(int(n), a),
-    "dot": lambda *wxb: mpmath.fdot(wxb[: len(wxb) // 2], wxb[len(wxb) // 2 : -1]) + wxb[-1],
+    "dot": lambda *wxb: (
+        mpmath.fdot(wxb[: len(wxb) // 2], wxb[len(wxb) // 2 : len(wxb) // 2 * 2])
+        + (wxb[-1] if len(wxb) % 2 else 0)
+    ),
     "fsum": lambda *a: mpmath.fsum(a),
     "logsumexp": lambda *a: mpmath.log(mpmath.fsum(map(mpmath.exp, a))),
 })  # fmt: skip

@@ -12,7 +12,7 @@ from autodiff import notation
 from autodiff.compiler.loops import functions_in, helpers_text
 from autodiff.compiler.to_javascript import JAVASCRIPT, bernoulli_table
 from autodiff.expressions import EXPRESSION, Call, Expression, Name, as_expression, call
-from autodiff.primitives import Primitive
+from autodiff.primitives import Primitive, dot
 
 _LETTERS = "abc"
 _MOST_OPERANDS = 6
@@ -22,17 +22,22 @@ _OF_MANY = {
     "dot": """\
     value: (...a) => {
       const half = a.length >> 1;
-      let sum = a[a.length - 1];
+      let sum = a[2 * half] ?? 0;
       for (let i = 0; i < half; i++) sum += a[i] * a[half + i];
       return sum;
     },
     all: (y, ...a) => {
       const half = a.length >> 1;
-      return [...a.slice(half, -1), ...a.slice(0, half), 1];
+      return [...a.slice(half, 2 * half), ...a.slice(0, half), ...a.slice(2 * half).map(() => 1)];
     },
     place: (slot, count) => {
       const half = count >> 1;
-      return slot === count - 1 ? "1" : `{${slot < half ? slot + half : slot - half}}`;
+      return slot === 2 * half ? "1" : `{${slot < half ? slot + half : slot - half}}`;
+    },
+    many: (count) => { // as notation.py writes it
+      const half = count >> 1;
+      const bias = count % 2 ? ` + {(${2 * half})}` : "";
+      return `{(0)} · {(${half})} + … + {(${half - 1})} · {(${2 * half - 1})}${bias}`;
     },""",
     "fsum": """\
     value: (...a) => { // exactly, in parts that do not overlap (Shewchuk, 1997)
@@ -139,9 +144,7 @@ def _fixed(primitive: Primitive, used: set[str]) -> Iterator[str]:
 def _of_many(primitive: Primitive) -> Iterator[str]:
     yield from _described(primitive)
     yield _OF_MANY[primitive.name]
-    counts = range(1, _MOST_OPERANDS + 1)
-    if primitive.name == "dot":
-        counts = range(1, _MOST_OPERANDS + 1, 2)
+    counts = range(2, 8) if primitive is dot else range(1, _MOST_OPERANDS + 1)
     formulas = ", ".join(
         f"{count}: {_quoted(notation.value_template(primitive, count))}" for count in counts
     )

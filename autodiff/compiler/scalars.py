@@ -14,7 +14,7 @@ import numpy as np
 from autodiff.compiler.program import Program
 from autodiff.compiler.vectors import CONSTANTS, Block, Elementwise, Pack, Rows, VectorProgram, View
 from autodiff.expressions import EXPRESSION, Expression, Literal, as_expression
-from autodiff.primitives import Primitive, dot, fsum
+from autodiff.primitives import Primitive, dot, fsum, weights_inputs_bias
 
 Operands = Sequence[Expression]
 
@@ -102,19 +102,18 @@ class _Scalars:
 
     def _sum_of_products(self, operands: list[Expression], block: Block) -> View:
         """A dot product, in pieces if it is long, each added to the one before."""
-        count = len(operands) // 2
-        left, right, last = operands[:count], operands[count:-1], operands[-1]
-        for start in range(0, count, TERMS_AT_A_TIME):
+        left, right, bias = weights_inputs_bias(operands)
+        rest = [*bias]
+        for start in range(0, len(left), TERMS_AT_A_TIME):
             end = start + TERMS_AT_A_TIME
             pairs = zip(left[start:end], right[start:end], strict=True)
-            terms = [as_expression(a * b) for a, b in pairs]
-            if last != Literal(0.0):
-                terms.append(last)
-            own = block if end >= count else block._replace(name="")
-            taken = [*left[start:end], *right[start:end], last]
-            last = self._computed(dot, _added(terms), taken, own)
-        assert isinstance(last, View)
-        return last
+            terms = [*(as_expression(a * b) for a, b in pairs), *rest]
+            own = block if end >= len(left) else block._replace(name="")
+            taken = [*left[start:end], *right[start:end], *rest]
+            rest = [self._computed(dot, _added(terms), taken, own)]
+        (total,) = rest
+        assert isinstance(total, View)
+        return total
 
     def _packed(self, numbers: Sequence[int]) -> View:
         """Scalars put side by side."""

@@ -339,9 +339,7 @@ class _Scheduler:
         return rows
 
     def _dot(self, i: int) -> _Dot:
-        operands = np.array(self._instruction(i)[1])
-        count = len(operands) // 2
-        left, right = operands[:count], operands[count:-1]
+        left, right = np.split(np.array(self._instruction(i)[1]), 2)
         keys = (self.offset_of[left], self.offset_of[right], self.block_of[right])
         order = np.lexsort(keys)
         return _Dot(i, left[order], right[order])

@@ -150,9 +150,9 @@ def _has_constant_operands(program: Program) -> bool:
 
 def _in_order(operands: tuple[int, ...]) -> tuple[int, ...]:
     """The products of a dot product in an order that does not depend on how it was written."""
-    count = len(operands) // 2
-    pairs = sorted(zip(operands[:count], operands[count:-1], strict=True))
-    return (*[a for a, _ in pairs], *[b for _, b in pairs], operands[-1])
+    weights, inputs, bias = primitives.weights_inputs_bias(operands)
+    pairs = sorted(zip(weights, inputs, strict=True))
+    return (*[a for a, _ in pairs], *[b for _, b in pairs], *bias)
 
 
 def _constant_place(program: Program, number: float) -> int:
@@ -345,9 +345,9 @@ class _Gatherer:
         operation, operands = self.old.operations[at], self.old.operands[at]
         terms = _Terms(self.old.scopes[at], self.old.names[at])
         if operation is primitives.dot:
-            count = len(operands) // 2
-            self._add_products(terms, 1, operands[:count], operands[count:-1])
-            operands = operands[-1:]
+            weights, inputs, bias = primitives.weights_inputs_bias(operands)
+            self._add_products(terms, 1, weights, inputs)
+            operands = tuple(bias)
         sums: list[tuple[int, int]] = []
         last = -1 if operation is primitives.subtract else 1
         for position, term in enumerate(operands, start=1 - len(operands)):
@@ -422,8 +422,7 @@ class _Gatherer:
     ) -> list[int]:
         is_dot = len(lefts) > 1 and kinds[0] < kinds[1] == BATCHED
         if is_dot or len(lefts) >= SMALLEST_DOT:
-            operands = (*lefts, *rights, self.new.zero)
-            return [self._append(primitives.dot, operands, scope, "")]
+            return [self._append(primitives.dot, (*lefts, *rights), scope, "")]
         return [
             self._append(primitives.multiply, (a, b), scope, "")
             for a, b in zip(lefts, rights, strict=True)

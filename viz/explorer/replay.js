@@ -121,9 +121,10 @@ function formulaOf(part, node, texts) {
   const [operation] = recorded.nodes[node];
   const rule = RULES[recorded.operations[operation]];
   const symbol = part.symbol ?? rule.symbol;
-  if (texts.length > FEW) return `${symbol} of ${texts.length} operands`;
-  if (part.symbol) return `${symbol}(${texts.join(", ")})`;
-  return filled(rule.formula ?? rule.formulas[texts.length], texts);
+  if (part.symbol && texts.length <= FEW) return `${symbol}(${texts.join(", ")})`;
+  const template = !part.symbol
+    && (rule.formula ?? rule.formulas[texts.length] ?? rule.many?.(texts.length));
+  return template ? filled(template, texts) : `${symbol} of ${texts.length} operands`;
 }
 
 const operandsOf = (part) => part.operands ?? recorded.nodes[part.node].slice(1);
