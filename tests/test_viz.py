@@ -233,13 +233,6 @@ def test_formulas_stand_under_the_numbers() -> None:
     ]  # fmt: skip
 
 
-def test_letters_in_formulas_are_explained() -> None:
-    f = sigmoid_neuron()["f"]
-    caption = read(viz.draw(f, formulas=True)).caption
-    assert caption == ["b: operands without a name, in their order."]
-    assert read(viz.draw(f)).caption == []
-
-
 def test_magnitudes_give_sign_a_hue_and_size_a_width() -> None:
     x, y = Value(2.0, "x"), Value(-8.0, "y")
     root = read(viz.draw(x * y, magnitudes=True)).root

@@ -8,16 +8,16 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import fields
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
-from autodiff.graph import Value
 from viz import raster
-from viz.draw import check_seconds
+from viz.checks import check_seconds
 from viz.files import save
 from viz.mime import base64_of, film_page, mime_bundle
 from viz.scene import Circle, Curve, Group, Polygon, Rectangle, Scene, Shape, Text
 from viz.stage import Stage
 from viz.steps import Rule, Step, WireKey
+from viz.subject import Options, Subject
 from viz.theme import Theme, theme_of
 from viz.typography import width, wrapped
 
@@ -41,27 +41,24 @@ _HEADINGS = {"start": "Leaves", "forward": "Forward", "output": "Output", "backw
 def animate(
     value: Any,
     *,
-    fold: str | Sequence[str] | None = "auto",
-    open: bool | str | Sequence[str] = False,
-    parameters: Iterable[Value] | None = None,
     theme: str | Theme = "light",
-    direction: str = "right",
-    number: str = ".4g",
-    limit: int = 100,
-    seconds: float = 20.0,
     seconds_per_step: float = 1.5,
+    **options: Unpack[Options],
 ) -> Animation:
     """A film in which values appear on the way forward, and gradients on the way back.
 
     Args:
         value: a Value, several Values or a Graph.
-        fold, open, parameters, theme, direction, number, limit, seconds: as for :func:`viz.draw`.
+        theme: ``"light"``, ``"dark"``, ``"print"`` or a Theme.
         seconds_per_step: how long each gate is shown.
+        options: fold, open, parameters, direction, number, limit and seconds as for
+            :func:`viz.draw`; but ``limit`` is 100.
 
     Raises:
         TypeError: if there is no Value to show; a compiled function has no steps.
         ValueError: if an option is unknown, or the film would have more than 300 steps.
 
+    >>> from autodiff import Value
     >>> x, y = Value(-2.0, "x"), Value(5.0, "y")
     >>> animate(x * y)
     <Animation: n2, 4 steps>
@@ -70,18 +67,8 @@ def animate(
     if not 0.02 <= seconds_per_step <= 60:
         raise ValueError(f"seconds_per_step must be from 0.02 to 60, got {seconds_per_step!r}")
     colors = theme_of(theme)
-    stage = Stage(
-        value,
-        fold=fold,
-        open=open,
-        parameters=parameters,
-        direction=direction,
-        number=number,
-        limit=limit,
-        seconds=seconds,
-        theme=colors,
-    )
-    return Animation(stage, colors, seconds_per_step)
+    subject = Subject.of("animate", value, options, limit=100)
+    return Animation(Stage(subject, colors), colors, seconds_per_step)
 
 
 class Animation:

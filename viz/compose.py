@@ -14,6 +14,7 @@ from viz.layout import (
     Box,
     Layout,
     is_round,
+    straight,
     trunk_id,
 )  # fmt: skip
 from viz.scene import Circle, Curve, Group, Point, Polygon, Rectangle, Scene, Shape, Text
@@ -21,8 +22,12 @@ from viz.typography import width, wrapped
 
 _MARGIN = 16
 _NARROWEST_CAPTION = 480
+_CALLED_SIZE = 10
+"""Of what the result of a gate is called, beneath its symbol."""
 _STACK = 8
 """How far the sheets of a stack stand apart, in all."""
+_PORT = 1
+"""How far from a box Graphviz begins a line."""
 _ARROW = 0.42
 """Half of an arrow's width, as a share of its length."""
 
@@ -68,7 +73,9 @@ class _Composer:
         for wire in self.diagram.wires:
             yield self._wire(wire)
         for part in self.diagram.parts:
-            yield self._part(part)
+            yield self._neuron(part) if self.diagram.columns else self._part(part)
+        if any(self.diagram.headings):
+            yield Group("headings", {}, list(self._headings()))
 
     # ---------------------------------------------------------------------------------- parts
 
@@ -88,6 +95,9 @@ class _Composer:
             box = _front_of_stack(box)
         if part.kind == "constant":
             shapes.append(_centred(part.title, box.x, box.y, "quiet", NUMBER_SIZE))
+        elif part.called and width(part.called, _CALLED_SIZE) <= box.width - 6:
+            shapes.append(_centred(part.title, box.x, box.y - 4, "ink", self.size))
+            shapes.append(_centred(part.called, box.x, box.y + 9, "quiet", _CALLED_SIZE))
         elif part.subtitle:
             shapes.append(_centred(part.title, box.x, box.y - 8, "ink", self.size, bold=True))
             shapes.append(_centred(part.subtitle, box.x, box.y + 10, "quiet", NOTE_SIZE))
@@ -97,6 +107,30 @@ class _Composer:
         return Group(
             part.kind, {"node": part.id}, shapes, part.tooltip, self._fades(part.highlighted)
         )
+
+    def _neuron(self, part: Part) -> Group:
+        """A circle with a value; outside of it its name, or its bias."""
+        x, y, wide, _ = self.boxes[part.id]
+        if part.kind == "more":
+            return Group(part.kind, {"node": part.id}, [_centred(part.title, x, y, "quiet", 18)])
+        shapes: list[Shape] = [Circle(x, y, wide / 2, "gate", "wire")]
+        shapes.append(_centred(part.title, x, y, "value", NUMBER_SIZE - 1))
+        if part.called:
+            at = (x - wide / 2 - 7, y + 4.5) if self.sideways else (x, y - wide / 2 - 7)
+            anchor = "end" if self.sideways else "middle"
+            shapes.append(Text(part.called, *at, "ink", self.size - 1, anchor, bold=True))
+        if part.subtitle:
+            shapes.append(Text(part.subtitle, x, y + wide / 2 + 11, "quiet", _CALLED_SIZE))
+        return Group(part.kind, {"node": part.id}, shapes, part.tooltip)
+
+    def _headings(self) -> Iterator[Text]:
+        """What stands above each column, or beside each row."""
+        for column, heading in zip(self.diagram.columns, self.diagram.headings, strict=True):
+            box = self.boxes[column[0]]
+            if self.sideways:
+                yield Text(heading, box.x, _MARGIN + 10, "quiet", TITLE_SIZE, bold=True)
+            else:
+                yield Text(heading, _MARGIN, box.y - 30, "quiet", TITLE_SIZE, "start", bold=True)
 
     def _outline(self, part: Part, box: Box, stroke: str, thickness: float) -> Iterator[Shape]:
         """Each kind of part has a shape of its own; colour only adds to that."""
@@ -134,7 +168,7 @@ class _Composer:
         highlighted = part in self.forking_paths
         gradient, weight = self.diagram.trunk_gradients.get(part, (None, 1.2))
         color, thickness, dashed = _line_style(gradient, weight, highlighted)
-        line = (*arc.points, *_straight(arc.points[-1], self._exit(box)))
+        line = (*arc.points, *straight(arc.points[-1], self._exit(box)))
         shapes: list[Shape] = [Curve(line, color, thickness, dashed)]
         shapes += _arrows(arc, color)
         shapes += self._texts(box, label, self.diagram.roles)
@@ -145,7 +179,7 @@ class _Composer:
         start = trunk_id(wire.tail) if wire.tail in self.diagram.trunks else wire.tail
         first, last = self.arcs[start, wire.id], self.arcs[wire.id, wire.head]
         color, thickness, dashed = _line_style(wire.gradient, wire.width, wire.highlighted)
-        across = _straight(first.points[-1], last.points[0])
+        across = straight(first.points[-1], last.points[0])
         line = Curve((*first.points, *across, *last.points[1:]), color, thickness, dashed)
         shapes: list[Shape] = [line, *_arrows(first, color), *_arrows(last, color)]
         above, below = self.diagram.roles
@@ -175,8 +209,8 @@ class _Composer:
 
     def _exit(self, box: Box) -> Point:
         if self.sideways:
-            return box.x + box.width / 2, box.y
-        return box.x, box.y + box.height / 2
+            return box.x + box.width / 2 + _PORT, box.y
+        return box.x, box.y + box.height / 2 + _PORT
 
     def _fades(self, highlighted: bool) -> bool:
         return self.diagram.focused and not highlighted
@@ -205,15 +239,6 @@ def _triangle(base: Point, tip: Point) -> tuple[Point, Point, Point]:
     left = round(base[0] + across[0], 2), round(base[1] + across[1], 2)
     right = round(base[0] - across[0], 2), round(base[1] - across[1], 2)
     return left, tip, right
-
-
-def _straight(start: Point, end: Point) -> tuple[Point, Point, Point]:
-    """A Bézier segment that is a straight line, without its first point."""
-
-    def between(share: float) -> Point:
-        return tuple(round(a + (b - a) * share, 2) for a, b in zip(start, end, strict=True))  # type: ignore[return-value]
-
-    return between(1 / 3), between(2 / 3), end
 
 
 def _centred(text: str, x: float, y: float, role: str, size: float, *, bold: bool = False) -> Text:

@@ -6,11 +6,11 @@ wires between them that carry labels.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from autodiff.graph import Edge
+from autodiff.graph import Edge, gate_calls
 from viz.typography import printable
 
 
@@ -36,8 +36,10 @@ class Part:
     """A gate, a leaf, an output, or many nodes in one.
 
     Attributes:
-        kind: input, parameter, constant, gate, group or output.
+        kind: input, parameter, constant, gate, group or output; in a network neuron, or more for
+            those that are left out.
         title, subtitle: what stands in it; a group has both.
+        called: of a gate, what its result is called, in small type beneath the symbol.
         scope: where it stands.
         cluster: the id of the frame around it, which :func:`frames` gives.
         copies: how many identical ones it stands for, drawn as a stack.
@@ -47,6 +49,7 @@ class Part:
     kind: str
     title: str
     subtitle: str = ""
+    called: str = ""
     scope: str = ""
     cluster: str | None = None
     tooltip: str = ""
@@ -93,6 +96,10 @@ class Diagram:
         leaves_first: whether leaves stand side by side in the first column.
         direction: ``"right"`` or ``"down"``.
         focused: whether what is not highlighted stands back.
+        columns: of a network, the ids of the parts in each; else none.
+        headings: what stands above the columns.
+        must_fit: whether a simpler diagram takes its place if it is too large for a screen.
+        is_small: whether it may be longer than a screen, if its area is not larger.
     """
 
     parts: list[Part] = field(default_factory=list)
@@ -107,24 +114,37 @@ class Diagram:
     title: str = ""
     description: str = ""
     caption: list[str] = field(default_factory=list)
-    trunk_gradients: dict[str, tuple[float, float]] = field(default_factory=dict)
+    trunk_gradients: dict[str, tuple[float | None, float]] = field(default_factory=dict)
+    columns: list[list[str]] = field(default_factory=list)
+    headings: list[str] = field(default_factory=list)
+    must_fit: bool = False
+    is_small: bool = False
 
 
 def frames(parts: Iterable[Part]) -> dict[str, Cluster]:
-    """Frames for the scopes that parts stand in, outer ones first; the parts are put in them."""
-    found: dict[str, Cluster] = {}
+    """Frames for the scopes that parts stand in, outer ones first; the parts are put in them.
+
+    Every call of a gate that is open has a frame of its own.
+    """
+    found: dict[Hashable, Cluster] = {}
     for part in parts:
-        scope, missing = part.scope, []
-        while scope and scope not in found:
-            missing.append(scope)
-            scope = outer(scope)
-        for name in reversed(missing):
-            parent = found[outer(name)].id if outer(name) else None
-            title = printable(name.rpartition("/")[2])
-            found[name] = Cluster(f"s{len(found)}", title, parent, name)
-        if part.scope:
-            part.cluster = found[part.scope].id
+        for name in _around(part.scope):
+            calls = tuple(call for call in gate_calls(part.scope) if _is_in(name, call.path))
+            if (name, calls) not in found:
+                title = printable(name.rpartition("/")[2])
+                found[name, calls] = Cluster(f"s{len(found)}", title, part.cluster, name)
+            part.cluster = found[name, calls].id
     return {cluster.id: cluster for cluster in found.values()}
+
+
+def _around(scope: str) -> list[str]:
+    """A scope and those around it, outer ones first."""
+    names = scope.split("/") if scope else []
+    return ["/".join(names[: i + 1]) for i in range(len(names))]
+
+
+def _is_in(scope: str, other: str) -> bool:
+    return f"{scope}/".startswith(f"{other}/")
 
 
 def outer(scope: str) -> str:

@@ -10,7 +10,7 @@ import fnmatch
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from autodiff.graph import GateCall, Graph, Value, collection_paused, entries, is_constant
@@ -20,7 +20,8 @@ from viz.typography import counted
 _FEW_LEAVES = 4
 """So many leaves of one purpose are still drawn one by one."""
 _MOST_CLUSTERS = 30
-_BANDS = 40
+_BANDS = 8
+"""Stretches of the depth, as the last resort; so many fit side by side."""
 
 
 @dataclass
@@ -55,28 +56,34 @@ class Folding:
         items: operands before the items that use them.
         arrows: pairs of positions in ``items``, the operand first.
         explanation: what was folded, in words; empty if nothing was.
+        is_simplest: whether it is the last resort.
     """
 
     items: list[Item]
     arrows: list[tuple[int, int]]
     explanation: str = ""
+    is_simplest: bool = False
 
 
 def ways_to_fit(graph: Graph, limit: int) -> Iterator[Folding]:
     """Every way to draw a graph with at most ``limit`` items, from the most detailed on.
 
-    Everything; else scopes folded, the deepest first; else a picture of its layers; else of its
-    depth alone, which has at most forty stretches and is the last resort.
+    Everything; else identical scopes as stacks; else all scopes folded, the deepest first; else a
+    picture of its layers. The last resort is everything, if that is within the limit, and else a
+    picture of its depth alone.
     """
-    if len(graph.nodes) <= limit:
-        yield unfolded(graph)
     folder = _Folder(graph)
+    if len(graph.nodes) <= limit:
+        yield folder.unfolded()
+    if (folding := folder.identical()).explanation and len(folding.items) <= limit:
+        yield folding
     for depth in range(folder.deepest_scope, 0, -1):
         if (folding := folder.by_scope(depth)) and len(folding.items) <= limit:
             yield folding
     if len((folding := folder.by_layer()).items) <= limit:
         yield folding
-    yield folder.by_depth()
+    last = folder.unfolded() if len(graph.nodes) <= limit else folder.by_depth()
+    yield replace(last, is_simplest=True)
 
 
 def unfolded(graph: Graph) -> Folding:
@@ -92,7 +99,11 @@ def fold_as_asked(graph: Graph, fold: str | Sequence[str]) -> Folding:
     """
     folder = _Folder(graph)
     if fold == "layers":
-        return folder.by_layer()
+        folding = folder.by_layer()
+        if len(folding.items) == len(graph.nodes):
+            nothing = "nothing to fold, since no operation is repeated at the same depth"
+            folding.explanation = f"{counted(len(graph.nodes), 'node')}, {nothing}"
+        return folding
     if fold == "scopes":
         return folder.by_scope(1)
     if fold == "identical":
@@ -177,9 +188,9 @@ class _Folder:
         """The same operation at the same depth is one item, and a chain of sums one operation."""
         shown = self._scopes_to_frame()
         sums = self._sums()
-        level = self._levels(sums)
+        level, symbol = self._levels(sums), self.graph.symbol
         keys: list[Hashable] = [
-            (shown[self.scopes[i]], "Σ" if sums[i] != i else node.op.symbol, level[sums[i]])
+            (shown[self.scopes[i]], "Σ" if sums[i] != i else symbol(node), level[sums[i]])
             if node.op is not None and node.parents
             else None
             for i, node in enumerate(self.nodes)

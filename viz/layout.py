@@ -6,9 +6,10 @@ runs through its middle. Plain boxes of fixed size are what Graphviz lays out fa
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import graphviz
@@ -22,8 +23,11 @@ NUMBER_SIZE, NOTE_SIZE, TITLE_SIZE = 12, 11, 12
 LINE = 15
 """From one row of a label to the next, in points."""
 
-_MANY = 40
+_MANY = 150
 """Labels in a picture from which on Graphviz may take less care."""
+
+SPACING = {"nodesep": "0.1", "ranksep": "0.22", "outputorder": "edgesfirst"}
+"""Of all layouts; lengths in inches."""
 
 _SETTINGS: tuple[dict[str, str], ...] = (
     {"nslimit": "0.2", "nslimit1": "0.2"},
@@ -53,7 +57,7 @@ class Layout(NamedTuple):
 
     Attributes:
         boxes: by the id of a part or a wire; the line before a fork is ``"<part>_out"``.
-        arcs: by the ids of the boxes that they connect.
+        arcs: by the ids of the boxes that they connect; those of lines with an id, by that.
         clusters: by the id of the cluster.
     """
 
@@ -62,6 +66,15 @@ class Layout(NamedTuple):
     boxes: dict[str, Box]
     arcs: dict[tuple[str, str], Arc]
     clusters: dict[str, Box]
+
+
+def straight(start: Point, end: Point) -> tuple[Point, Point, Point]:
+    """A Bézier segment that is a straight line, without its first point."""
+
+    def between(share: float) -> Point:
+        return tuple(round(a + (b - a) * share, 2) for a, b in zip(start, end, strict=True))  # type: ignore[return-value]
+
+    return between(1 / 3), between(2 / 3), end
 
 
 def trunk_id(part: str) -> str:
@@ -73,10 +86,12 @@ def part_size(part: Part, size: int) -> tuple[float, float]:
     """Width and height of a part, given the size of its type."""
     if part.kind == "constant":
         return width(part.title, NUMBER_SIZE) + 8, 18.0
+    if part.kind in ("neuron", "more"):
+        return 52.0, 52.0
     if part.kind == "group":
         text = max(width(part.title, size, bold=True), width(part.subtitle, NOTE_SIZE))
         sheets = 8.0 if part.copies > 1 else 0.0
-        return text + 24 + sheets, (44.0 if part.subtitle else 32.0) + sheets
+        return text + 20 + sheets, (44.0 if part.subtitle else 32.0) + sheets
     if part.kind == "gate":
         return (34.0, 34.0) if is_round(part, size) else (width(part.title, size) + 20, 32.0)
     if not part.title:
@@ -106,43 +121,34 @@ def to_dot(diagram: Diagram, size: int, font: str) -> str:
     return str(_Writer(diagram, size, font).dot.source)
 
 
-def lay_out(diagram: Diagram, dot: str, seconds: float) -> Layout:
+def lay_out(dots: Sequence[str], labels: int, seconds: float) -> list[Layout]:
     """Let Graphviz decide where everything goes.
 
     Args:
-        diagram: what is laid out.
-        dot: the same in the DOT language.
+        dots: graphs in the DOT language.
+        labels: how many the largest of them has.
         seconds: the time for each of two attempts; the second takes less care.
 
     Raises:
         TimeoutError: if neither attempt ends in time.
     """
-    many = len(diagram.wires) + len(diagram.trunks) > _MANY
-    attempts = _SETTINGS if many else ({}, *_SETTINGS)
+    attempts = _SETTINGS if labels > _MANY else ({}, *_SETTINGS)
     for settings in attempts:
         try:
-            answer = run(dot, "json0", settings, seconds)
+            answer = run(dots, "json0", settings, seconds)
         except TimeoutError as error:
             too_slow = error
         else:
-            return _parse(_decoded(answer))
+            return [_parse(found) for found in _decoded(answer, len(dots))]
     raise too_slow
 
 
-def lay_out_first(
-    diagrams: Iterable[Diagram], size: int, font: str, seconds: float
-) -> tuple[Diagram, Layout]:
-    """The first of several diagrams, from the richest to the simplest, that is laid out in time.
-
-    Raises:
-        TimeoutError: if even the last one takes too long.
-    """
-    for diagram in diagrams:
-        try:
-            return diagram, lay_out(diagram, to_dot(diagram, size, font), seconds)
-        except TimeoutError as error:
-            too_slow = error
-    raise too_slow
+def in_own_order(dot: graphviz.Digraph, parts: Iterable[Part]) -> None:
+    """Let several outputs stand below one another at the end, in the order in which they came."""
+    outputs = [part.id for part in parts if part.kind == "output"]
+    with dot.subgraph(graph_attr={"rank": "same"}) as column:
+        for one, following in itertools.pairwise(outputs):
+            column.edge(one, following, style="invis")
 
 
 class _Writer:
@@ -153,12 +159,7 @@ class _Writer:
         self.sideways = diagram.direction == "right"
         self.into, self.out_of = ("w", "e") if self.sideways else ("n", "s")
         self.dot = graphviz.Digraph(
-            graph_attr={
-                "rankdir": "LR" if self.sideways else "TB",
-                "nodesep": "0.1",
-                "ranksep": "0.22",
-                "outputorder": "edgesfirst",
-            },
+            graph_attr={"rankdir": "LR" if self.sideways else "TB", **SPACING},
             node_attr={"shape": "box", "fixedsize": "true", "fontname": font, "fontsize": "12"},
             edge_attr={"dir": "none", "arrowsize": "0.7"},
         )
@@ -166,7 +167,7 @@ class _Writer:
             self.dot.attr(ordering="in")  # operands from top to bottom
         self.labels = {wire.id: wire.label for wire in diagram.wires}
         self.labels |= {trunk_id(part): label for part, label in diagram.trunks.items()}
-        self.round = {part.id for part in diagram.parts if is_round(part, size)}
+        self.gates = {part.id for part in diagram.parts if part.kind == "gate"}
         self._frames()
         self._lines()
 
@@ -239,10 +240,12 @@ class _Writer:
                     self._part(column, part)
         for name in labels:
             self._wire_label(dot, name, self.labels[name])
+        if dot is self.dot and not self.diagram.clusters:
+            in_own_order(dot, self.diagram.parts)
 
     def _part(self, dot: graphviz.Digraph, part: Part) -> None:
         label = f"{part.title}\n{part.subtitle}" if part.subtitle else part.title
-        shape = {"shape": "circle"} if part.id in self.round else {}
+        shape = {"shape": "circle"} if is_round(part, self.size) else {}
         self._box(dot, part.id, label, part_size(part, self.size), **shape)
 
     def _wire_label(self, dot: graphviz.Digraph, name: str, label: Label) -> None:
@@ -269,17 +272,23 @@ class _Writer:
             self._line(wire.id, wire.head, "none" if flows_back else "forward")
 
     def _line(self, tail: str, head: str, direction: str) -> None:
-        start = tail if tail in self.round else f"{tail}:{self.out_of}"
-        end = head if head in self.round else f"{head}:{self.into}"
+        start = tail if tail in self.gates else f"{tail}:{self.out_of}"
+        end = head if head in self.gates else f"{head}:{self.into}"
         self.dot.edge(start, end, **({} if direction == "none" else {"dir": direction}))
 
 
-def _decoded(answer: bytes) -> dict[str, Any]:
+def _decoded(answer: bytes, count: int) -> list[dict[str, Any]]:
+    """The layouts of so many graphs, which follow one another."""
+    decoder, rest = json.JSONDecoder(), answer.decode(errors="replace").lstrip()
+    found: list[dict[str, Any]] = []
     try:
-        found = json.loads(answer)
+        while rest:
+            layout, end = decoder.raw_decode(rest)
+            found.append(layout)
+            rest = rest[end:].lstrip()
     except ValueError:
-        found = None
-    if not isinstance(found, dict) or "bb" not in found:
+        found = []
+    if len(found) != count or not all(isinstance(f, dict) and "bb" in f for f in found):
         raise RuntimeError("Graphviz failed: it gave no layout")
     return found
 
@@ -312,6 +321,6 @@ def _parse(answer: dict[str, Any]) -> Layout:
                 tips[text[0]] = point(text[2:])
             else:
                 points.append(point(text))
-        ends = names[edge["tail"]], names[edge["head"]]
+        ends = (edge["id"], "") if "id" in edge else (names[edge["tail"]], names[edge["head"]])
         arcs[ends] = Arc(tuple(points), tips.get("s"), tips.get("e"))
     return Layout(round(right - left, 2), round(top - bottom, 2), boxes, arcs, clusters)

@@ -15,9 +15,10 @@ from typing import Any, ClassVar
 
 from autodiff.graph import Value
 from viz.controls import controls_for, in_columns, ipywidgets, slider
-from viz.draw import draw, graph_of
+from viz.draw import draw
 from viz.mime import PLAIN, sizes, wanted
 from viz.screen import Screen
+from viz.subject import graph_of
 
 _PAUSE = 0.02
 """Seconds between frames, in which the notebook hears of buttons and sliders."""

@@ -14,6 +14,7 @@ from viz.compose import compose
 from viz.diagram import Diagram
 from viz.files import one_of, save
 from viz.mime import fitting, mime_bundle
+from viz.placing import place_first
 from viz.render import RendererNotFoundError
 from viz.scene import Scene
 from viz.svg import to_svg
@@ -54,7 +55,7 @@ class Picture:
             RendererNotFoundError: if there is no Graphviz.
             TimeoutError: if even the simplest diagram takes too long to lay out.
         """
-        diagram, placed = layout.lay_out_first(
+        diagram, placed = place_first(
             chain([self._first], self._simpler), self.theme.size, self.theme.font, self.seconds
         )
         return compose(diagram, placed, self.theme.size)

@@ -9,13 +9,16 @@ import importlib.util
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
+_BETWEEN = "\n// the next graph\n"
 _PYGRAPHVIZ = """
 import sys, pygraphviz
-graph = pygraphviz.AGraph(sys.stdin.buffer.read().decode())
-graph.graph_attr.update(setting.split("=") for setting in sys.argv[2:])
-sys.stdout.buffer.write(graph.draw(format=sys.argv[1], prog="dot"))
+between, format, *settings = sys.argv[1:]
+for text in sys.stdin.buffer.read().decode().split(between):
+    graph = pygraphviz.AGraph(text)
+    graph.graph_attr.update(setting.split("=") for setting in settings)
+    sys.stdout.buffer.write(graph.draw(format=format, prog="dot"))
 """
 
 
@@ -30,13 +33,13 @@ class RendererNotFoundError(RuntimeError):
         )
 
 
-def run(dot: str, format: str, settings: Mapping[str, str], seconds: float) -> bytes:
-    """Let Graphviz lay out a graph.
+def run(dots: Sequence[str], format: str, settings: Mapping[str, str], seconds: float) -> bytes:
+    """Let Graphviz lay out graphs; its answers follow one another.
 
     Args:
-        dot: the graph in the DOT language.
+        dots: each graph in the DOT language.
         format: of the answer, one of Graphviz's own.
-        settings: attributes of the graph, instead of its own.
+        settings: attributes of the graphs, instead of their own.
         seconds: when to give up.
 
     Raises:
@@ -47,7 +50,11 @@ def run(dot: str, format: str, settings: Mapping[str, str], seconds: float) -> b
     for command in _commands(format, [f"{name}={value}" for name, value in settings.items()]):
         try:
             done = subprocess.run(
-                command, input=dot.encode(), capture_output=True, timeout=seconds, check=False
+                command,
+                input=_BETWEEN.join(dots).encode(),
+                capture_output=True,
+                timeout=seconds,
+                check=False,
             )
         except subprocess.TimeoutExpired:
             raise TimeoutError(
@@ -67,4 +74,4 @@ def _commands(format: str, settings: list[str]) -> Iterator[list[str]]:
     if dot := shutil.which("dot"):
         yield [dot, f"-T{format}", *(f"-G{setting}" for setting in settings)]
     if importlib.util.find_spec("pygraphviz"):
-        yield [sys.executable, "-c", _PYGRAPHVIZ, format, *settings]
+        yield [sys.executable, "-c", _PYGRAPHVIZ, _BETWEEN, format, *settings]

@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from functools import cached_property
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from autodiff.graph import Outlined, Value
-from viz import layout
 from viz.compose import compose
 from viz.diagram import Diagram
-from viz.draw import (
-    DIRECTIONS,
-    check_choice,
-    check_number_format,
-    check_seconds,
-    check_values,
-    foldings,
-    graph_of,
-    opened,
-)
 from viz.folding import Folding
-from viz.scene import Circle, Group, Rectangle, Scene, Text
+from viz.placing import place_first
+from viz.scene import Scene
 from viz.steps import Naming, Step, steps
+from viz.subject import Shown, Subject
 from viz.theme import Theme
-from viz.typography import width
 from viz.views import Style, diagram_of
-
-_ID_SIZE = 8
-_ID_WIDTH = 28
 
 
 class _Placed(NamedTuple):
@@ -42,8 +28,7 @@ class Stage:
     """A graph whose picture is laid out when it is needed, like :class:`viz.Picture`.
 
     Args:
-        value: a Value, several Values or a Graph.
-        fold, open, parameters, direction, number, limit, seconds: as for :func:`viz.draw`.
+        subject: what is shown, and how.
         theme: how large type is; colours come later.
 
     Attributes:
@@ -54,57 +39,34 @@ class Stage:
         steps: what happens, one gate at a time.
 
     Raises:
-        TypeError: if there is no Value to show.
-        ValueError: if the direction, the number format or the scope to fold is unknown.
+        TypeError: if it is a compiled function.
+        ValueError: if there is no scope to fold by this name.
     """
 
-    def __init__(
-        self,
-        value: Any,
-        *,
-        fold: str | Sequence[str] | None,
-        open: bool | str | Sequence[str],
-        parameters: Iterable[Value] | None,
-        direction: str,
-        number: str,
-        limit: int,
-        seconds: float,
-        theme: Theme,
-    ) -> None:
-        check_choice("direction", direction, DIRECTIONS)
-        check_number_format(number)
-        check_seconds("seconds", seconds)
-        if isinstance(value, Outlined):
+    def __init__(self, subject: Subject, theme: Theme) -> None:
+        if subject.is_program:
             raise TypeError(
                 "a compiled function can be drawn with viz.draw, but it has no steps to show; "
                 "show the Value that the function gives on Values instead"
             )
-        self.graph = opened(graph_of(value), open)
-        self.number, self.seconds, self.theme = number, seconds, theme
-        self.called = Naming(self.graph, number)
-        self._style = Style(
-            direction=direction,
-            number=number,
-            parameters=None if parameters is None else check_values("parameters", parameters),
-        )
-        self._foldings = foldings(self.graph, fold, limit)
-        self._first = next(self._foldings)
+        self.graph, self.number, self.seconds = subject.graph, subject.number, subject.seconds
+        self.theme = theme
+        self.called = Naming(self.graph, self.number)
+        self._style = Style.of(subject)
+        self._simpler = subject.foldings()
+        self._first = next(self._simpler)
 
     @cached_property
     def _placed(self) -> _Placed:
-        folding_of: dict[int, Folding] = {}
+        tried: list[Shown] = []
 
         def diagrams() -> Iterator[Diagram]:
-            for folding, caption in chain([self._first], self._foldings):
-                diagram = diagram_of(self.graph, folding, self._style, caption)
-                folding_of[id(diagram)] = folding
-                yield diagram
+            for shown in chain([self._first], self._simpler):
+                tried.append(shown)
+                yield self._with_names(diagram_of(self.graph, shown, self._style), shown.folding)
 
-        diagram, placed = layout.lay_out_first(
-            diagrams(), self.theme.size, self.theme.font, self.seconds
-        )
-        scene = compose(diagram, placed, self.theme.size)
-        return _Placed(folding_of[id(diagram)], diagram, scene)
+        diagram, placed = place_first(diagrams(), self.theme.size, self.theme.font, self.seconds)
+        return _Placed(tried[-1].folding, diagram, compose(diagram, placed, self.theme.size))
 
     @property
     def folding(self) -> Folding:
@@ -124,35 +86,27 @@ class Stage:
             RendererNotFoundError: if there is no Graphviz.
             TimeoutError: if even the simplest picture takes too long to lay out.
         """
-        scene = self._placed.scene
+        return self._placed.scene
+
+    def _with_names(self, diagram: Diagram, folding: Folding) -> Diagram:
+        """The diagram in which every gate says what its result is called."""
         called = {
             self.graph.id(item.nodes[0]): self.called(item.nodes[0])
-            for item in self.folding.items
-            if item.is_single and item.nodes[0].parents
+            for item in folding.items
+            if item.is_single
         }
-        for group in scene.groups:
-            if group.kind == "gate":
-                _write_inside(group, called[group.data["node"]])
-        return scene
+        for part in diagram.parts:
+            if part.kind == "gate":
+                part.called = called[part.id]
+        return diagram
 
     @cached_property
     def step_count(self) -> int:
         """How many steps there are, if the graph need not be folded further to lay it out."""
-        return (
-            2 * sum(any(node.parents for node in item.nodes) for item in self._first[0].items) + 2
-        )
+        items = self._first.folding.items
+        return 2 * sum(any(node.parents for node in item.nodes) for item in items) + 2
 
     @cached_property
     def steps(self) -> list[Step]:
         """What happens, one gate at a time."""
         return steps(self.graph, self.folding, self.diagram, self.number)
-
-
-def _write_inside(gate: Group, called: str) -> None:
-    """Under the symbol of a gate, what its result is called, if there is room."""
-    outline, symbol = gate.shapes
-    assert isinstance(outline, Circle | Rectangle)
-    assert isinstance(symbol, Text)
-    if width(called, _ID_SIZE) <= _ID_WIDTH:
-        below = Text(called, symbol.x, symbol.y + 6.6, "ink", _ID_SIZE)
-        gate.shapes = [outline, symbol._replace(y=round(symbol.y - 3, 2)), below]

@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple
 from autodiff.graph import Edge, Graph, Number, Value, format_number, is_constant
 from viz.diagram import Diagram, Wire
 from viz.folding import Folding, Item, unfolded
+from viz.subject import Shown
 from viz.typography import factor, printable
 from viz.views import Style, diagram_of
 
@@ -93,7 +94,7 @@ def steps(
     """
     folding = folding or unfolded(graph)
     if diagram is None:
-        diagram = diagram_of(graph, folding, Style(number=number))
+        diagram = diagram_of(graph, Shown(folding, []), Style(number=number))
     return list(_Narrator(graph, folding, diagram, number).steps())
 
 

@@ -8,23 +8,48 @@ from __future__ import annotations
 import math
 import re
 from collections import defaultdict
-from collections.abc import Collection, Hashable, Iterable
+from collections.abc import Collection, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
-from autodiff.graph import Edge, Graph, Path, Paths, Value, format_number, is_constant
+from autodiff.graph import (
+    Edge,
+    Graph,
+    Path,
+    Paths,
+    Value,
+    dot,
+    format_number,
+    is_constant,
+    weights_inputs_bias,
+)
 from viz.diagram import Diagram, Label, Part, Wire, frames
 from viz.folding import Folding, Item
+from viz.subject import Shown, Subject
 from viz.typography import counted, factor, printable
 
 VIEWS = ("both", "forward", "backward", "derivatives")
 
 _SMALL = 40
 """Wires up to which leaves stand side by side in the first column."""
+_SMALL_GRAPH = 60
+"""Nodes up to which a graph is shown whole even if it is wider or higher than a screen."""
 _NUMBERED = 50_000
 """Nodes up to which the derivatives of folded scopes are worked out."""
 _LISTED_PATHS = 8
+_LONGEST_PATH = 12
+"""Of more nodes, those in the middle are left out of a caption."""
+_NORM = "‖∇‖"
+_ROLES = {
+    "where": ("if", "then", "else"),
+    "power": ("base", "exponent"),
+    "atan2": ("y", "x"),
+    "copysign": ("size", "sign"),
+    "polygamma": ("order", "of"),
+}
+"""What operands are called whose order the sign of the gate does not tell."""
 _LONGEST_FORMULA = 120
 
 
@@ -40,12 +65,23 @@ class Style:
     parameters: frozenset[Value] | None = None
     paths: tuple[Value, Value] | Path | None = None
 
+    @classmethod
+    def of(cls, subject: Subject, **given: Any) -> Style:
+        """How a subject is looked at."""
+        return cls(
+            direction=subject.direction,
+            number=subject.number,
+            parameters=subject.parameters,  # type: ignore[arg-type]  # which made a set of them
+            **given,
+        )
 
-def diagram_of(
-    graph: Graph, folding: Folding, style: Style, caption: Iterable[str] = ()
-) -> Diagram:
+
+def diagram_of(graph: Graph, shown: Shown, style: Style) -> Diagram:
     """The diagram of a graph, folded as given, in one view."""
-    return _View(graph, folding, style).diagram(list(caption))
+    diagram = _View(graph, shown.folding, style).diagram(shown.caption)
+    diagram.must_fit = shown.must_fit
+    diagram.is_small = len(graph.nodes) <= _SMALL_GRAPH
+    return diagram
 
 
 class _Folded:
@@ -72,6 +108,8 @@ class _View:
         self.wires: list[Wire] = []
         self.outgoing: dict[str, list[Wire]] = defaultdict(list)
         self.carried: dict[str, Edge | Value | None] = {}
+        self.trunks: dict[str, Label] = {}
+        self.mentioned: set[Value] = set()  # by their ids, which the picture therefore shows
 
     def _numbered_graph(self) -> Graph:
         """The graph in which folded items with one result are gates, so that edges have numbers.
@@ -103,18 +141,19 @@ class _View:
     def diagram(self, caption: list[str]) -> Diagram:
         self._make_wires()
         parts = [self._part(item, name) for item, name in zip(self.items, self.ids, strict=True)]
-        trunks = {}
+        weights: dict[str, tuple[float | None, float]] = {}
         for item, name in zip(self.items, self.ids, strict=True):
             forks = len(self.outgoing[name]) > 1 and not self._is_constant(item)
             for wire in self.outgoing[name]:
                 wire.label = self._wire_label(wire, item, forks)
             if forks:
-                trunks[name] = self._total(item, self.outgoing[name])
+                self.trunks[name] = self._total(item, self.outgoing[name])
+                weights[name] = None, _width_of(item)
         outputs = [self._output(node) for node in dict.fromkeys(self.graph.outputs)]
         diagram = Diagram(
             parts + outputs,
             self.wires,
-            trunks,
+            self.trunks,
             frames(parts),
             roles={
                 "backward": ("ink", "gradient"), "derivatives": ("ink", "quiet"),
@@ -125,25 +164,40 @@ class _View:
             title=self._title(),
             description=self._description(),
             caption=caption + self._legend(),
+            trunk_gradients=weights,
         )  # fmt: skip
         diagram.leaves_first = not diagram.clusters and len(self.wires) <= _SMALL
         if self.style.magnitudes:
             self._weigh(diagram)
         if self.style.paths is not None:
             self._highlight(diagram, self.style.paths)
+        self._show_mentioned(parts)
         return diagram
 
+    def _show_mentioned(self, parts: Iterable[Part]) -> None:
+        """Ids that a formula or a caption has stand in the picture, too."""
+        for item, part in zip(self.items, parts, strict=True):
+            if item.nodes[-1] in self.mentioned and item.is_single:
+                if part.kind == "gate":
+                    part.called = part.id
+                else:
+                    part.title = part.id
+
     def _legend(self) -> list[str]:
-        """What letters in formulas stand for, where they stand for what has no name."""
-        notes = " ".join(wire.label.note for wire in self.wires)
-        names = {node.name for node in self.graph.nodes} if notes else set()
-        letters = sorted(set(re.findall(r"\b[abcy]\b", notes)) - names)
-        if not letters:
-            return []
-        operands = ", ".join(letter for letter in letters if letter != "y")
-        texts = [f"{operands}: operands without a name, in their order"] if operands else []
-        texts += ["y: the result of the gate"] if "y" in letters else []
-        return ["; ".join(texts) + "."]
+        """What is not a number of the graph, or is told by colour and width."""
+        texts = []
+        if any(_NORM in text for label in self._labels() for text in label):
+            texts.append(f"{_NORM}: the length of the gradient with respect to all these values.")
+        if self.style.magnitudes:
+            texts.append(
+                "The wider a wire, the larger the gradient that flows back along it; it is blue "
+                "and solid where that is positive, orange and dashed where it is negative."
+            )
+        return texts
+
+    def _labels(self) -> Iterator[Label]:
+        yield from (wire.label for wire in self.wires)
+        yield from self.trunks.values()
 
     # ---------------------------------------------------------------------------------- parts
 
@@ -238,7 +292,8 @@ class _View:
     def _wires_with_numbers(self, head: Item, head_id: str) -> set[int]:
         """A wire for each operand; the items of which many values come are given back."""
         bundled = set()
-        for edge in self.folded.edges_into(head.nodes[-1] if head.is_single else head.results[0]):
+        node = head.nodes[-1] if head.is_single else head.results[0]
+        for edge in _paired(node, self.folded.edges_into(node)):
             tail = self.item_of.get(edge.tail)
             if tail is None or tail is head:  # inside of the head
                 continue
@@ -253,7 +308,7 @@ class _View:
         tail_id = self.id_of[id(tail)]
         wire = Wire(f"{tail_id}_{head}_{slot}", tail_id, head, slot)
         wire.is_constant = self._is_constant(tail)
-        wire.width = 1.2 if len(tail.results) == 1 else 2.4
+        wire.width = _width_of(tail)
         wire.edge = carries if isinstance(carries, Edge) else None
         self.carried[wire.id] = carries
         if isinstance(carries, Edge) and not wire.is_constant:
@@ -266,7 +321,7 @@ class _View:
     def _wire_label(self, wire: Wire, tail: Item, forks: bool) -> Label:
         carried = self.carried[wire.id]
         if wire.is_constant:
-            return Label()
+            return Label(note=self._role(carried)) if isinstance(carried, Edge) else Label()
         if carried is None:
             return self._share(wire, tail) if forks else self._total(tail, [wire])
         node = carried.tail if isinstance(carried, Edge) else carried
@@ -295,11 +350,37 @@ class _View:
 
     def _edge_label(self, edge: Edge, value: str) -> Label:
         """What an edge shows in this view."""
-        formula = printable(self.folded.local_formula(edge)) if self.style.formulas else ""
-        note = f"× {factor(formula)}" if formula else ""
+        formula = self._formula(edge) if self.style.formulas else ""
+        note = f"× {factor(formula)}" if formula else self._role(edge)
         local, upstream = self._format(edge.local), self._gradient(edge.head)
         product = f"{local} × {factor(upstream)}"
         return self._label(value, self._format(edge.grad), product, local, note)
+
+    def _formula(self, edge: Edge) -> str:
+        """The local derivative in names that can be seen in the picture."""
+        head = edge.head
+
+        def called(node: Value) -> str:
+            if node is head and self.folded.group(node) is not None:
+                return self.folded.symbol(node)
+            if node is head and len(head.parents) == 1 and len(self.graph.symbol(head)) < 5:
+                return head.name  # else its symbol, as in 1 - tanh · tanh
+            return self._format(self.graph.value(node)) if is_constant(node) else self._called(node)
+
+        formula = printable(self.folded.local_formula(edge, called))
+        for node in (head, *head.parents):
+            if not node.name and re.search(rf"\b{self.graph.id(node)}\b", formula):
+                self.mentioned.add(node)
+        return formula
+
+    def _role(self, edge: Edge) -> str:
+        """Which operand it is, where that can not be told from the sign of the gate."""
+        operation = edge.head.op
+        if operation is None or self.folded.group(edge.head) is not None:
+            return ""
+        if operation.name == "power" and is_constant(edge.head.parents[1]):
+            return ""
+        return _ROLES.get(operation.name, ("",) * (edge.slot + 1))[edge.slot]
 
     def _label(
         self, value: str, gradient: str, product: str = "", local: str = "", note: str = ""
@@ -316,7 +397,7 @@ class _View:
         if len(item.results) != 1:
             count = len(item.results)
             norm = math.hypot(*(float(self.graph.gradient(node)) for node in item.results))
-            return self._label(f"{count:,} values", f"‖∇‖ {self._format(norm)}")
+            return self._label(f"{count:,} values", f"{_NORM} {self._format(norm)}")
         node = item.results[0]
         label = self._label(self._named_value(node), self._gradient(node))
         if self.style.view == "backward":
@@ -367,7 +448,7 @@ class _View:
             if wire.id in gradients and not wire.is_constant:
                 wire.gradient = gradients[wire.id]
                 wire.width = width(wire.gradient)
-        diagram.trunk_gradients = {name: (g, width(g)) for name, g in totals.items()}
+        diagram.trunk_gradients |= {name: (g, width(g)) for name, g in totals.items()}
 
     def _highlight(self, diagram: Diagram, paths: tuple[Value, Value] | Path) -> None:
         """The paths from one node to another, each product and their sum; or one of them."""
@@ -457,11 +538,16 @@ class _View:
 
     def _explain_path(self, path: Path, start: str = "") -> str:
         nodes = [start or self._called(path.edges[0].tail), *map(self._step, path.edges)]
-        factors = " · ".join(factor(self._format(edge.local)) for edge in path.edges) or "1"
-        return f"{' → '.join(nodes)}:  {factors} = {self._format(path.product)}"
+        factors = [factor(self._format(edge.local)) for edge in path.edges] or ["1"]
+        product = " · ".join(_shortened(factors))
+        return f"{' → '.join(_shortened(nodes))}:  {product} = {self._format(path.product)}"
 
     def _step(self, edge: Edge) -> str:
-        return printable(edge.head.name) or printable(self.folded.symbol(edge.head))
+        if self.folded.group(edge.head) is not None:
+            return printable(edge.head.name) or printable(self.folded.symbol(edge.head))
+        if not edge.head.name:
+            self.mentioned.add(edge.head)
+        return self._called(edge.head)
 
     def _title(self) -> str:
         named = ", ".join(printable(node.name) for node in self.graph.outputs[:3] if node.name)
@@ -489,6 +575,19 @@ class _View:
         return f"{len(self.graph.nodes):,} nodes. {outputs}.{inputs}"
 
 
+def _width_of(tail: Item) -> float:
+    """How wide the line is that carries the results of an item, in points."""
+    return 1.2 if len(tail.results) == 1 else 2.4
+
+
+def _paired(node: Value, edges: list[Edge]) -> list[Edge]:
+    """The edges into a dot product, each weight before its input; other edges as they are."""
+    if node.op is not dot or len(edges) != len(node.parents):
+        return edges
+    weights, inputs, bias = weights_inputs_bias(edges)
+    return [*chain.from_iterable(zip(weights, inputs, strict=True)), *bias]
+
+
 def _edges_between(graph: Graph, start: Value, end: Value) -> Collection[tuple[Value, Value, int]]:
     """The edges on any path from one node to another."""
     edges = graph.edges
@@ -502,6 +601,14 @@ def _edges_between(graph: Graph, start: Value, end: Value) -> Collection[tuple[V
             before.add(edge.tail)
             found.add((edge.tail, edge.head, edge.slot))
     return found
+
+
+def _shortened(words: list[str]) -> list[str]:
+    """The words, or those at the beginning and at the end if there are many."""
+    if len(words) <= _LONGEST_PATH:
+        return words
+    half = _LONGEST_PATH // 2
+    return [*words[:half], "…", *words[-half + 1 :]]
 
 
 def _sum(parts: list[str]) -> str:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import html
 import os
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from autodiff.compiler.javascript_rules import javascript_rules
-from autodiff.graph import PRIMITIVES, Value
+from autodiff.graph import PRIMITIVES
 from viz.explorer.data import page_data
 from viz.explorer.recorded import without_computed_texts
 from viz.files import save
 from viz.mime import fitting, mime_bundle
 from viz.scene import Group, Scene
 from viz.stage import Stage
+from viz.subject import Options, Subject
 from viz.svg import to_svg
 from viz.theme import LIGHT
 from viz.typography import printable
@@ -33,14 +34,8 @@ _LONGEST_OUTPUT = 16
 def explore(
     value: Any,
     *,
-    fold: str | Sequence[str] | None = "auto",
-    open: bool | str | Sequence[str] = False,
     constants: bool = False,
-    parameters: Iterable[Value] | None = None,
-    direction: str = "right",
-    number: str = ".4g",
-    limit: int = 300,
-    seconds: float = 20.0,
+    **options: Unpack[Options],
 ) -> Explorer:
     """A page that shows the forward and the backward pass gate by gate, and follows paths.
 
@@ -52,30 +47,19 @@ def explore(
     Args:
         value: a Value, several Values or a Graph.
         constants: whether the constants in the formula can be changed as well.
-        fold, open, parameters, direction, number, limit, seconds: as for :func:`viz.draw`.
+        options: fold, open, parameters, direction, number, limit and seconds as for
+            :func:`viz.draw`.
 
     Raises:
         TypeError: if there is no Value to show; a compiled function has no steps.
         ValueError: if the direction, the number format or the scope to fold is unknown.
 
+    >>> from autodiff import Value
     >>> x, y = Value(-2.0, "x"), Value(5.0, "y")
     >>> explore(x * y)
     <Explorer: n2, 3 nodes>
     """
-    return Explorer(
-        Stage(
-            value,
-            fold=fold,
-            open=open,
-            parameters=parameters,
-            direction=direction,
-            number=number,
-            limit=limit,
-            seconds=seconds,
-            theme=LIGHT,
-        ),
-        constants,
-    )
+    return Explorer(Stage(Subject.of("explore", value, options), LIGHT), constants)
 
 
 class Explorer:
@@ -151,10 +135,10 @@ class Explorer:
 
 def _without_tooltips(stage: Stage) -> Scene:
     """The picture for the page, which explains nodes itself, and only as far as the steps are."""
-    ids = {cluster.name: cluster.id for cluster in stage.diagram.clusters.values()}
+    ids = iter(stage.diagram.clusters)
     scene = stage.scene
     groups = [
-        Group(group.kind, {"scope": ids[group.data["scope"]]}, group.shapes)
+        Group(group.kind, {"scope": next(ids)}, group.shapes)
         if group.kind == "cluster"
         else Group(group.kind, group.data, group.shapes)
         for group in scene.groups

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from viz.draw import check_number_format
+from viz.checks import check_number_format
 from viz.plots.inputs import (
     Floats,
     check_names,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from viz.draw import check_choice
+from viz.checks import check_choice
 from viz.plots.inputs import check_names, check_texts, limits_of, numbers
 from viz.plots.page import class_colors, new_figure, settings
 from viz.plots.plot import Plot
