@@ -127,16 +127,22 @@ def test_a_png_is_the_last_picture(tmp_path: Path) -> None:
 
 
 def test_a_notebook_shows_it() -> None:
-    bundle = viz.animate(product_of_sum()["f"])._repr_mimebundle_()
+    f = product_of_sum()["f"]
+    bundle, metadata = viz.animate(f)._repr_mimebundle_()
     assert bundle["text/plain"] == "<Animation: f, 6 steps>"
-    assert bundle["text/html"].startswith('<img alt="5 nodes. f = -12.')
+    assert ' alt="5 nodes. f = -12.' in bundle["text/html"]
     source = bundle["text/html"].partition("base64,")[2].partition('"')[0]
-    assert len(frames(base64.b64decode(source))) == 6
+    found = frames(base64.b64decode(source))
+    assert len(found) == 6
+    width = round(viz.draw(f).scene.width)
+    assert bundle["text/html"].startswith(f'<img width="{width}" '), "as its still"
+    assert metadata == {"image/png": {"width": width}}
+    assert abs(found[0][0].width - 2 * width) <= 1, "sharp on screens of high density"
 
 
 def test_without_graphviz_a_notebook_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(render, "_commands", lambda *_: iter(()))
-    bundle = viz.animate(product_of_sum()["f"])._repr_mimebundle_()
+    bundle, _ = viz.animate(product_of_sum()["f"])._repr_mimebundle_()
     assert set(bundle) == {"text/plain"}
     assert "pip install pygraphviz" in bundle["text/plain"]
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 from viz import raster
 from viz.checks import check_seconds
 from viz.files import save
-from viz.mime import base64_of, film_page, mime_bundle
+from viz.mime import PNG, base64_of, film_page, mime_bundle
 from viz.scene import Circle, Curve, Group, Polygon, Rectangle, Scene, Shape, Text
 from viz.stage import Stage
 from viz.steps import Rule, Step, WireKey
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _MOST_FRAMES = 300
 _WIDEST = 1400
-"""Of a film, in dots; a small one has two dots for each point."""
+"""Of a film, in dots; a small one has two dots for each point, for screens of high density."""
 _COLORS = 64
 _ALIKE = 10
 """Colors whose red, green and blue differ by no more than this are the same in a film."""
@@ -100,7 +100,7 @@ class Animation:
             ValueError: if the suffix is neither .gif nor .png.
             FileNotFoundError: if the folder does not exist.
             RendererNotFoundError: if there is no Graphviz.
-            ImportError: if there is no matplotlib.
+            ImportError: if there is no typst, or no matplotlib.
         """
         return save(path, {"gif": lambda: self._gif, "png": self._png})
 
@@ -109,8 +109,9 @@ class Animation:
 
     @cached_property
     def _gif(self) -> bytes:
-        dots = min(2 * 72, round(72 * _WIDEST / self.scenes[0].width))
-        images = [raster.to_image(scene, self._theme, dots) for scene in self.scenes]
+        points = raster.POINTS_PER_INCH
+        dots = min(2 * points, round(points * _WIDEST / self.scenes[0].width))
+        images = raster.to_images(self.scenes, self._theme, dots)
         durations = [self._milliseconds] * len(images)
         durations[-1] *= 3
         file = io.BytesIO()
@@ -128,13 +129,19 @@ class Animation:
 
     def _repr_mimebundle_(
         self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
-    ) -> dict[str, str]:
-        """What a notebook shows: the film, else its last picture. Never a traceback."""
-        formats = {"text/html": self._page, "image/png": lambda: base64_of(self._png())}
-        return mime_bundle(repr(self), formats, include, exclude)
+    ) -> tuple[dict[str, str], dict[str, dict[str, int]]]:
+        """Return the film, and its last picture for those who show no film: never a traceback."""
+        formats = {"text/html": self._page, PNG: lambda: base64_of(self._png())}
+        shown = mime_bundle(repr(self), formats, include, exclude)
+        return shown, {PNG: {"width": self._width}} if PNG in shown else {}
+
+    @property
+    def _width(self) -> int:
+        """Of the film on a page, in pixels: that of a picture of the same graph."""
+        return round(self.scenes[0].width)
 
     def _page(self) -> str:
-        return film_page(self._gif, self.scenes[0].description)
+        return film_page(self._gif, self.scenes[0].description, self._width)
 
     def __repr__(self) -> str:
         return f"<Animation: {self._stage.called.output()}, {self._stage.step_count:,} steps>"

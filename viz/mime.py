@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
-import html
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 
+from viz.markup import attribute
+
 PLAIN = "text/plain"
-_PNG = "image/png"
+PNG = "image/png"
 _METRES_PER_INCH, _CSS_PIXELS = 0.0254, 96
 _WIDE = 700
 """Pixels that any page has room for."""
@@ -64,15 +65,24 @@ def base64_of(content: bytes) -> str:
     return base64.b64encode(content).decode()
 
 
-def film_page(gif: bytes, description: str) -> str:
-    """A film as HTML, with its description for those who do not see it."""
-    return f'<img alt="{html.escape(description)}" src="data:image/gif;base64,{base64_of(gif)}">'
+def film_page(gif: bytes, description: str, width: int | None = None) -> str:
+    """Return a film as HTML, with its description for those who do not see it.
+
+    Args:
+        gif: the film.
+        description: what is to be seen.
+        width: of the film on a page that has room for it, in pixels; by default its dots.
+    """
+    size = f'width="{width}" ' if width else ""
+    style = 'style="max-width: 100%; height: auto"'
+    source = f"data:image/gif;base64,{base64_of(gif)}"
+    return f'<img {size}{style} alt={attribute(description)} src="{source}">'
 
 
 def sizes(bundle: Mapping[str, str]) -> dict[str, dict[str, int]]:
     """What a notebook wants to know of a bundle: how wide its PNG is meant to be."""
-    width = page_width(base64.b64decode(bundle[_PNG])) if _PNG in bundle else None
-    return {_PNG: {"width": width}} if width else {}
+    width = page_width(base64.b64decode(bundle[PNG])) if PNG in bundle else None
+    return {PNG: {"width": width}} if width else {}
 
 
 def page_width(png: bytes) -> int | None:

@@ -87,7 +87,7 @@ class Picture:
             ValueError: if the suffix is none of .svg, .png, .pdf, .dot and .html.
             FileNotFoundError: if the folder does not exist.
             RendererNotFoundError: if there is no Graphviz (not needed for .dot).
-            ImportError: if there is no matplotlib (needed for .png and .pdf alone).
+            ImportError: if there is no typst, or no matplotlib (needed for .png and .pdf alone).
         """
         return save(path, {format: partial(self.render, format) for format in FORMATS})
 

@@ -1,141 +1,129 @@
-"""PNG and PDF: a scene drawn by matplotlib, in a font that comes with it.
+"""PNG, PDF and frames of films: the SVG of a scene, rendered by Typst in a font of matplotlib's.
 
-So these files are the same on every machine, whatever fonts it has.
+So these files are the same on every machine, whatever fonts it has. Letters that this font lacks,
+of East Asia or emoji, come from the fonts of the machine.
 """
 
 from __future__ import annotations
 
 import io
-import warnings
-from collections.abc import Iterator
+import math
+import struct
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from viz.scene import Circle, Curve, Polygon, Rectangle, Scene, Shape, Text
+from viz.markup import allowed
+from viz.scene import Scene, Text
+from viz.svg import to_svg
 from viz.theme import Theme
+from viz.typography import is_common
 
 if TYPE_CHECKING:
-    from matplotlib.artist import Artist
-    from matplotlib.figure import Figure
     from PIL.Image import Image
 
-_POINTS_PER_INCH = 72
-_FADED = 0.3
-_ALIGNMENTS: dict[str, Literal["left", "center", "right"]] = {
-    "start": "left", "middle": "center", "end": "right",
-}  # fmt: skip
+POINTS_PER_INCH = 72
+_FONT = "DejaVu Sans"
+_MOST_DOTS = 100_000_000
+"""Of a PNG: more would need gigabytes of memory."""
+_LONGEST_PAGE = 14_400.0
+"""Of a PDF, in points: viewers need not show what is longer."""
+_METRES_PER_INCH = 0.0254
+_HEADER = 33
+"""Bytes at the beginning of a PNG: its signature and its first chunk."""
 
 
 def to_png(scene: Scene, theme: Theme, dots_per_inch: int = 192) -> bytes:
-    """A picture of dots: 192 per inch are sharp on slides and high-density screens."""
-    return _save(scene, theme, "png", dpi=dots_per_inch, metadata={"Software": None})
+    """Return a picture of dots: 192 per inch are sharp on slides and high-density screens.
+
+    A picture that would have more than a hundred million dots has fewer per inch.
+    """
+    inches = scene.width * scene.height / POINTS_PER_INCH**2
+    dots = min(dots_per_inch, math.floor(math.sqrt(_MOST_DOTS / inches)))
+    (png,) = _pages([scene], theme, "png", dots_per_inch=dots)
+    return _with_resolution(png, dots)
 
 
 def to_pdf(scene: Scene, theme: Theme) -> bytes:
-    """A page of the size of the picture."""
-    return _save(scene, theme, "pdf", metadata={"CreationDate": None, "Producer": None})
+    """Return a page of the size of the picture, smaller if that is longer than a PDF may be."""
+    scale = min(1.0, _LONGEST_PAGE / max(scene.width, scene.height))
+    (pdf,) = _pages([scene], theme, "pdf", scale=scale)
+    return pdf
 
 
-def to_image(scene: Scene, theme: Theme, dots_per_inch: int = 144) -> Image:
-    """A picture of dots to work with: an RGB image of Pillow, which comes with matplotlib."""
+def to_images(scenes: Sequence[Scene], theme: Theme, dots_per_inch: int) -> list[Image]:
+    """Return pictures of dots to work with: RGB images of Pillow, which comes with matplotlib."""
+    pages = _pages(scenes, theme, "png", dots_per_inch=dots_per_inch)
     from PIL import Image
 
-    return Image.open(io.BytesIO(to_png(scene, theme, dots_per_inch))).convert("RGB")
+    return [Image.open(io.BytesIO(page)).convert("RGB") for page in pages]
 
 
-def _save(scene: Scene, theme: Theme, format: str, **options: Any) -> bytes:
-    figure = _figure(scene, theme)
-    file = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing")  # shown as a box
-        figure.savefig(file, format=format, facecolor=theme.background, **options)
-    return file.getvalue()
+def _pages(
+    scenes: Sequence[Scene],
+    theme: Theme,
+    format: Literal["png", "pdf"],
+    *,
+    scale: float = 1.0,
+    dots_per_inch: int | None = None,
+) -> list[bytes]:
+    """Return the scenes as a PNG each, or as one PDF of all of them."""
+    fonts = _fonts(not all(map(is_common, _letters(scenes))))
+    import typst
+
+    drawn = replace(theme, font=_FONT)
+    texts = {f"svg{i}": to_svg(scene, drawn) for i, scene in enumerate(scenes)}
+    texts["title"] = allowed(scenes[0].title)
+    texts["description"] = allowed(scenes[0].description)
+    lines = ["#set document(title: sys.inputs.title, date: none)"]
+    for i, scene in enumerate(scenes):
+        size = f"width: {scene.width * scale:.6f}pt, height: {scene.height * scale:.6f}pt"
+        lines.append(
+            f'#page({size}, margin: 0pt, fill: rgb("{theme.background}"), image('
+            f'bytes(sys.inputs.svg{i}), format: "svg", {size}, alt: sys.inputs.description))'
+        )
+    made: bytes | list[bytes] = typst.compile(
+        "\n".join(lines).encode(),
+        format=format,
+        ppi=dots_per_inch,
+        font_paths=fonts,
+        sys_inputs=texts,
+    )
+    return made if isinstance(made, list) else [made]
 
 
-def _figure(scene: Scene, theme: Theme) -> Figure:
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
+@cache
+def _fonts(rare: bool) -> Any:
+    """Return the fonts that come with matplotlib; for rare letters also those of the machine."""
+    matplotlib = find_spec("matplotlib")
+    if find_spec("typst") is None or matplotlib is None or matplotlib.origin is None:
         raise ImportError(
-            "saving a picture as .png or .pdf needs matplotlib; run: pip install matplotlib, or "
-            "save it as .svg"
-        ) from None
-    figure = Figure(figsize=(scene.width / _POINTS_PER_INCH, scene.height / _POINTS_PER_INCH))
-    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, scene.width), ylim=(scene.height, 0))
-    axes.set_axis_off()
-    for group in scene.groups:
-        for shape in group.shapes:
-            for artist in _artists(shape, theme):
-                artist.set_alpha(_FADED if group.faded else None)
-                axes.add_artist(artist)
-    return figure
+            "saving a picture as .png, .pdf or .gif needs typst, and matplotlib for its font; "
+            "run: pip install typst matplotlib, or save it as .svg"
+        )
+    import typst
+
+    folder = Path(matplotlib.origin).parent / "mpl-data" / "fonts" / "ttf"
+    return typst.Fonts(
+        include_system_fonts=rare, include_embedded_fonts=False, font_paths=[str(folder)]
+    )
 
 
-def _artists(shape: Shape, theme: Theme) -> Iterator[Artist]:
-    from matplotlib import patches, path, text
-
-    match shape:
-        case Text():
-            yield text.Text(
-                shape.x,
-                shape.y,
-                shape.text,
-                color=getattr(theme, shape.role),
-                fontsize=shape.size,
-                fontfamily="DejaVu Sans",
-                fontweight="bold" if shape.bold else "normal",
-                fontstyle="italic" if shape.italic else "normal",
-                horizontalalignment=_ALIGNMENTS[shape.anchor],
-                verticalalignment="baseline",
-                parse_math=False,
-            )
-        case Rectangle(_, _, _, _, _, fill, stroke, stroke_width):
-            yield patches.PathPatch(
-                path.Path(*_rounded(shape, path.Path)),
-                facecolor=getattr(theme, fill),
-                edgecolor=getattr(theme, stroke),
-                linewidth=stroke_width,
-            )
-        case Circle(x, y, radius, fill, stroke, stroke_width):
-            yield patches.Circle(
-                (x, y),
-                radius,
-                facecolor=getattr(theme, fill),
-                edgecolor=getattr(theme, stroke),
-                linewidth=stroke_width,
-            )
-        case Curve(points, role, stroke_width, dashed):
-            codes = [path.Path.MOVETO] + [path.Path.CURVE4] * (len(points) - 1)
-            yield patches.PathPatch(
-                path.Path(points, codes),
-                facecolor="none",
-                edgecolor=getattr(theme, role),
-                linewidth=stroke_width,
-                linestyle=(0, (5 / stroke_width, 3 / stroke_width)) if dashed else "solid",
-                capstyle="butt",
-            )
-        case Polygon(points, role):
-            yield patches.Polygon(points, facecolor=getattr(theme, role), linewidth=0)
+def _letters(scenes: Sequence[Scene]) -> Iterator[str]:
+    for scene in scenes:
+        for group in scene.groups:
+            for shape in group.shapes:
+                if isinstance(shape, Text):
+                    yield from shape.text
 
 
-def _rounded(box: Rectangle, path: Any) -> tuple[list[tuple[float, float]], list[int]]:
-    """The outline of a box whose corners are arcs, as points and codes of a path.
-
-    A quarter of a circle is a cubic Bézier curve with its handles 0.5523 radii long.
-    """
-    radius = min(box.radius, box.width / 2, box.height / 2)
-    left, top, right, bottom = box.x, box.y, box.x + box.width, box.y + box.height
-    points, codes = [(left + radius, top)], [path.MOVETO]
-    corners = (
-        ((right, top), (-1, 0), (0, 1)), ((right, bottom), (0, -1), (-1, 0)),
-        ((left, bottom), (1, 0), (0, -1)), ((left, top), (0, 1), (1, 0)),
-    )  # fmt: skip
-    for (x, y), (back_x, back_y), (on_x, on_y) in corners:
-        handle = 0.4477 * radius
-        points += [
-            (x + back_x * radius, y + back_y * radius),
-            (x + back_x * handle, y + back_y * handle),
-            (x + on_x * handle, y + on_y * handle),
-            (x + on_x * radius, y + on_y * radius),
-        ]
-        codes += [path.LINETO, path.CURVE4, path.CURVE4, path.CURVE4]
-    return [*points, points[0]], [*codes, path.CLOSEPOLY]
+def _with_resolution(png: bytes, dots_per_inch: int) -> bytes:
+    """Return the PNG with how many of its dots are an inch, so that it is shown at its size."""
+    per_metre = round(dots_per_inch / _METRES_PER_INCH)
+    content = b"pHYs" + struct.pack(">IIB", per_metre, per_metre, 1)
+    chunk = struct.pack(">I", len(content) - 4) + content + struct.pack(">I", zlib.crc32(content))
+    return png[:_HEADER] + chunk + png[_HEADER:]

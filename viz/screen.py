@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import base64
-import html
 from collections.abc import Mapping
 from typing import Any
 
 from viz.controls import ipywidgets
+from viz.markup import text
 from viz.mime import PLAIN, base64_of, page_width
 
 _PAGE = "text/html"
@@ -103,7 +103,7 @@ def _widget(kind: str) -> Any:
 def _as_value(kind: str, content: str) -> str | bytes:
     """The content as the widget for its format wants it."""
     if kind == PLAIN:
-        return f'<pre style="white-space: pre-wrap">{html.escape(content)}</pre>'
+        return f'<pre style="white-space: pre-wrap">{text(content)}</pre>'
     if kind == _PAGE:
         return content
     return content.encode() if kind == "image/svg+xml" else base64.b64decode(content)

@@ -7,8 +7,8 @@ recolour the picture. Nothing has an id: two pictures on one page cannot clash.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from xml.sax.saxutils import escape, quoteattr
 
+from viz.markup import attribute, text
 from viz.scene import Circle, Curve, Group, Point, Polygon, Rectangle, Scene, Shape, Text
 from viz.theme import LIGHT, Theme
 
@@ -25,9 +25,9 @@ def to_svg(scene: Scene, theme: Theme | None) -> str:
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} '
         f'viewBox="0 0 {scene.width:g} {scene.height:g}" role="img" '
-        f"aria-label={quoteattr(scene.title)} font-family={quoteattr((theme or LIGHT).font)}>",
-        f"<title>{escape(scene.title)}</title>",
-        f"<desc>{escape(scene.description)}</desc>",
+        f"aria-label={attribute(scene.title)} font-family={attribute((theme or LIGHT).font)}>",
+        f"<title>{text(scene.title)}</title>",
+        f"<desc>{text(scene.description)}</desc>",
         f'<rect class="background" width="100%" height="100%"{ground}/>',
     ]
     for group in scene.groups:
@@ -36,9 +36,9 @@ def to_svg(scene: Scene, theme: Theme | None) -> str:
 
 
 def _group(group: Group, theme: Theme | None) -> list[str]:
-    data = "".join(f" data-{name}={quoteattr(value)}" for name, value in group.data.items())
+    data = "".join(f" data-{name}={attribute(value)}" for name, value in group.data.items())
     opacity = ' opacity="0.3"' if group.faded else ""
-    tooltip = [f"<title>{escape(group.tooltip)}</title>"] if group.tooltip else []
+    tooltip = [f"<title>{text(group.tooltip)}</title>"] if group.tooltip else []
     shapes = [_shape(shape, theme) for shape in group.shapes]
     return [f'<g class="{group.kind}"{data}{opacity}>', *tooltip, *shapes, "</g>"]
 
@@ -73,13 +73,13 @@ def _filled(shape: Rectangle | Circle, theme: Theme | None) -> str:
     )
 
 
-def _text(text: Text, theme: Theme | None) -> str:
-    style = ' font-weight="bold"' if text.bold else ""
-    style += ' font-style="italic"' if text.italic else ""
+def _text(written: Text, theme: Theme | None) -> str:
+    style = ' font-weight="bold"' if written.bold else ""
+    style += ' font-style="italic"' if written.italic else ""
     return (
-        f'<text class="{text.role}" x="{text.x:.6g}" y="{text.y:.6g}" '
-        f'font-size="{text.size:g}" text-anchor="{text.anchor}"'
-        f"{_painted('fill', text.role, theme)}{style}>{escape(text.text)}</text>"
+        f'<text class="{written.role}" x="{written.x:.6g}" y="{written.y:.6g}" '
+        f'font-size="{written.size:g}" text-anchor="{written.anchor}"'
+        f"{_painted('fill', written.role, theme)}{style}>{text(written.text)}</text>"
     )
 
 
@@ -88,5 +88,5 @@ def _path(points: Sequence[Point]) -> str:
     return f"M{texts[0]}C{' '.join(texts[1:])}"
 
 
-def _painted(attribute: str, role: str, theme: Theme | None) -> str:
-    return f' {attribute}="{getattr(theme, role)}"' if theme else ""
+def _painted(name: str, role: str, theme: Theme | None) -> str:
+    return f" {name}={attribute(getattr(theme, role))}" if theme else ""

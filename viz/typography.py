@@ -36,6 +36,15 @@ def width(text: str, size: float, *, bold: bool = False) -> float:
     return round(total * size * (_BOLD if bold else 1.0), 3)
 
 
+def is_common(letter: str) -> bool:
+    """Return whether the width of a letter is known exactly: DejaVu Sans has it.
+
+    >>> is_common("∂"), is_common("漢")
+    (True, False)
+    """
+    return letter in _WIDTH
+
+
 def printable(text: str, longest: int = LONGEST) -> str:
     """The text on one line and without what XML does not allow, shortened if it is long.
 
