@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import math
+import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -174,6 +175,11 @@ def test_training_between_frames_sees_the_settings_of_its_own() -> None:
 def test_a_dollar_sign_is_a_dollar_sign() -> None:
     plot = plots.confusion_matrix([0, 1], [1, 1], classes=["$", "$x^"])
     assert plot.render("svg")
+
+
+def test_plots_come_with_viz_and_matplotlib_when_it_is_needed() -> None:
+    code = "import sys, viz; viz.plots.bars; sys.exit('matplotlib' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,10 @@ import os
 import re
 import shutil
 import stat
+import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -25,7 +27,7 @@ from autodiff.worked_examples import (
 )
 from conftest import THOROUGH
 from svg import Drawn, number, read
-from viz import render, typography
+from viz import files, layout, render, typography
 
 VIEWS = ("both", "forward", "backward", "derivatives")
 
@@ -517,6 +519,70 @@ def test_a_failing_or_endless_layout_is_one_sentence(
 @pytest.mark.skipif(shutil.which("dot") is None, reason="needs the dot program")
 def test_the_real_dot_program_draws_it_too() -> None:
     assert read(viz.draw(product_of_sum()["f"])).wires["n4", "n4_end", 0]["value"] == "-12"
+
+
+def test_dot_and_svg_are_one_diagram_also_if_the_layout_took_too_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    x = y = Value(0.5, "x")
+    for _ in range(40):
+        y = y * x
+    as_asked, run = viz.draw(y, fold=None).dot, layout.run
+
+    def slow(dot: str, *others: Any) -> bytes:
+        if len(dot) == len(as_asked):
+            raise TimeoutError
+        return run(dot, *others)
+
+    monkeypatch.setattr(layout, "run", slow)
+    for first in ("dot", "svg"):
+        picture = viz.draw(y, fold=None)
+        getattr(picture, first)
+        assert len(picture.dot) < len(as_asked)
+        assert all(part in picture.dot for part in read(picture).parts)
+
+
+def test_a_picture_that_was_interrupted_is_still_the_one_that_was_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    picture, whole = viz.draw(Value(2.0, "x") * 3), layout.run
+
+    def interrupted(*_: object) -> bytes:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(layout, "run", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        picture.render()
+    monkeypatch.setattr(layout, "run", whole)
+    assert set(read(picture).parts) >= {"n0", "n1", "n2"}
+    assert read(picture).caption == []
+
+
+def test_a_script_shows_a_picture_in_a_browser(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[str] = []
+    monkeypatch.setattr(files.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(files.webbrowser, "open", lambda url: shown.append(url) or True)
+    picture = viz.draw(product_of_sum()["f"])
+    picture.show()
+    (page,) = tmp_path.iterdir()
+    assert shown == [page.as_uri()]
+    assert page.read_bytes() == picture.render("html")
+    monkeypatch.setattr(files.webbrowser, "open", lambda url: False)
+    with pytest.raises(RuntimeError, match=r"there is no browser to show it; the page is .*\.html"):
+        picture.show()
+
+
+def test_a_notebook_shows_a_picture_below_the_cell(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[object] = []
+    display = SimpleNamespace(display=shown.append)
+    shell = SimpleNamespace(get_ipython=lambda: SimpleNamespace(kernel=1), display=display)
+    monkeypatch.setitem(sys.modules, "IPython", shell)
+    monkeypatch.setitem(sys.modules, "IPython.display", display)
+    picture = viz.draw(product_of_sum()["f"])
+    picture.show()
+    assert shown == [picture]
 
 
 def test_in_a_notebook_it_is_an_svg_and_plain_text() -> None:

@@ -8,6 +8,7 @@
 True
 """
 
+from viz import plots
 from viz.animation import Animation, animate
 from viz.draw import draw
 from viz.explorer import Explorer, explore
@@ -19,5 +20,6 @@ from viz.theme import DARK, LIGHT, PRINT, Theme
 
 __all__ = [
     "DARK", "LIGHT", "PRINT", "Animation", "Explorer", "Live", "Picture", "Playground",
-    "RendererNotFoundError", "Theme", "animate", "draw", "explore", "live", "playground", "sliders",
+    "RendererNotFoundError", "Theme", "animate", "draw", "explore", "live", "playground", "plots",
+    "sliders",
 ]  # fmt: skip

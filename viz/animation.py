@@ -201,7 +201,7 @@ class _Film:
         """A rule on one line if there is room, else its numbers on a line of their own."""
         room = self.width - 2 * _MARGIN
         if width(str(rule), _RULE_SIZE) <= room and rule.numbers:
-            numbers = _Run(f" = {rule.numbers}", role, _RULE_SIZE)
+            numbers = _Run(f"= {rule.numbers}", role, _RULE_SIZE)
             yield [_Run(rule.names, "ink", _RULE_SIZE), numbers]
         else:
             for line in wrapped(rule.names, _RULE_SIZE, room):
@@ -217,7 +217,7 @@ class _Film:
             x = float(_MARGIN)
             for text, role, size, bold in line:
                 yield Text(text, x, y, role, size, "start", bold=bold)
-                x += width(text, size, bold=bold)
+                x += width(f"{text} ", size, bold=bold)  # XML drops a space at the beginning
             y += _LINE
 
 

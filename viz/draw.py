@@ -7,6 +7,7 @@ forward above the line and the gradient that flows back below it.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, Unpack
 
 from autodiff.graph import Path, Value
@@ -77,10 +78,10 @@ def draw(
     if subject.is_program:
         _refuse_for_programs(view=view, paths=paths, formulas=formulas, magnitudes=magnitudes)
         program = diagram_of_program(value.__name__, value.outline, value.stats, subject.direction)
-        return Picture(iter([program]), colors, subject.seconds)
+        return Picture(lambda: iter([program]), colors, subject.seconds)
     if view == "network":
         network = diagram_of_network(subject.graph, subject.number, subject.direction)
-        return Picture(iter([network]), colors, subject.seconds)
+        return Picture(lambda: iter([network]), colors, subject.seconds)
     style = Style.of(
         subject,
         view=view or ("derivatives" if paths else "both"),
@@ -88,7 +89,7 @@ def draw(
         magnitudes=magnitudes,
         paths=None if paths is None else _path_or_pair(paths, subject),
     )
-    return Picture(_diagrams(subject, style), colors, subject.seconds)
+    return Picture(partial(_diagrams, subject, style), colors, subject.seconds)
 
 
 def _diagrams(subject: Subject, style: Style) -> Iterator[Diagram]:

@@ -1,10 +1,14 @@
-"""Files in the format that their suffix names."""
+"""Files in the format that their suffix names, and pages that a browser opens."""
 
 from __future__ import annotations
 
 import os
+import sys
+import tempfile
+import webbrowser
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from autodiff.files import check_place, write_whole
 
@@ -32,6 +36,35 @@ def save(path: str | os.PathLike[str], formats: Mapping[str, Callable[[], bytes]
     check_place(path)
     write_whole(formats[suffix](), path)
     return path
+
+
+def show(thing: object, page: Callable[[], str]) -> None:
+    """Show something under the cell of a notebook, else as a page in a browser.
+
+    Args:
+        thing: what is shown; a notebook knows how.
+        page: makes a web page of it, which stays in the folder for temporary files.
+
+    Raises:
+        RuntimeError: if there is no browser.
+    """
+    if _is_notebook():
+        from IPython.display import display
+
+        display(thing)  # type: ignore[no-untyped-call]
+        return
+    with tempfile.NamedTemporaryFile(prefix="viz-", suffix=".html", delete=False) as file:
+        file.write(page().encode())
+    if not webbrowser.open(Path(file.name).as_uri()):
+        raise RuntimeError(
+            f"there is no browser to show it; the page is {file.name}; or save it as .svg or .png"
+        )
+
+
+def _is_notebook() -> bool:
+    """Return whether the code runs in a kernel, and not in a script or a terminal."""
+    shell: Any = sys.modules.get("IPython")
+    return shell is not None and hasattr(shell.get_ipython(), "kernel")
 
 
 def one_of(words: list[str] | tuple[str, ...]) -> str:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import html
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import cached_property, partial
-from itertools import chain
 from pathlib import Path
 
 from viz import layout, raster
 from viz.compose import compose
 from viz.diagram import Diagram
-from viz.files import one_of, save
+from viz.files import one_of, save, show
+from viz.markup import text
 from viz.mime import fitting, mime_bundle
 from viz.placing import place_first
 from viz.render import RendererNotFoundError
@@ -27,25 +26,38 @@ class Picture:
     """A diagram that is laid out when it is needed.
 
     Args:
-        diagrams: what to show, and simpler ways to show it, should the layout take too long.
+        diagrams: makes what to show, and after it simpler ways to show it, should the layout take
+            too long.
         theme: colours and type.
         seconds: the time for each attempt at a layout.
 
     Attributes:
-        dot: the diagram in the DOT language, plain but complete, for Graphviz and its friends. The
-            same graph gives the same text every time.
+        dot: the diagram of the picture in the DOT language, plain but complete, for Graphviz and
+            its friends; without Graphviz, the diagram that was asked for. The same graph gives the
+            same text every time.
         svg: the picture as SVG text.
     """
 
-    def __init__(self, diagrams: Iterator[Diagram], theme: Theme, seconds: float = 20.0) -> None:
-        self._first = next(diagrams)
-        self._simpler = diagrams
+    def __init__(
+        self, diagrams: Callable[[], Iterator[Diagram]], theme: Theme, seconds: float = 20.0
+    ) -> None:
+        self._diagrams = diagrams
+        self._first = next(diagrams())  # what is wrong with it is said at once
         self.theme, self.seconds = theme, seconds
 
     @cached_property
     def dot(self) -> str:
         """The text that Graphviz lays out; see the class."""
-        return layout.to_dot(self._first, self.theme.size, self.theme.font)
+        try:
+            diagram, _ = self._placed
+        except (RuntimeError, TimeoutError):  # Graphviz is missing, fails or takes too long
+            diagram = self._first
+        return layout.to_dot(diagram, self.theme.size, self.theme.font)
+
+    @cached_property
+    def _placed(self) -> tuple[Diagram, layout.Layout]:
+        """The first diagram that is laid out in time, with the place of everything."""
+        return place_first(self._diagrams(), self.theme.size, self.theme.font, self.seconds)
 
     @cached_property
     def scene(self) -> Scene:
@@ -55,10 +67,7 @@ class Picture:
             RendererNotFoundError: if there is no Graphviz.
             TimeoutError: if even the simplest diagram takes too long to lay out.
         """
-        diagram, placed = place_first(
-            chain([self._first], self._simpler), self.theme.size, self.theme.font, self.seconds
-        )
-        return compose(diagram, placed, self.theme.size)
+        return compose(*self._placed, self.theme.size)
 
     @cached_property
     def svg(self) -> str:
@@ -77,8 +86,8 @@ class Picture:
             return raster.to_png(self.scene, self.theme)
         if format == "pdf":
             return raster.to_pdf(self.scene, self.theme)
-        text = {"svg": lambda: self.svg, "dot": lambda: self.dot, "html": self._page}[format]()
-        return text.encode()
+        make = {"svg": lambda: self.svg, "dot": lambda: self.dot, "html": self._page}[format]
+        return make().encode()
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the picture to a file, whole or not at all; the suffix says in which format.
@@ -91,8 +100,17 @@ class Picture:
         """
         return save(path, {format: partial(self.render, format) for format in FORMATS})
 
+    def show(self) -> None:
+        """Show the picture: under the cell of a notebook, else in a browser, as a temporary file.
+
+        Raises:
+            RendererNotFoundError: if there is no Graphviz.
+            RuntimeError: if there is no browser.
+        """
+        show(self, self._page)
+
     def _page(self) -> str:
-        title = html.escape(self.scene.title)
+        title = text(self.scene.title)
         body = "margin:0;display:grid;place-items:center;min-height:100vh"
         return (
             f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'

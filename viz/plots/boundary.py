@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from viz.markup import allowed
 from viz.plots.inputs import Floats, Labels, array_of, check_names, numbers, positive, whole_numbers
 from viz.plots.page import (
     arrange,
@@ -317,7 +318,7 @@ class _Canvas:
             region.remove()
         self._regions.clear()
         with settings(self._theme):
-            self._axes.set_title(title)
+            self._axes.set_title(allowed(title))
             colors = region_colors(self._theme, len(scored.margins))
             for margin, color in zip(scored.margins, colors, strict=True):
                 if margin.max() > 0:

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from viz.markup import allowed
+
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
 
@@ -149,7 +151,7 @@ def class_names(classes: Sequence[str] | None, least: int) -> list[str]:
             f"classes: expected a list of at least {least} names, since the largest label is "
             f"{least - 1}, got {classes!r}"
         )
-    return [str(name) for name in classes]
+    return [allowed(str(name)) for name in classes]
 
 
 def array_of(name: str, given: ArrayLike) -> NDArray[Any]:

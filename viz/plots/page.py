@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from viz.markup import allowed
 from viz.theme import Theme
 
 if TYPE_CHECKING:
@@ -96,9 +97,16 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def arrange(figure: Figure) -> None:
-    """Give every part its place for good: drawn again and again, they would move a little."""
-    from matplotlib.layout_engine import PlaceHolderLayoutEngine
+    """Give every part its place for good: drawn again and again, they would move a little.
 
+    Texts of users lose what neither XML nor the font has.
+    """
+    from matplotlib.layout_engine import PlaceHolderLayoutEngine
+    from matplotlib.text import Text
+
+    for written in figure.findobj(Text):
+        assert isinstance(written, Text)
+        written.set_text(allowed(written.get_text()))
     if not isinstance(figure.get_layout_engine(), PlaceHolderLayoutEngine):  # not arranged yet
         figure.draw_without_rendering()
         figure.set_layout_engine("none")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from viz.files import one_of, save
+from viz.markup import allowed
 from viz.mime import base64_of, film_page, mime_bundle, sizes
 from viz.plots.page import arrange, settings
 from viz.theme import Theme
@@ -52,7 +53,7 @@ class Plot:
         if format not in _METADATA:
             raise ValueError(f"expected the format {one_of(tuple(_METADATA))}, got {format!r}")
         content = io.BytesIO()
-        metadata = {**_METADATA[format], "Title": self.description}
+        metadata = {**_METADATA[format], "Title": allowed(self.description)}
         with settings(self._theme):  # ticks are made when they are drawn
             self.figure.savefig(content, format=format, metadata=metadata)
         return content.getvalue()
