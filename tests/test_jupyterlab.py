@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 import json
 import os
 import re
@@ -18,6 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from viz.theme import DARK
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
@@ -129,3 +132,30 @@ def test_a_slider_of_the_first_notebook_moves_the_picture_and_the_numbers(
     assert format((x + 5) * -4, ".4g") in after, "f follows"
     assert format(x + 5, ".4g") in after, "and so does the gradient of z"
     assert page.locator(".jp-OutputArea-output[data-mime-type*='error']").count() == 0
+
+
+def test_a_picture_is_dark_in_a_dark_notebook(
+    browser: Browser, jupyterlab: str, tmp_path: Path
+) -> None:
+    image_module = pytest.importorskip("PIL.Image", reason="reads the screenshot")
+    settings = tmp_path / "CONFIG" / "lab" / "user-settings" / "@jupyterlab" / "apputils-extension"
+    settings.mkdir(parents=True)
+    (settings / "themes.jupyterlab-settings").write_text('{"theme": "JupyterLab Dark"}')
+    code = "import viz\nfrom autodiff import Value\nviz.draw(Value(2.0, 'x') * 3)"
+    cell = {"cell_type": "code", "id": "a", "metadata": {}, "outputs": [], "source": code}
+    notebook = {
+        "cells": [{**cell, "execution_count": None}],
+        "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)"}},
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+    (tmp_path / "notebooks" / "dark.ipynb").write_text(json.dumps(notebook))
+    page = opened(browser, jupyterlab, "dark.ipynb")
+    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
+    page.locator(".jp-Notebook .jp-Cell").first.click()
+    page.keyboard.press("Shift+Enter")
+    picture = page.locator(".jp-RenderedSVG img").first
+    picture.wait_for()
+    assert page.locator("body").get_attribute("data-jp-theme-light") == "false"
+    shown = image_module.open(io.BytesIO(picture.screenshot())).convert("RGB")
+    assert shown.getpixel((5, 5)) == tuple(bytes.fromhex(DARK.background[1:]))

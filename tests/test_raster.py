@@ -72,6 +72,13 @@ def test_a_png_has_the_colors_of_the_theme() -> None:
         assert tuple(shown[53, 53]) == gate  # 20 points from the left and from above
 
 
+def test_colors_may_have_names() -> None:
+    theme = replace(LIGHT, background="navy", ink="white")
+    assert tuple(pixels(raster.to_png(scene(), theme))[0, 0]) == (0, 0, 128)
+    assert raster.to_pdf(scene(), theme)
+    assert viz.animate(Value(2.0) * 3, theme=theme)._repr_mimebundle_()[0]["text/html"]
+
+
 def test_a_pdf_is_a_page_of_the_size_of_the_picture_and_has_no_images() -> None:
     pdf = raster.to_pdf(scene(), LIGHT)
     assert page_size(pdf) == (100.0, 40.0)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 import os
+import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import fields
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
@@ -281,8 +281,8 @@ def _with_one_palette(images: list[Image], theme: Theme) -> list[Image]:
 
 def _colors(theme: Theme) -> list[tuple[int, ...]]:
     """Red, green and blue of every color of a theme."""
-    texts = (str(getattr(theme, field.name)) for field in fields(theme))
-    return [tuple(bytes.fromhex(text[1:])) for text in texts if text.startswith("#")]
+    colors = theme.colors.values()
+    return [tuple(bytes.fromhex(c[1:])) for c in colors if re.fullmatch("#[0-9a-fA-F]{6}", c)]
 
 
 def _triples(numbers: Sequence[int]) -> list[tuple[int, ...]]:

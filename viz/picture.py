@@ -17,7 +17,7 @@ from viz.placing import place_first
 from viz.render import RendererNotFoundError
 from viz.scene import Scene
 from viz.svg import to_svg
-from viz.theme import Theme
+from viz.theme import DARK, LIGHT, Theme
 
 FORMATS = ("svg", "png", "pdf", "dot", "html")
 
@@ -121,13 +121,17 @@ class Picture:
     def _repr_mimebundle_(
         self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
     ) -> dict[str, str]:
-        """What a notebook shows: SVG and plain text. Never a traceback."""
+        """Return SVG and plain text for a notebook; a light picture is dark where the notebook is.
+
+        There is never a traceback.
+        """
         return mime_bundle(repr(self), {"image/svg+xml": self._svg_or_dot}, include, exclude)
 
     def _svg_or_dot(self) -> str:
         """The picture; without Graphviz, an error that has the text for it to lay out."""
         try:
-            return fitting(self.svg)
+            dark = DARK if self.theme == LIGHT else None
+            return fitting(to_svg(self.scene, self.theme, dark))
         except RendererNotFoundError as error:
             raise RuntimeError(f"{error}\n\n{self.dot}") from None
 

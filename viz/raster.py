@@ -80,10 +80,12 @@ def _pages(
     texts["title"] = allowed(scenes[0].title)
     texts["description"] = allowed(scenes[0].description)
     lines = ["#set document(title: sys.inputs.title, date: none)"]
+    # Where a page ends within a dot, the dot is filled all the same.
+    fill = f'fill: rgb("{theme.background}"), ' if theme.background.startswith("#") else ""
     for i, scene in enumerate(scenes):
         size = f"width: {scene.width * scale:.6f}pt, height: {scene.height * scale:.6f}pt"
         lines.append(
-            f'#page({size}, margin: 0pt, fill: rgb("{theme.background}"), image('
+            f"#page({size}, margin: 0pt, {fill}image("
             f'bytes(sys.inputs.svg{i}), format: "svg", {size}, alt: sys.inputs.description))'
         )
     made: bytes | list[bytes] = typst.compile(

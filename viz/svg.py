@@ -12,27 +12,42 @@ from viz.markup import attribute, text
 from viz.scene import Circle, Curve, Group, Point, Polygon, Rectangle, Scene, Shape, Text
 from viz.theme import LIGHT, Theme
 
+_FOLLOWS = "follows-page"
+"""The class of a picture that is dark where its page is: the style sheet of one is that of all."""
 
-def to_svg(scene: Scene, theme: Theme | None) -> str:
-    """The scene as a complete SVG document, with a title and a description for screen readers.
+
+def to_svg(scene: Scene, theme: Theme | None, dark: Theme | None = None) -> str:
+    """Return the scene as a complete SVG document, with title and description for screen readers.
 
     Args:
         scene: every shape in its place.
         theme: the colours; None leaves them to the style sheet of a page.
+        dark: the colours on a dark page, if the picture is to follow the page that shows it.
     """
     ground = _painted("fill", "background", theme)
+    follows = f'class="{_FOLLOWS}" ' if dark else ""
     size = f'width="{scene.width:g}" height="{scene.height:g}"'
     lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" {size} '
+        f'<svg xmlns="http://www.w3.org/2000/svg" {follows}{size} '
         f'viewBox="0 0 {scene.width:g} {scene.height:g}" role="img" '
         f"aria-label={attribute(scene.title)} font-family={attribute((theme or LIGHT).font)}>",
         f"<title>{text(scene.title)}</title>",
         f"<desc>{text(scene.description)}</desc>",
+        *([f"<style>{_on_dark_pages(dark)}</style>"] if dark else []),
         f'<rect class="background" width="100%" height="100%"{ground}/>',
     ]
     for group in scene.groups:
         lines += _group(group, theme)
     return "\n".join([*lines, "</svg>\n"])
+
+
+def _on_dark_pages(dark: Theme) -> str:
+    """Return the style sheet for the colours on a dark page: rules come before attributes."""
+    rules = []
+    for role, color in dark.colors.items():
+        filled = ",".join(f".{_FOLLOWS} .{role}{kind}" for kind in ("", "-fill", "-arrow"))
+        rules.append(f"{filled}{{fill:{color}}}.{_FOLLOWS} .{role}-line{{stroke:{color}}}")
+    return f"@media (prefers-color-scheme:dark){{{''.join(rules)}}}"
 
 
 def _group(group: Group, theme: Theme | None) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,12 @@ class Theme:
     highlight: str
     font: str = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
     size: int = 14
+
+    @property
+    def colors(self) -> dict[str, str]:
+        """The colours by their roles, as ``"#ffffff"``."""
+        given = asdict(self).items()
+        return {role: color for role, color in given if role not in ("font", "size")}
 
 
 LIGHT = Theme(
