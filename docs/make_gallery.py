@@ -165,8 +165,11 @@ def main() -> None:
         page += [_shown(each) for each in entries]
     explorer = viz.explore(worked_examples.sigmoid_neuron()["f"])
     page.append(EXPLORER.format(explorer.save(FOLDER / "explorer.html").name))
-    steps = viz.animate(worked_examples.product_of_sum()["f"])
-    page.append(ANIMATION.format(steps.save(FOLDER / "backward.gif").name))
+    value = worked_examples.product_of_sum()["f"]
+    film = viz.animate(value)
+    dark = viz.animate(value, theme="dark").save(FOLDER / "backward-dark.gif")
+    light = film.save(FOLDER / "backward.gif")
+    page.append(ANIMATION.format(light.name, dark.name, round(film.scenes[0].width)))
     floors.main()
     text = "\n".join(page)
     print(save(FOLDER / "README.md", {"md": text.encode}))
@@ -201,7 +204,10 @@ open it in a browser.
 """
 ANIMATION = """`viz.animate(value).save("backward.gif")` makes the same steps a film:
 
-![The forward and the backward pass of (x + y) z, step by step]({0})
+<picture>
+  <source media="(prefers-color-scheme: dark)" srcset="{1}" width="{2}">
+  <img alt="The forward and the backward pass of (x + y) z, step by step" src="{0}" width="{2}">
+</picture>
 """
 
 

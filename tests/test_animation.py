@@ -67,8 +67,8 @@ def test_the_last_scene_is_the_whole_picture() -> None:
 
 def test_the_rule_of_the_step_stands_below() -> None:
     scenes = viz.animate(product_of_sum()["f"]).scenes
-    assert caption(scenes[1]) == "Forward · 1 / 5 q = x + y  = -2 + 5 = 3"
-    assert "∂f/∂z += q · ∂f/∂f  = 3 · 1 = 3" in caption(scenes[4])
+    assert caption(scenes[1]) == "Forward · 1 / 5 q = x + y = -2 + 5 = 3"
+    assert "∂f/∂z += q · ∂f/∂f = 3 · 1 = 3" in caption(scenes[4])
     for scene in scenes:
         for shape in scene.groups[-1].shapes:
             assert isinstance(shape, Text)

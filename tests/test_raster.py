@@ -92,6 +92,17 @@ def test_a_pdf_is_no_longer_than_viewers_show() -> None:
     assert (width, height) == pytest.approx((14_400.0, 200.0))
 
 
+def test_an_svg_that_a_notebook_keeps_becomes_a_pdf(tmp_path: Path) -> None:
+    picture = viz.draw(sigmoid_neuron()["f"])
+    svg, pdf = tmp_path / "f.svg", tmp_path / "f.pdf"
+    svg.write_text(picture._repr_mimebundle_()["image/svg+xml"], encoding="utf-8")
+    subprocess.run([sys.executable, "-m", "viz.raster", svg, pdf], check=True)
+    size = page_size(pdf.read_bytes())
+    assert size == pytest.approx((picture.scene.width, picture.scene.height), abs=0.01)
+    with pytest.raises(ValueError, match="expected the SVG of a picture, with its viewBox"):
+        raster.svg_to_pdf("<svg/>")
+
+
 def test_a_huge_picture_has_fewer_dots(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(raster, "_MOST_DOTS", 10_000)
     image = Image.open(io.BytesIO(raster.to_png(scene(), LIGHT)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -163,7 +164,7 @@ class _Film:
         self.scene, self.steps = stage.scene, stage.steps
         texts = [str(rule) for step in self.steps for rule in step.rules]
         longest = max(width(text, _RULE_SIZE) for text in texts) + 2 * _MARGIN
-        self.width = max(stage.scene.width, min(round(longest, 1), _WIDEST_CAPTION))
+        self.width = max(stage.scene.width, min(math.ceil(longest), _WIDEST_CAPTION))
         self.captions = [
             [self._heading(i), *self._rules(step)] for i, step in enumerate(self.steps)
         ]
