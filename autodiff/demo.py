@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from autodiff.data import load_subset
 from autodiff.digits import Reader, learn_to_read
@@ -16,7 +17,7 @@ from autodiff.graph import Graph
 from autodiff.nn import MLP, Linear, cross_entropy
 from autodiff.optim import SGD
 from autodiff.report import table
-from autodiff.training import predict
+from autodiff.training import outputs, predict
 from autodiff.training.engines import EagerEngine
 from autodiff.value import Value
 from autodiff.worked_examples import (
@@ -109,7 +110,8 @@ def _show_reader(gallery: _Gallery, reader: Reader) -> None:
     except ImportError as error:
         gallery.missing[str(error)] = None
     assert isinstance(reader.model, MLP)
-    loss = one_output_neuron(reader.model, validation.images[0].tolist(), int(validation.labels[0]))
+    i = most_undecided(reader.model, validation.images, validation.labels)
+    loss = one_output_neuron(reader.model, validation.images[i].tolist(), int(validation.labels[i]))
     gallery.add(viz.draw(loss), "trained-neuron")
 
 
@@ -130,6 +132,17 @@ def _plots(reader: Reader, shown: int = 40) -> Iterator[tuple[str, Plot]]:
 def _layers(reader: Reader) -> list[Linear]:
     assert isinstance(reader.model, MLP)
     return reader.model.layers
+
+
+def most_undecided(model: MLP, images: NDArray[np.float64], labels: NDArray[np.int64]) -> int:
+    """Return the place of the image whose class has a probability nearest to 1/2.
+
+    Its loss is about log 2, and its gradients can be seen; where a model is sure, they vanish.
+    """
+    logits = outputs(model, images)
+    own = logits[np.arange(len(labels)), labels]
+    others = np.where(np.arange(logits.shape[1]) == labels[:, None], -np.inf, logits)
+    return int(np.abs(own - np.logaddexp.reduce(others, axis=1)).argmin())
 
 
 def one_output_neuron(model: MLP, image: list[float], label: int, strongest: int = 4) -> Value:

@@ -69,6 +69,36 @@ def test_a_grid_shows_the_images_with_their_captions() -> None:
     assert len({shown.get_extent()[2] for shown in axes.images}) == 2
     assert plot.description == "5 images: five"
     assert not plots.image_grid(IMAGES).figure.axes[0].texts
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int64, float])
+def test_bytes_are_shares_of_255(kind: type) -> None:
+    images = np.arange(16).reshape(1, 16) * 17
+    shown = {
+        "grid": plots.image_grid(images.astype(kind)),
+        "predictions": plots.prediction_grid(images.astype(kind), [3], [3]),
+    }
+    for plot in shown.values():
+        (image,) = plot.figure.axes[0].images
+        np.testing.assert_allclose(image.get_array().ravel(), np.arange(16) / 15)
+        assert image.get_clim() == (0, 1)
+    beside = plots.bars({"p": P}, image=images[0].astype(kind)).figure.axes[0].images[0]
+    np.testing.assert_allclose(beside.get_array().ravel(), np.arange(16) / 15)
+    film = plots.image_film(images.astype(kind))
+    assert film.render() == plots.image_film(images / 255).render()
+
+
+def test_whole_numbers_beyond_bytes_are_refused_and_other_numbers_are_cut_off() -> None:
+    for beyond in ([[0, 1, 2, 256]], [[-1, 0, 1, 2]]):
+        with pytest.raises(ValueError, match="expected pixels from 0 to 1, or bytes from 0 to"):
+            plots.image_grid(beyond)
+    (image,) = plots.image_grid([[0, 0.5, 1.5, -1]]).figure.axes[0].images
+    assert image.get_array().ravel().tolist() == [0, 0.5, 1.5, -1]
+    (mask,) = plots.image_grid(np.array([[0, 1, 1, 0]], np.uint8)).figure.axes[0].images
+    assert mask.get_array().max() == 1
+
+
+def test_a_grid_of_two_sizes() -> None:
     small, large = (plots.image_grid(IMAGES, side=side).figure.get_size_inches() for side in (1, 2))
     assert large[0] > 1.8 * small[0]
 

@@ -19,14 +19,14 @@ import pytest
 from autodiff import Value
 from autodiff.training import Epoch, History
 from viz import plots
-from viz.theme import THEMES
+from viz.theme import THEMES, Theme
 
 matplotlib = pytest.importorskip("matplotlib", reason="plots need matplotlib")
 
 from matplotlib.colors import to_hex, to_rgb  # noqa: E402
 from PIL import Image  # noqa: E402
 
-from viz.plots.page import ON_DARK, ON_LIGHT, class_markers, contrast  # noqa: E402
+from viz.plots.page import ON_DARK, ON_LIGHT, class_colors, class_markers, contrast  # noqa: E402
 from viz.plots.surface import evaluate  # noqa: E402
 
 HISTORY = History(
@@ -219,7 +219,7 @@ BAD_INPUT: list[tuple[Callable[[], object], type[Exception], str]] = [
     (lambda: plots.prediction_grid(IMAGES, LABELS, LABELS[:3]), ValueError, "expected 12, one"),
     (lambda: plots.prediction_grid([[0] * 5], [1], [1]), ValueError, "square images, got 5"),
     (lambda: plots.prediction_grid([], [], []), ValueError, r"shape \(count, pixels\)"),
-    (lambda: plots.prediction_grid([[255] * 4], [1], [1]), ValueError, "pixels from 0 to 1"),
+    (lambda: plots.prediction_grid([[1.5] * 4], [1], [1]), ValueError, "pixels from 0 to 1"),
     (lambda: plots.prediction_grid(NAN, [1, 1], [1, 1]), ValueError, "finite numbers, got nan"),
     (lambda: plots.prediction_grid(IMAGES, LABELS, LABELS, columns=0), ValueError, "at least 1"),
     (lambda: plots.weight_images(np.zeros(16)), ValueError, r"shape \(units, pixels\)"),
@@ -404,6 +404,14 @@ def test_any_two_of_the_ten_colors_differ_for_all_eyes(
     assert min(contrast(color, THEMES[theme].background) for color in colors) > 2.5
 
 
+@pytest.mark.parametrize("theme", THEMES.values(), ids=THEMES)
+@pytest.mark.parametrize("count", [1, 2, 3, 10, 11, 25, 100])
+def test_no_two_classes_have_the_same_color(theme: Theme, count: int) -> None:
+    colors = class_colors(theme, count)
+    assert len(set(colors)) == len(colors) == count
+    assert min(contrast(color, theme.background) for color in colors) > 2
+
+
 def test_classes_that_share_a_color_have_different_shapes() -> None:
     shapes = class_markers(40)
     assert len({(i % 10, shape) for i, shape in enumerate(shapes)}) == 40
@@ -499,6 +507,20 @@ def test_the_confusion_matrix_counts() -> None:
         f"accuracy {right / 300:.1%}: {right} of 300\n"
         f"most frequent error: {'abcd'[j]} predicted for {'abcd'[i]} ({times} times)"
     )
+
+
+@pytest.mark.parametrize(
+    ("predicted", "said"),
+    [
+        ([1, 0, 2, 3, 4], "errors: 1 predicted for 0 and 0 predicted for 1 (once each)"),
+        ([1, 2, 0, 3, 4], "1 predicted for 0, 2 predicted for 1 and 0 predicted for 2 (once each)"),
+        ([1, 2, 3, 4, 0], "1 predicted for 0, 2 predicted for 1 and 3 more (once each)"),
+        ([1, 1, 2, 3, 4], "most frequent error: 1 predicted for 0 (once)"),
+    ],
+)
+def test_errors_that_are_equally_frequent_are_all_named(predicted: list[int], said: str) -> None:
+    plot = plots.confusion_matrix([0, 1, 2, 3, 4], predicted)
+    assert plot.figure.get_suptitle().endswith(said)
 
 
 @pytest.mark.parametrize("theme", THEMES)
@@ -660,6 +682,21 @@ def test_codes_are_drawn_as_digits() -> None:
     assert len({len(scatter.get_paths()[0]) for scatter in axes.collections}) == 3
     assert len({to_hex(scatter.get_facecolor()[0]) for scatter in axes.collections}) == 3
     assert texts(plot) == ["0", "1", "2"]
+
+
+@pytest.mark.parametrize("count", [30, 1_000, 5_000])
+def test_the_digits_of_codes_can_be_read(count: int) -> None:
+    labels = np.arange(count) % 25
+    plot = plots.latent_scatter(GENERATOR.normal(size=(count, 2)), labels)
+    axes = plot.figure.axes[0]
+    heights = []
+    for scatter in axes.collections:
+        outline = scatter.get_paths()[0].get_extents()
+        (scale,) = {matrix[1, 1] for matrix in scatter.get_transforms()}
+        heights.append(outline.height * scale * 72 / plot.figure.dpi)
+    assert min(heights) > 6, "points"
+    assert max(heights) < 1.15 * min(heights), "two digits are as high as one"
+    assert len({to_hex(scatter.get_facecolor()[0]) for scatter in axes.collections}) == 25
 
 
 def test_large_digits_stand_at_the_means_or_apart() -> None:

@@ -16,6 +16,7 @@ from viz.plots.inputs import (
     class_names,
     limits_of,
     numbers,
+    pixels,
     square_side,
 )
 from viz.plots.page import blend, new_figure, ramp, settings
@@ -48,7 +49,8 @@ def bars(
     Args:
         series: by its title, one number for each class; all have equally many.
         classes: their names; default the numbers from 0.
-        image: square, shape (pixels,), from 0 to 1: what the numbers are about, shown beside them.
+        image: square, shape (pixels,), from 0 to 1, or bytes from 0 to 255: what the numbers are
+            about, shown beside them.
         marked: a class, the right one say, whose bars are strong and whose name is bold.
         limits: of the scale, which holds 0; by default those of the numbers. Pictures that follow
             each other are compared more easily on one scale. A bar that is longer ends there, and
@@ -73,16 +75,16 @@ def bars(
         raise ValueError(f"classes: expected {count} names, one for each number, got {len(names)}")
     if marked is not None and (not isinstance(marked, Integral) or not 0 <= marked < count):
         raise ValueError(f"marked: expected a class from 0 to {count - 1}, got {marked!r}")
-    pixels = None if image is None else numbers("image", image, "pixels")
+    shown = None if image is None else pixels("image", image, "pixels")
     ends = _ends(rows, limits)
     scale = _with_room(ends, np.concatenate(list(rows.values())))
     with settings(theme):
         panel = max(_PANEL, 0.3 * count)
-        widths = [*([1.9] if pixels is not None else []), *[panel] * len(rows)]
+        widths = [*([1.9] if shown is not None else []), *[panel] * len(rows)]
         figure = new_figure(sum(widths), 2.3)
         panels = figure.subplots(1, len(widths), squeeze=False, width_ratios=widths)[0].tolist()
-        if pixels is not None:
-            _draw_image(panels.pop(0), pixels, theme)
+        if shown is not None:
+            _draw_image(panels.pop(0), shown, theme)
         for axes, (title, row) in zip(panels, rows.items(), strict=True):
             axes.set(title=title, ylim=scale, xlim=(-0.7, count - 0.3))
             _draw(axes, row, ends, marked, number, theme)
@@ -120,10 +122,10 @@ def _with_room(ends: tuple[float, float], every: Floats) -> tuple[float, float]:
     return low - room * bool((every < 0).any()), high + room * bool((every >= 0).any())
 
 
-def _draw_image(axes: Axes, pixels: Floats, theme: Theme) -> None:
-    side = square_side("image", len(pixels))
+def _draw_image(axes: Axes, shown: Floats, theme: Theme) -> None:
+    side = square_side("image", len(shown))
     paper = ramp(theme.background, theme.ink)
-    axes.imshow(pixels.reshape(side, side), cmap=paper, vmin=0, vmax=1)
+    axes.imshow(shown.reshape(side, side), cmap=paper, vmin=0, vmax=1)
     axes.set(xticks=[], yticks=[])
     for spine in axes.spines.values():
         spine.set(visible=True, color=blend(theme.background, theme.wire, 0.5))

@@ -16,6 +16,9 @@ from viz.theme import Theme, theme_of
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+_MOST_ERRORS = 3
+"""In the caption, if they are equally frequent."""
+
 
 def confusion_matrix(
     labels: ArrayLike,
@@ -72,10 +75,13 @@ def _worst(counts: Labels, names: list[str]) -> str:
     errors = counts - np.diag(counts.diagonal())
     if not errors.any():
         return "no errors"
-    true, predicted = np.unravel_index(errors.argmax(), errors.shape)
     times = errors.max()
     often = "once" if times == 1 else f"{times:,} times"
-    return f"most frequent error: {names[predicted]} predicted for {names[true]} ({often})"
+    worst = [f"{names[j]} predicted for {names[i]}" for i, j in np.argwhere(errors == times)]
+    if len(worst) == 1:
+        return f"most frequent error: {worst[0]} ({often})"
+    shown = worst if len(worst) <= _MOST_ERRORS else [*worst[:2], f"{len(worst) - 2:,} more"]
+    return f"most frequent errors: {', '.join(shown[:-1])} and {shown[-1]} ({often} each)"
 
 
 def _draw_cells(axes: Axes, counts: Labels, theme: Theme, fontsize: float) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from viz.plots.inputs import numbers, square_side
+from viz.plots.inputs import pixels, square_side
 from viz.plots.page import new_figure, ramp, settings
 from viz.plots.plot import Animation, Frame
 from viz.theme import Theme, theme_of
@@ -20,7 +20,7 @@ def image_film(
     """Square images one after another, as a film that goes round.
 
     Args:
-        images: shape (count, pixels), from 0, the background, to 1.
+        images: shape (count, pixels), from 0, the background, to 1, or bytes from 0 to 255.
         seconds: how long each is shown.
         theme: a name in :data:`viz.theme.THEMES`, or a Theme.
 
@@ -32,14 +32,14 @@ def image_film(
     <Animation: 3 images of 2 × 2 pixels>
     """
     theme = theme_of(theme)
-    pixels = numbers("images", images, "count", "pixels")
-    side = square_side("images", pixels.shape[1])
-    description = f"{len(pixels)} images of {side} × {side} pixels"
+    shown = pixels("images", images, "count", "pixels")
+    side = square_side("images", shown.shape[1])
+    description = f"{len(shown)} images of {side} × {side} pixels"
     with settings(theme):
         from PIL import Image
 
         paper = ramp(theme.background, theme.ink)
-        squares = paper(np.clip(pixels, 0, 1).reshape(-1, side, side), bytes=True)[..., :3]
+        squares = paper(np.clip(shown, 0, 1).reshape(-1, side, side), bytes=True)[..., :3]
         width = side * max(1, round(_WIDTH / side))
         pictures = [
             Image.fromarray(np.ascontiguousarray(square)).resize(

@@ -14,6 +14,7 @@ from viz.plots.inputs import (
     check_texts,
     class_labels,
     numbers,
+    pixels,
     positive,
     square_side,
 )
@@ -39,7 +40,8 @@ def image_grid(
     """Square images side by side.
 
     Args:
-        images: shape (count, pixels), from 0, the background, to 1; what is beyond is cut off.
+        images: shape (count, pixels), from 0, the background, to 1, or bytes from 0 to 255;
+            of other numbers what is beyond is cut off.
         captions: a short text, or a number, under each.
         title: above all of them.
         columns: images in a row, at most.
@@ -54,8 +56,8 @@ def image_grid(
     <Plot: 2 images: two images>
     """
     theme = theme_of(theme)
-    pixels = numbers("images", images, "count", "pixels")
-    count, width = len(pixels), square_side("images", pixels.shape[1])
+    shown = pixels("images", images, "count", "pixels")
+    count, width = len(shown), square_side("images", shown.shape[1])
     if not isinstance(side, int | float | np.number) or not 0.1 <= side <= 20:
         raise ValueError(f"side must be a number of inches from 0.1 to 20, got {side!r}")
     check_texts(title=title)
@@ -73,7 +75,7 @@ def image_grid(
         grid.axes.set_title(title)
         paper = ramp(theme.background, theme.ink)
         for i in range(count):
-            grid.draw(i, pixels[i].reshape(width, width)).set(cmap=paper, clim=(0, 1))
+            grid.draw(i, shown[i].reshape(width, width)).set(cmap=paper, clim=(0, 1))
             grid.frame(i, blend(theme.background, theme.wire, 0.5), 0.6)
             if captions is not None:
                 grid.write(i, str(captions[i]), theme.ink)
@@ -94,7 +96,7 @@ def prediction_grid(
     A mistake is framed, and says in bold what the image really is.
 
     Args:
-        images: shape (count, pixels), from 0, the background, to 1.
+        images: shape (count, pixels), from 0, the background, to 1, or bytes from 0 to 255.
         labels, predicted: shape (count,), the right classes and the model's, from 0.
         columns: images in a row, at most.
         theme: a name in :data:`viz.theme.THEMES`, or a Theme.
@@ -107,11 +109,11 @@ def prediction_grid(
     <Plot: 1 of 2 read correctly>
     """
     theme = theme_of(theme)
-    pixels = numbers("images", images, "count", "pixels")
-    count, side = len(pixels), square_side("images", pixels.shape[1])
-    if pixels.min() < 0 or pixels.max() > 1:
+    shown = pixels("images", images, "count", "pixels")
+    count, side = len(shown), square_side("images", shown.shape[1])
+    if shown.min() < 0 or shown.max() > 1:
         raise ValueError(
-            f"images: expected pixels from 0 to 1, got {pixels.min():g} to {pixels.max():g}; "
+            f"images: expected pixels from 0 to 1, got {shown.min():g} to {shown.max():g}; "
             "divide them by the largest possible one"
         )
     right = class_labels("labels", labels, count)
@@ -122,7 +124,7 @@ def prediction_grid(
         grid.axes.set_title(title)
         paper = ramp(theme.background, theme.ink)
         for i in range(count):
-            grid.draw(i, pixels[i].reshape(side, side)).set(cmap=paper, clim=(0, 1))
+            grid.draw(i, shown[i].reshape(side, side)).set(cmap=paper, clim=(0, 1))
             if right[i] == answers[i]:
                 grid.frame(i, blend(theme.background, theme.wire, 0.5), 0.6)
                 grid.write(i, str(answers[i]), theme.ink)

@@ -62,6 +62,25 @@ def numbers(name: str, given: ArrayLike, *shape: str | int, finite: bool = True)
     return array
 
 
+def pixels(name: str, given: ArrayLike, *shape: str | int) -> Floats:
+    """Return images from 0, the background, to 1; of bytes, from 0 to 255, their shares of 255.
+
+    Whole numbers of which one is above 1 are bytes.
+
+    >>> pixels("image", [0, 51, 255], "pixels")
+    array([0. , 0.2, 1. ])
+    """
+    array = numbers(name, given, *shape)
+    if array.max() <= 1 or (array != np.round(array)).any():
+        return array
+    if array.min() < 0 or array.max() > 255:
+        raise ValueError(
+            f"{name}: expected pixels from 0 to 1, or bytes from 0 to 255, got {array.min():g} to "
+            f"{array.max():g}"
+        )
+    return array / 255
+
+
 def class_labels(name: str, given: ArrayLike, count: int | None = None) -> Labels:
     """One class for each example: whole numbers from 0, as many as ``count`` says.
 

@@ -24,7 +24,7 @@ def latent_scatter(codes: ArrayLike, labels: ArrayLike, *, theme: str | Theme = 
 
     Args:
         codes: shape (count, 2), of an autoencoder's middle, say, or two principal components.
-        labels: shape (count,), whole numbers from 0 to 199; from 10 on the colours repeat.
+        labels: shape (count,), whole numbers from 0 to 199.
         theme: a name in :data:`viz.theme.THEMES`, or a Theme.
 
     Raises:
@@ -43,15 +43,19 @@ def latent_scatter(codes: ArrayLike, labels: ArrayLike, *, theme: str | Theme = 
         colors = class_colors(theme, max(10, int(digits.max()) + 1))
         figure = new_figure(6.4, 5.6)
         axes = figure.add_subplot()
-        size = float(np.clip(9000 / len(points), 16, 60))  # square points
+        height = float(np.clip(200 / np.sqrt(len(points)), 6.2, 8.0))  # points
         present = np.unique(digits).tolist()
         for digit in present:
             x, y = points[digits == digit].T
+            outline = _outline(str(digit))
+            half_width, half_height = np.abs(outline.vertices).max(axis=0)
+            # matplotlib would make the longer side as long as this says
+            side = height * max(1.0, half_width / half_height)
             axes.scatter(
                 x,
                 y,
-                s=size,
-                marker=_outline(str(digit)),
+                s=side**2,
+                marker=outline,
                 color=colors[digit],
                 linewidths=0,
                 alpha=0.8,
@@ -64,14 +68,14 @@ def latent_scatter(codes: ArrayLike, labels: ArrayLike, *, theme: str | Theme = 
         axes.set_axisbelow(True)
         halo = [withStroke(linewidth=4, foreground=theme.background)]
         means = np.array([points[digits == digit].mean(axis=0) for digit in present])
-        room = 0.055 * float(np.ptp(points, axis=0).max())
+        room = (0.055 if max(present) < 10 else 0.085) * float(np.ptp(points, axis=0).max())
         for digit, (x, y) in zip(present, _apart(means, room), strict=True):
             axes.text(
                 x,
                 y,
                 str(digit),
                 color=colors[digit],
-                fontsize=20,
+                fontsize=22,
                 fontweight="bold",
                 ha="center",
                 va="center_baseline",

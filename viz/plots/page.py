@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import colorsys
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -145,17 +146,25 @@ def ramp(*colors: str) -> Colormap:
 
 
 def class_colors(theme: Theme, count: int) -> list[str]:
-    """One colour for each class; from the eleventh class on they come again.
+    """Return one colour for each class, no two the same; up to ten are told apart by all eyes.
 
     Two classes have the colours of the theme: orange the first, negative one, blue the second.
     """
     if count <= 2:
         return [theme.gradient, theme.value][:count]
     if is_gray(theme):
-        ten: Sequence[str] = [blend(theme.ink, theme.background, 0.06 * i) for i in range(10)]
-    else:
-        ten = ON_LIGHT if _luminance(theme.background) > 0.2 else ON_DARK
-    return [ten[i % len(ten)] for i in range(count)]
+        step = min(0.06, 0.6 / count)
+        return [blend(theme.ink, theme.background, step * i) for i in range(count)]
+    is_light = _luminance(theme.background) > 0.2
+    more = (_hue(i, 0.36 if is_light else 0.68) for i in range(count - 10))
+    return [*(ON_LIGHT if is_light else ON_DARK), *more][:count]
+
+
+def _hue(i: int, lightness: float) -> str:
+    """Return the i-th of many hues, as far from those before as can be, now lighter, now darker."""
+    hue = i * 0.618034 % 1.0  # the golden section
+    rgb = colorsys.hls_to_rgb(hue, lightness + 0.06 * (i % 3 - 1), 0.7)
+    return "#" + "".join(f"{round(255 * part):02x}" for part in rgb)
 
 
 def region_colors(theme: Theme, count: int) -> list[str]:
