@@ -1,4 +1,4 @@
-"""Seconds from a value to its SVG: everything drawn, and folded."""
+"""Seconds from a value to its picture, as SVG and as PNG: everything drawn, and folded."""
 
 from __future__ import annotations
 
@@ -19,21 +19,23 @@ def main() -> None:
     reader = MLP(784, [40, 40, 10])
     digits = cross_entropy(reader([Value(pixel) for pixel in generator.random(784)]), 3)
     graph = large_network(generator)
-    print(f"{'graph':<34}{'nodes':>12}{'seconds':>9}")
-    work: dict[str, tuple[int, Callable[[], object], int]] = {
-        "chain, with gradients": (300, drawing(chain(300)), 5),
-        "sums and products, with gradients": (300, drawing(random_graph(300)), 5),
-        "784-40-40-10, folded": (len(Graph(digits)), drawing(digits), 5),
-        "784-512-128-64-10, folded": (len(graph), drawing(graph.outputs[0]), 3),
-        "784-512-128-64-10, from a Graph": (len(graph), drawing(graph), 3),
+    print(f"{'graph':<34}{'nodes':>12}{'SVG, s':>9}{'PNG, s':>9}")
+    work: dict[str, tuple[Value | Graph, int]] = {
+        "chain, with gradients": (chain(300), 5),
+        "sums and products, with gradients": (random_graph(300), 5),
+        "784-40-40-10, folded": (digits, 5),
+        "784-512-128-64-10, folded": (graph.outputs[0], 3),
+        "784-512-128-64-10, from a Graph": (graph, 3),
     }
-    for name, (nodes, draw, repetitions) in work.items():
-        (seconds,) = interleaved([lambda draw=draw: seconds_of(draw)], repetitions)  # type: ignore[misc]
-        print(f"{name:<34}{nodes:>12,}{seconds:>9.2f}")
+    for name, (value, repetitions) in work.items():
+        drawn = [drawing(value, format) for format in ("svg", "png")]
+        svg, png = interleaved(drawn, repetitions)
+        nodes = len(value if isinstance(value, Graph) else Graph(value))
+        print(f"{name:<34}{nodes:>12,}{svg:>9.2f}{png:>9.2f}")
 
 
-def drawing(value: Value | Graph) -> Callable[[], object]:
-    return lambda: viz.draw(value).svg
+def drawing(value: Value | Graph, format: str) -> Callable[[], float]:
+    return lambda: seconds_of(lambda: viz.draw(value).render(format))
 
 
 def chain(nodes: int) -> Value:

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 POINTS_PER_INCH = 72
 _FONT = "DejaVu Sans"
-_MOST_DOTS = 100_000_000
-"""Of a PNG: more would need gigabytes of memory."""
+_MOST_DOTS = 16_000_000
+"""Of a PNG: twice those of the largest usual screens. More takes seconds, and gigabytes."""
 _LONGEST_PAGE = 14_400.0
 """Of a PDF, in points: viewers need not show what is longer."""
 _METRES_PER_INCH = 0.0254
@@ -50,7 +50,7 @@ class _Page(NamedTuple):
 def to_png(scene: Scene, theme: Theme, dots_per_inch: int = 192) -> bytes:
     """Return a picture of dots: 192 per inch are sharp on slides and high-density screens.
 
-    A picture that would have more than a hundred million dots has fewer per inch.
+    A picture that would have more than sixteen million dots has fewer per inch; a PDF has none.
     """
     inches = scene.width * scene.height / POINTS_PER_INCH**2
     dots = min(dots_per_inch, math.floor(math.sqrt(_MOST_DOTS / inches)))
