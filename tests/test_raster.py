@@ -8,6 +8,7 @@ import io
 import itertools
 import os
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -115,8 +116,36 @@ def test_several_scenes_are_as_many_images() -> None:
     assert len({image.tobytes() for image in images}) == 3
 
 
-def test_letters_that_the_font_lacks_are_drawn_with_those_of_the_machine() -> None:
-    raster.to_png(scene(text="漢字 😀 é"), LIGHT)  # as boxes, where it has none
+def test_usual_letters_come_from_one_font_whatever_the_machine_has() -> None:
+    assert raster._fonts(False).families() == ["DejaVu Sans"]
+    raster.to_png(scene(text="漢字 😀 é"), LIGHT)  # as boxes, where it has no such font
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere fonts are in other folders")
+def test_letters_that_the_font_lacks_come_from_fonts_of_the_machine(tmp_path: Path) -> None:
+    code = (
+        "import sys, hashlib\n"
+        "from test_raster import LIGHT, raster, scene\n"
+        "for text in ('漢', 'x'): print(hash(raster.to_png(scene(text=text), LIGHT)))"
+    )
+    every_letter = list((Path(matplotlib.get_data_path()) / "fonts" / "ttf").glob("LastResort*"))
+    if not every_letter:
+        pytest.skip("needs the font of last resort, which comes with matplotlib from 3.9 on")
+    fonts = tmp_path / ".local" / "share" / "fonts"
+    answers = []
+    for _ in range(2):
+        environment = {**os.environ, "HOME": str(tmp_path), "PYTHONHASHSEED": "0"}
+        environment["XDG_DATA_HOME"] = str(tmp_path / ".local" / "share")
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=Path(__file__).parent,
+            env=environment, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        answers.append(done.stdout.split())
+        fonts.mkdir(parents=True, exist_ok=True)
+        shutil.copy(every_letter[0], fonts)
+    (rare, usual), (rare_with_font, usual_with_font) = answers
+    assert rare != rare_with_font
+    assert usual == usual_with_font
 
 
 @pytest.mark.parametrize("format", ["png", "pdf"])

@@ -6,11 +6,14 @@ of East Asia or emoji, come from the fonts of the machine.
 
 from __future__ import annotations
 
+import atexit
 import io
 import math
 import re
+import shutil
 import struct
 import sys
+import tempfile
 import zlib
 from collections.abc import Sequence
 from dataclasses import replace
@@ -30,6 +33,8 @@ if TYPE_CHECKING:
 
 POINTS_PER_INCH = 72
 _FONT = "DejaVu Sans"
+_FONTS = Path("mpl-data", "fonts", "ttf")
+"""Where matplotlib has it."""
 _MOST_DOTS = 16_000_000
 """Of a PNG: twice those of the largest usual screens. More takes seconds, and gigabytes."""
 _LONGEST_PAGE = 14_400.0
@@ -142,7 +147,7 @@ def _rendered(
 
 @cache
 def _fonts(rare: bool) -> Any:
-    """Return the fonts that come with matplotlib; for rare letters also those of the machine."""
+    """Return the font that comes with matplotlib; for rare letters also those of the machine."""
     matplotlib = find_spec("matplotlib")
     if find_spec("typst") is None or matplotlib is None or matplotlib.origin is None:
         raise ImportError(
@@ -151,10 +156,25 @@ def _fonts(rare: bool) -> Any:
         )
     import typst
 
-    folder = Path(matplotlib.origin).parent / "mpl-data" / "fonts" / "ttf"
     return typst.Fonts(
-        include_system_fonts=rare, include_embedded_fonts=False, font_paths=[str(folder)]
+        include_system_fonts=rare,
+        include_embedded_fonts=False,
+        font_paths=[_folder_of_the_font(Path(matplotlib.origin).parent / _FONTS)],
     )
+
+
+@cache
+def _folder_of_the_font(found: Path) -> str:
+    """Return a folder with copies of one font alone: typst takes all that are in a folder.
+
+    One of matplotlib's has a box for every letter there is, and would hide those of the machine.
+    """
+    folder = tempfile.mkdtemp(prefix="viz-font-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    for file in found.glob("DejaVuSans*.ttf"):
+        if "Mono" not in file.name and "Display" not in file.name:
+            shutil.copy(file, folder)
+    return folder
 
 
 def _with_resolution(png: bytes, dots_per_inch: int) -> bytes:
