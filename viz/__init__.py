@@ -8,7 +8,7 @@
 True
 """
 
-from viz import plots
+from viz import plots as plots  # so that viz.plots.bars needs no second import
 from viz.animation import Animation, animate
 from viz.draw import draw
 from viz.explorer import Explorer, explore
@@ -20,6 +20,5 @@ from viz.theme import DARK, LIGHT, PRINT, Theme
 
 __all__ = [
     "DARK", "LIGHT", "PRINT", "Animation", "Explorer", "Live", "Picture", "Playground",
-    "RendererNotFoundError", "Theme", "animate", "draw", "explore", "live", "playground", "plots",
-    "sliders",
+    "RendererNotFoundError", "Theme", "animate", "draw", "explore", "live", "playground", "sliders",
 ]  # fmt: skip
