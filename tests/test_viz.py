@@ -8,6 +8,7 @@ import shutil
 import stat
 import sys
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -28,6 +29,8 @@ from autodiff.worked_examples import (
 from conftest import THOROUGH
 from svg import Drawn, number, read
 from viz import files, layout, render, typography
+from viz.diagram import Diagram, Part
+from viz.theme import LIGHT
 
 VIEWS = ("both", "forward", "backward", "derivatives")
 
@@ -540,6 +543,20 @@ def test_dot_and_svg_are_one_diagram_also_if_the_layout_took_too_long(
         getattr(picture, first)
         assert len(picture.dot) < len(as_asked)
         assert all(part in picture.dot for part in read(picture).parts)
+
+
+def test_of_a_large_graph_only_what_is_shown_is_folded() -> None:
+    made = []
+
+    def diagrams() -> Iterator[Diagram]:
+        for title in ("as asked", "simpler"):
+            made.append(title)
+            yield Diagram(parts=[Part("n0", "input", "x")], wires=[], title=title)
+
+    picture = viz.Picture(diagrams, LIGHT)
+    assert picture.svg
+    assert picture.dot
+    assert made == ["as asked"]
 
 
 def test_a_picture_that_was_interrupted_is_still_the_one_that_was_asked_for(

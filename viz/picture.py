@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Iterator
 from functools import cached_property, partial
+from itertools import chain, islice
 from pathlib import Path
 
 from viz import layout, raster
@@ -57,7 +58,9 @@ class Picture:
     @cached_property
     def _placed(self) -> tuple[Diagram, layout.Layout]:
         """The first diagram that is laid out in time, with the place of everything."""
-        return place_first(self._diagrams(), self.theme.size, self.theme.font, self.seconds)
+        simpler = islice(self._diagrams(), 1, None)
+        diagrams = chain([self._first], simpler)
+        return place_first(diagrams, self.theme.size, self.theme.font, self.seconds)
 
     @cached_property
     def scene(self) -> Scene:
