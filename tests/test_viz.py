@@ -488,7 +488,7 @@ def fake_dot(folder: Path, script: str) -> None:
 def test_dot_on_the_path_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fake_dot(tmp_path, 'cat >/dev/null; echo "laid out with $*"')
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-    answer = render.run("digraph {}", "json0", {"nslimit": "1"}, 60)
+    answer = render.run(["digraph {}"], "json0", {"nslimit": "1"}, 60)
     assert answer == b"laid out with -Tjson0 -Gnslimit=1\n"
     with pytest.raises(RuntimeError, match="it gave no layout"):
         viz.draw(Value(1.0)).render("svg")
@@ -509,14 +509,14 @@ def test_a_failing_or_endless_layout_is_one_sentence(
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     fake_dot(tmp_path, "cat >/dev/null; echo 'out of memory' >&2; exit 1")
     with pytest.raises(RuntimeError, match="Graphviz failed: out of memory"):
-        render.run("digraph {}", "json0", {}, 60)
+        render.run(["digraph {}"], "json0", {}, 60)
     picture = viz.draw(Value(1.0))
     assert picture._repr_mimebundle_() == {
         "text/plain": f"{picture!r} cannot be drawn: Graphviz failed: out of memory"
     }
     fake_dot(tmp_path, "while :; do :; done")
     with pytest.raises(TimeoutError, match=r"did not finish the layout in 0\.1 s"):
-        render.run("digraph {}", "json0", {}, 0.1)
+        render.run(["digraph {}"], "json0", {}, 0.1)
 
 
 @pytest.mark.skipif(shutil.which("dot") is None, reason="needs the dot program")
@@ -532,10 +532,10 @@ def test_dot_and_svg_are_one_diagram_also_if_the_layout_took_too_long(
         y = y * x
     as_asked, run = viz.draw(y, fold=None).dot, layout.run
 
-    def slow(dot: str, *others: Any) -> bytes:
-        if len(dot) == len(as_asked):
+    def slow(dots: list[str], *others: Any) -> bytes:
+        if len(dots[0]) == len(as_asked):
             raise TimeoutError
-        return run(dot, *others)
+        return run(dots, *others)
 
     monkeypatch.setattr(layout, "run", slow)
     for first in ("dot", "svg"):
