@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 import viz
-from autodiff import Graph, Value, compile, exp, gate, logsumexp, relu, scope, worked_examples
+from autodiff import Graph, Value, compile, dot, exp, gate, logsumexp, relu, scope, worked_examples
 from autodiff.nn import MLP, cross_entropy
 from docs import floors
 from viz.files import save
@@ -85,12 +85,15 @@ def styles() -> list[Entry]:
     s.name = "s"
     y = logistic(s)
     y.name = "y"
+    unit = dot([w, Value(0.5, "v")], [x, Value(3.0, "u")], Value(1.0, "b")).tanh()
     printed = viz.draw(neuron, theme="print", magnitudes=True)
     return [
         entry("magnitudes", "`magnitudes=True`: hue and dashes for the sign of a gradient, width "
               "for its size", neuron, magnitudes=True),
         entry("down", '`direction="down"`: value left of the wire, gradient right', y,
               direction="down", parameters=[w], open=True),
+        entry("dot", "A dot product is one gate, each weight beside its input", unit),
+        entry("dot-open", '`open="w·x + b"`: its products, and their sum', unit, open="w·x + b"),
         entry("gate-closed", '`@gate("σ")`: a function as one gate, with the derivative of all '
               "that is inside", y, parameters=[w]),
         entry("gate-open", "`open=True`: what is inside", y, parameters=[w], open=True),
@@ -116,6 +119,8 @@ def networks() -> list[Entry]:
     size = f"784-512-128-64-10: {len(million):,} nodes"
     return [
         entry("mlp", "A 2-3-2 network: scopes are frames, parameters are square", loss),
+        entry("mlp-network", '`view="network"`: neurons in columns; compare the widths of the lines '
+              "with the weights above", small([0.5, -1.0]), "network"),
         entry("mlp-neurons", '`fold="layer*/neuron*"`: each neuron one gate', loss,
               fold="layer*/neuron*"),
         entry("mlp-identical", '`fold="identical"`: neurons that are alike as a stack', loss,
@@ -129,6 +134,8 @@ def networks() -> list[Entry]:
         entry("layer-compiled", "Three neurons of two inputs, compiled: 23 scalars, two operations",
               layer),
         entry("million", size, million),
+        entry("million-down", f'{size}, `direction="down"`: for a narrow page', million,
+              direction="down"),
         entry("million-layers", f'{size}, `fold="layers"`', million, fold="layers"),
     ]  # fmt: skip
 
