@@ -24,6 +24,7 @@ from autodiff.testing import Example, expressions_at_points
 from autodiff.worked_examples import product_of_sum, sigmoid_neuron
 from viz import render
 from viz.explorer import recorded, sums
+from viz.explorer.data import page_data
 from viz.explorer.explorer import Explorer
 from viz.theme import DARK, LIGHT
 from viz.webpage import as_json
@@ -120,9 +121,12 @@ def test_the_page_is_well_formed_and_complete_in_itself() -> None:
 def test_the_page_has_the_graph_as_data() -> None:
     graph = Graph(product_of_sum()["f"])
     data = json.loads(read(viz.explore(graph).html).scripts[0])
-    assert [part["name"] for part in data["parts"]] == ["x", "y", "z", "q", "f", "f"]
-    assert [wire["number"] for wire in data["wires"]] == [1, 1, -4, 3, 1]
-    assert [wire.get("rule") for wire in data["wires"]] == ["1", "1", "z", "q", None]
+    assert data["replay"]["operations"] == ["add", "multiply"]
+    assert data["replay"]["nodes"] == [[None, -2], [None, 5], [0, 0, 1], [None, -4], [1, 2, 3]]
+    assert data["replay"]["names"] == {"0": "x", "1": "y", "2": "q", "3": "z", "4": "f"}
+    assert [wire.get("edge") for wire in data["wires"]] == [
+        [0, 2, 0], [1, 2, 1], [2, 4, 0], [3, 4, 1], None,
+    ]  # fmt: skip
     assert len(data["steps"]) == 6
     assert data["leaves"] == ["n0", "n1", "n3"]
 
@@ -204,7 +208,7 @@ def test_json_cannot_leave_its_element(text: str) -> None:
 
 def test_numbers_that_json_does_not_know_are_words() -> None:
     x = Value(0.0, "x")
-    data = json.loads(read(viz.explore(x.sqrt()).html).scripts[0])
+    data = json.loads(as_json(page_data(viz.explore(x.sqrt())._stage)))
     assert data["wires"][0]["number"] == "Infinity"
 
 
@@ -821,6 +825,106 @@ def test_a_scope_folds_in_place_and_is_one_step(open_page: Open) -> None:
     page.keyboard.press("Enter")
     assert button.get_attribute("aria-expanded") == "true"
     assert node(page, "n5").is_visible()
+
+
+SEEN = """() => Object.fromEntries([...document.querySelectorAll(
+  `main [data-node]:not(.trunk), main .wire > text, main .trunk > text`)]
+  .filter(g => getComputedStyle(g).visibility === "visible").map((g, i) => {
+    const { x, y, width, height } = g.getBBox();
+    return [g.dataset.node ?? `${i} ${g.textContent}`, { x, y, width, height }];
+  }))"""
+COVERS = """() => [...document.querySelectorAll(".cover:not(.inside) > rect")].map(box => {
+  const { x, y, width, height } = box.getBBox();
+  return { x, y, width, height };
+})"""
+
+
+def toggle(page: Page, scope: str) -> None:
+    """Fold a scope, or unfold it."""
+    page.get_by_role("button", name=f"Scope {scope}").focus()
+    page.keyboard.press("Enter")
+
+
+def deep_network() -> Value:
+    out = MLP(2, [3, 2, 1], seed=0)([Value(1.0, "x0"), Value(-2.0, "x1")])[0]
+    out.name = "y"
+    return out
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("direction", ["right", "down"])
+@pytest.mark.parametrize("scopes", [["layer1"], ["layer2"], ["layer1", "layer2"], ["layer3"]])
+def test_a_folded_scope_leaves_no_hole(open_page: Open, scopes: list[str], direction: str) -> None:
+    page = open_page(viz.explore(deep_network(), direction=direction), reduced_motion="reduce")
+    before = page.evaluate(SEEN)
+    area = page.evaluate("size.width * size.height")
+    for name in scopes:
+        toggle(page, name)
+    after, boxes = page.evaluate(SEEN), page.evaluate(COVERS)
+    assert len(boxes) == len(scopes)
+    assert page.evaluate("size.width * size.height") < 0.95 * area
+    for box in boxes:
+        assert box["width"] <= 200
+        assert box["height"] <= 100
+    kept = [name for name in after if name in before and name.startswith("n")]
+    assert kept
+    for name in kept:  # moved, and as large as before
+        for side in ("width", "height"):
+            assert after[name][side] == pytest.approx(before[name][side], abs=0.1)
+    for one, other in itertools.combinations([*boxes, *(after[name] for name in kept)], 2):
+        assert not _overlap(one, other)
+    for one, other in itertools.combinations(kept, 2):  # nothing changes its side
+        for side in ("x", "y"):
+            was = before[one][side] - before[other][side]
+            assert (after[one][side] - after[other][side]) * was >= -0.1
+    for name in scopes:
+        toggle(page, name)
+    for name, box in page.evaluate(SEEN).items():
+        assert box == pytest.approx(before[name], abs=0.02)
+
+
+@pytest.mark.browser
+def test_wires_lead_to_the_cover_of_a_folded_scope(open_page: Open) -> None:
+    page = open_page(viz.explore(deep_network()), reduced_motion="reduce")
+    toggle(page, "layer2")
+    [box] = page.evaluate(COVERS)
+    tips = page.evaluate(
+        """() => [...document.querySelectorAll("main .wire:not(.inside) > polygon")]
+        .map(arrow => arrow.points[1]).map(({x, y}) => [x, y])"""
+    )
+    on_sides = [
+        (x, y)
+        for x, y in tips
+        if box["x"] - 0.1 <= x <= box["x"] + box["width"] + 0.1
+        and box["y"] - 0.1 <= y <= box["y"] + box["height"] + 0.1
+    ]
+    assert len(on_sides) == len(set(on_sides)) == 3  # from the three neurons of layer 1
+    for x, y in on_sides:
+        sides = (x - box["x"], box["x"] + box["width"] - x, y - box["y"])
+        assert min(abs(side) for side in (*sides, box["y"] + box["height"] - y)) < 0.1
+
+
+@pytest.mark.browser
+def test_folding_moves_the_picture_to_where_it_is_without_motion(open_page: Open) -> None:
+    places = []
+    for motion in ("no-preference", "reduce"):
+        page = open_page(viz.explore(deep_network()), reduced_motion=motion)
+        toggle(page, "layer1")
+        page.evaluate("finishMotion()")
+        view = page.locator("main > svg").get_attribute("viewBox") or ""
+        places.append((page.evaluate(SEEN), page.evaluate(COVERS), list(map(float, view.split()))))
+    assert places[0][:2] == places[1][:2]
+    assert places[0][2] == pytest.approx(places[1][2], abs=0.1)
+
+
+@pytest.mark.browser
+def test_a_folded_scope_lights_all_leaves_that_its_gates_reach(open_page: Open) -> None:
+    page = open_page(viz.explore(perceptron()), reduced_motion="reduce")
+    page.get_by_role("button", name="Scope layer1").click()
+    page.keyboard.press("End")
+    changed = page.locator("#leaves tr.changed td:first-child").all_inner_texts()
+    inside = {f"layer1.neuron{i}.{name}" for i in range(3) for name in ("w0", "w1", "b")}
+    assert set(changed) == inside | {"x0", "x1"}
 
 
 @pytest.mark.browser

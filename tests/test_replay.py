@@ -27,6 +27,7 @@ from autodiff.worked_examples import (
     two_layers,
 )
 from viz.explorer.data import page_data
+from viz.explorer.recorded import without_computed_texts
 from viz.webpage import packaged
 
 NODE = shutil.which("node")
@@ -64,7 +65,7 @@ def replayed(value: Any, feeds: list[list[tuple[int, float]]], folder: Path, **o
     files = "\n".join(
         packaged("viz.explorer", f"{name}.js") for name in ("numbers", "graph", "replay")
     )
-    text = f"const TEXT = {json.dumps(json.dumps(data))};\n"
+    text = f"const TEXT = {json.dumps(json.dumps(without_computed_texts(data)))};\n"
     found = run(text + page + rules + files + REPLAYED, feeds, folder)
     return json.loads(json.dumps(data)), found
 

@@ -19,7 +19,7 @@ function change(feed) {
   showFailure();
   show(Math.min(state.step, finalStep()));
   showPicked();
-  for (const [id, input] of inputs) if (document.activeElement !== input) input.value = numberAt(id);
+  for (const [id, input] of inputs) if (document.activeElement !== input) input.value = inShort(id);
   byId("reset").disabled = changeable.every((id) => isOriginal(id));
 }
 
@@ -101,10 +101,14 @@ const stepOf = (number, event) =>
   (Math.abs(number) >= 10 ? 1 : 0.1) * (event.shiftKey ? 10 : 1) * (event.altKey ? 0.1 : 1);
 const moved = (number, by) => Number((number + by).toFixed(10));
 
+/** As much of a number as the table has room for; all of it is there for whoever changes it. */
+const inShort = (id) => Number(numberAt(id).toPrecision(8));
+
 function makeInput(id) {
   const input = element("input");
-  Object.assign(input, { type: "number", step: "any", value: numberAt(id) });
+  Object.assign(input, { type: "number", step: "any", value: inShort(id) });
   input.setAttribute("aria-label", keyOf(id));
+  input.addEventListener("focus", () => { input.value = numberAt(id); });
   input.addEventListener("input", () => {
     const isNumber = input.value.trim() !== "" && Number.isFinite(input.valueAsNumber);
     input.setAttribute("aria-invalid", !isNumber);
@@ -112,7 +116,7 @@ function makeInput(id) {
   });
   input.addEventListener("blur", () => {
     input.setAttribute("aria-invalid", false);
-    input.value = numberAt(id);
+    input.value = inShort(id);
   });
   input.addEventListener("keydown", (event) => event.stopPropagation());
   inputs.set(id, input);

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import os
+import re
 from collections.abc import Collection, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -25,7 +26,10 @@ from viz.webpage import as_json, framed, packaged, web_page
 
 _BARS = 120
 """Height of what is above and below the graph in a notebook, in pixels."""
-_SCRIPTS = ("numbers", "graph", "replay", "view", "change", "practice", "page")
+_SCRIPTS = (
+    "numbers", "graph", "replay", "view", "squeeze", "routes", "folding", "change", "practice",
+    "page",
+)  # fmt: skip
 _LOWEST, _HIGHEST = 520, 760
 _LONGEST_OUTPUT = 16
 """Letters of what the gradients are of, at the head of a narrow column."""
@@ -88,7 +92,7 @@ class Explorer:
             script=self._script(data),
             title=html.escape(f"{self._title()}, step by step"),
             output=html.escape(printable(self._stage.called.output(), _LONGEST_OUTPUT)),
-            svg=to_svg(_without_tooltips(self._stage), None),
+            svg=_shortened(to_svg(_without_tooltips(self._stage), None)),
             data=as_json(without_computed_texts(data)),
         )
 
@@ -131,6 +135,18 @@ class Explorer:
 
     def __repr__(self) -> str:
         return f"<Explorer: {self._title()}, {len(self._stage.graph.nodes):,} nodes>"
+
+
+_COMMON = ('font-size="12"', 'text-anchor="middle"', 'stroke-width="1.2"')
+"""What most shapes have: it is said once, of the whole picture."""
+_SHAPE = re.compile(r"<(?:text|path|rect|circle) [^>]*>")
+_SAID_ONCE = re.compile(rf" (?:{'|'.join(_COMMON)}|fill=\"none\")")  # page.css fills no path
+
+
+def _shortened(svg: str) -> str:
+    """The picture without attributes that its shapes inherit, a sixth of its text."""
+    own = _SHAPE.sub(lambda tag: _SAID_ONCE.sub("", tag[0]), svg)
+    return own.replace("<svg ", f"<svg {' '.join(_COMMON)} ", 1)
 
 
 def _without_tooltips(stage: Stage) -> Scene:

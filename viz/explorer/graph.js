@@ -1,6 +1,8 @@
 // The graph by itself: what is known when, what leads where, and sums over paths.
 
+const LISTS = ["rules", "wires", "values", "totals", "complete"]; // of a step; empty ones are not sent
 const graph = JSON.parse(document.getElementById("data").textContent);
+for (const step of graph.steps) for (const list of LISTS) step[list] ??= [];
 const lastStep = graph.steps.length - 1;
 const parts = new Map(graph.parts.map((part) => [part.id, part]));
 const clusters = new Map(graph.clusters.map((cluster) => [cluster.id, cluster]));

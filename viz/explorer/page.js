@@ -10,8 +10,6 @@ const trunkElements = new Map(all(".trunk").map((g) => [g.dataset.node, g]));
 const SECONDS_PER_STEP = 1.6;
 const LISTED_PATHS = 8;
 const LISTED_FACTORS = 9;
-const TITLE_SIZE = 12; // for which Python worked out how wide titles are
-const COVER_TYPE = 19; // pixels
 const PHASES = { start: "Leaves", forward: "Forward", output: "Output", backward: "Backward" };
 const REASONS = {
   start: "Every gate computes its value as soon as its operands are there.",
@@ -45,7 +43,7 @@ function mark(name, found) {
   for (const element of all(`.${name}`)) element.classList.remove(name);
   for (const part of found?.parts ?? []) partElements.get(part).classList.add(name);
   for (const wire of found?.wires ?? []) {
-    wireElements[wire].classList.add(name);
+    wireElements[standIns.get(wire) ?? wire].classList.add(name);
     trunkElements.get(graph.wires[wire].tail)?.classList.add(name);
   }
 }
@@ -75,7 +73,7 @@ function show(step) {
   const run = stepsTogether(step);
   lightUp(run);
   explain(run);
-  showLeaves();
+  showLeaves(run);
   for (const part of graph.parts) labelPart(part);
   updateBar();
   describe(state.described);
@@ -214,18 +212,18 @@ const leafRows = new Map();
 function makeTable() {
   byId("table").hidden = !graph.leaves.length && !graph.constants.length;
   for (const leaf of [...graph.leaves, ...graph.constants]) {
-    const { label, name, value } = parts.get(leaf);
+    const { name, label = name, value } = parts.get(leaf);
     const row = element("tr");
     const cell = element("td", "value", recorded ? "" : value);
     if (recorded) cell.append(makeInput(leaf));
-    row.append(element("td", "", isChangeableConstant(leaf) ? `constant ${label ?? name}` : label), cell, element("td", "gradient"));
+    row.append(element("td", "", isChangeableConstant(leaf) ? `constant ${label}` : label), cell, element("td", "gradient"));
     byId("leaves").append(row);
     leafRows.set(leaf, row);
   }
 }
 
-function showLeaves() {
-  const changed = new Set(graph.steps[state.step].totals.map(([part]) => part));
+function showLeaves(run) {
+  const changed = new Set(run.flatMap(({ totals }) => totals.map(([part]) => part)));
   for (const [leaf, row] of leafRows) {
     row.lastChild.textContent = gradientOf(leaf, state.step);
     row.classList.toggle("changed", changed.has(leaf));
@@ -389,94 +387,9 @@ function nextMatch() {
   if (!match) return;
   state.matches = [...others, match];
   const around = scopesFrom(parts.get(match).cluster).filter((scope) => state.folded.has(scope));
-  around.forEach(toggleFold);
+  around.forEach((scope) => toggleFold(scope));
   bringIntoView(partElements.get(match));
   describe(match);
-}
-
-// --------------------------------------------------------------------------------------- folding
-
-const covers = new Map();
-const foldButtons = new Map();
-
-/** The outermost folded scope that a part is in. */
-function coverOf(id) {
-  return scopesFrom(parts.get(id)?.cluster).findLast((scope) => state.folded.has(scope));
-}
-
-function toggleFold(id) {
-  if (!state.folded.delete(id)) state.folded.add(id);
-  foldButtons.get(id).setAttribute("aria-expanded", !state.folded.has(id));
-  updateFolding();
-}
-
-function updateFolding() {
-  const cover = new Map(graph.parts.map(({ id }) => [id, coverOf(id)]));
-  const hides = ({ tail, head }) => cover.get(tail) && cover.get(tail) === cover.get(head);
-  const hide = (g, isInside) => g.classList.toggle("inside", Boolean(isInside));
-  for (const [id, g] of partElements) hide(g, cover.get(id));
-  graph.wires.forEach((wire, i) => hide(wireElements[i], hides(wire)));
-  for (const [id, g] of trunkElements) {
-    hide(g, wiresOutOf.get(id).every((wire) => hides(graph.wires[wire])));
-  }
-  for (const [id, button] of foldButtons) {
-    const isInside = scopesFrom(clusters.get(id).parent).some((scope) => state.folded.has(scope));
-    hide(button, isInside);
-    hide(covers.get(id), isInside || !state.folded.has(id));
-  }
-  for (const g of all("g.cluster")) {
-    hide(g, scopesFrom(g.dataset.scope).some((scope) => state.folded.has(scope)));
-  }
-  fitCovers();
-  const runs = graph.steps.map((step) => cover.get(step.part));
-  state.stops = [...runs.keys()].filter((i) => !runs[i] || runs[i] !== runs[i + 1]);
-  show(Math.min(state.stops.find((stop) => stop >= state.step) ?? lastStep, finalStep()));
-}
-
-/** A frame's title becomes a button, and once the scope is folded a cover over the whole frame. */
-function makeFoldable(frame) {
-  const [outline, text] = frame.children;
-  const { id, title, title_width, operations } = clusters.get(frame.dataset.scope);
-  const sides = ["x", "y", "width", "height"].map((name) => outline[name].baseVal.value);
-  const [x, y, width, height] = sides;
-  const words = counted(operations, "operation");
-  const says = { role: "button", "aria-expanded": true, "aria-label": `Scope ${title}, ${words}` };
-  const button = drawn("g", { class: "fold", "data-fold": id, tabindex: 0, ...says }, picture);
-  button.append(text);
-  const end = x + 10 + title_width;
-  drawn("path", { d: `M${end + 5},${y + 11}l4,4 4,-4` }, button);
-  const hit = { x: x + 3, y: y + 2, width: end - x + 14, height: 22, rx: 6 };
-  drawn("rect", { class: "hit", ...hit }, button);
-
-  const cover = drawn("g", { class: "cover inside" }, button);
-  drawn("rect", { x, y, width, height, rx: 10 }, cover);
-  drawn("text", { class: "title", "text-anchor": "middle" }, cover).textContent = title;
-  drawn("text", { "text-anchor": "middle" }, cover).textContent = words;
-  button.addEventListener("click", () => wasDragged || toggleFold(id));
-  covers.set(id, cover);
-  foldButtons.set(id, button);
-}
-
-/** What stands on covers is as large on the screen at any zoom, as far as there is room. */
-function fitCovers() {
-  const unit = 1 / pixelsPerUnit();
-  for (const scope of state.folded) {
-    const [box, title, words] = covers.get(scope).children;
-    const { x, y, width, height } = box.getBBox();
-    const letters = clusters.get(scope).title_width / TITLE_SIZE; // the width in its own size
-    const longest = Math.max(letters, 0.5 * words.textContent.length);
-    const type = Math.min(COVER_TYPE * unit, 0.9 * width / longest, 0.3 * height);
-    const seen = (start, length, from, to, margin) =>
-      Math.min(Math.max((Math.max(start, from) + Math.min(start + length, to)) / 2,
-        start + margin), start + length - margin);
-    const across = seen(x, width, view.x, view.x + view.width, longest * type / 2);
-    const down = seen(y, height, view.y, view.y + view.height, 1.2 * type);
-    for (const text of [title, words]) text.setAttribute("x", across);
-    title.setAttribute("y", down - 0.1 * type);
-    words.setAttribute("y", down + 0.9 * type);
-    title.setAttribute("font-size", type);
-    words.setAttribute("font-size", 0.8 * type);
-  }
 }
 
 // -------------------------------------------------------------------------- keyboard and pointer
@@ -497,7 +410,7 @@ function keyAction({ key, target }) {
   const { node } = target.dataset;
   if (node && key === "Enter") return () => pick(node);
   const isOnFold = target.matches(".fold") && (key === "Enter" || key === " ");
-  return isOnFold ? () => toggleFold(target.dataset.fold) : KEYS[key];
+  return isOnFold ? () => toggleFold(target.dataset.fold, true) : KEYS[key];
 }
 
 function pressKey(event) {
@@ -551,12 +464,12 @@ function adapt() {
 picture.setAttribute("role", "group"); // unlike those of an image, its parts can be reached
 all(":scope > :is(title, desc)").forEach((text) => text.remove());
 byId("slider").max = lastStep;
+if (recorded) replay(given);
 makeTable();
 collectLabels();
 all("g.cluster").forEach(makeFoldable);
 listen();
 picture.addEventListener("viewchange", fitCovers);
-if (recorded) replay(given);
 updateFolding();
 showPicked();
 startChanging();

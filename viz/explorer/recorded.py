@@ -58,13 +58,29 @@ def recorded_graph(stage: Stage) -> dict[str, Any] | None:
 
 
 def without_computed_texts(data: dict[str, Any]) -> dict[str, Any]:
-    """The data of a page without the rules that it writes itself, which are half of it."""
+    """The data of a page without what the page works out itself, which is most of it."""
     if data["replay"] is None:
         return data
     parts = {part["id"]: part for part in data["parts"]}
     wires = data["wires"]
 
-    def shortened(step: dict[str, Any]) -> dict[str, Any]:
+    def kept_of_part(part: dict[str, Any]) -> dict[str, Any]:
+        known = dict(part)
+        if "node" in part or "result" in part:
+            del known["value"]
+        if "node" in part:
+            del known["formula"]
+            if part.get("label") == part["name"]:
+                del known["label"]
+            if data["replay"]["names"].get(part["node"]) == part["name"]:
+                del known["name"]
+        return {name: thing for name, thing in known.items() if thing is not None}
+
+    def kept_of_wire(wire: dict[str, Any]) -> dict[str, Any]:
+        written = ("number", "local", "slope", "rule") if "edge" in wire else ()
+        return {name: thing for name, thing in wire.items() if name not in written}
+
+    def kept_of_step(step: dict[str, Any]) -> dict[str, Any]:
         rules = list(step["rules"])
         if step["phase"] == "forward" and "node" in parts[step["part"]]:
             rules = [0]
@@ -73,9 +89,17 @@ def without_computed_texts(data: dict[str, Any]) -> dict[str, Any]:
             single = [wire for wire in into if "results" not in parts[wire["tail"]]]
             for line, wire in enumerate(single):
                 rules[line] = 0 if "edge" in wire else rules[line]
-        return {**step, "rules": rules, "totals": []}
+        if not any(rules):
+            rules = []
+        kept = {**step, "rules": rules, "totals": []}
+        return {name: thing for name, thing in kept.items() if thing not in ([], (), None)}
 
-    return {**data, "steps": [shortened(step) for step in data["steps"]]}
+    return {
+        **data,
+        "parts": [kept_of_part(part) for part in data["parts"]],
+        "wires": [kept_of_wire(wire) for wire in wires],
+        "steps": [kept_of_step(step) for step in data["steps"]],
+    }
 
 
 class Positions:

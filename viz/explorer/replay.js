@@ -240,7 +240,11 @@ function describeAgain() {
     if (node === undefined) continue;
     const isKnown = !failure || node < failure.node;
     part.value = isKnown ? shown(numbers.values[node]) : "";
-    if (part.node === undefined || part.shows) continue;
+    if (part.node === undefined) continue;
+    part.name ??= nameOfNode(node);
+    part.formula ??= "";
+    if (part.shows) continue;
+    part.label ??= part.name;
     if (isConstant(node)) part.name = part.label = part.value;
     if (!isLeaf(node)) part.formula = formulaOf(part, node, operandsOf(part).map(nameOfNode));
   }
@@ -249,7 +253,7 @@ function describeAgain() {
     const [tail, head] = wire.edge;
     wire.number = localOf(wire);
     wire.local = shown(wire.number);
-    if (!wire.slope) continue;
+    if (isConstant(tail)) continue;
     wire.slope = `∂${nameOfNode(head)}/∂${nameOfNode(tail)}`;
     wire.rule = ruleOf(wire);
   }
