@@ -805,7 +805,7 @@ def test_search_finds_by_name(open_page: Open) -> None:
 @pytest.mark.browser
 def test_a_scope_folds_in_place_and_is_one_step(open_page: Open) -> None:
     page = open_page(viz.explore(perceptron()))
-    button = page.get_by_role("button", name="Scope layer1, 6 operations")
+    button = page.get_by_role("button", name="Scope layer1 6 operations")
     assert button.get_attribute("aria-expanded") == "true"
     button.click()
     assert button.get_attribute("aria-expanded") == "false"
@@ -1079,7 +1079,7 @@ def test_everything_can_be_reached_with_the_tab_key(open_page: Open) -> None:
         page.keyboard.press("Tab")
         reached.add(page.evaluate("document.activeElement.getAttribute('aria-label')"))
     assert {"Play", "Next step", "Step", "Speed", "Search nodes by name", "Zoom in"} <= reached
-    assert "Scope layer1, 6 operations" in reached
+    assert "Scope layer1 6 operations" in reached
     assert "x0, input, value 1" in reached
 
 

@@ -52,10 +52,10 @@ class Theme:
 LIGHT = Theme(
     background="#ffffff",
     ink="#1f2430",
-    wire="#8a93a3",
+    wire="#7e8898",
     gate="#eef2f8",
     parameter="#fdf3e3",
-    quiet="#697386",
+    quiet="#626c7e",
     cluster="#f7f9fc",
     value="#005a94",
     gradient="#b34700",

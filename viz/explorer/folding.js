@@ -69,7 +69,7 @@ function makeFoldable(frame) {
   const sides = ["x", "y", "width", "height"].map((name) => outline[name].baseVal.value);
   const [x, y, width, height] = sides;
   const words = counted(operations, "operation");
-  const says = { role: "button", "aria-expanded": true, "aria-label": `Scope ${title}, ${words}` };
+  const says = { role: "button", "aria-expanded": true, "aria-label": `Scope ${title} ${words}` };
   const button = drawn("g", { class: "fold", "data-fold": id, tabindex: 0, ...says }, picture);
   button.append(text);
   const end = x + 10 + title_width;

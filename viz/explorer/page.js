@@ -5,6 +5,8 @@ const byId = (id) => document.getElementById(id);
 const all = (selector) => [...picture.querySelectorAll(selector)];
 const wireElements = all("g.wire"); // in the order of graph.wires
 const partElements = new Map(all("[data-node]:not(.trunk)").map((g) => [g.dataset.node, g]));
+const writtenIn = new Map([...partElements].map(([id, g]) =>
+  [id, [...g.querySelectorAll("text")].map((text) => text.textContent).join(" ")]));
 const trunkElements = new Map(all(".trunk").map((g) => [g.dataset.node, g]));
 
 const SECONDS_PER_STEP = 1.6;
@@ -34,7 +36,7 @@ function element(tag, name = "", text = "") {
 function drawn(tag, attributes, parent) {
   const made = document.createElementNS(picture.namespaceURI, tag);
   for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  parent.append(made);
+  parent.append(made, "\n"); // so that words of two texts stand apart for those who listen
   return made;
 }
 
@@ -230,9 +232,11 @@ function showLeaves(run) {
   }
 }
 
+/** A part says what is written in it, its name, and what is known of it. */
 function labelPart({ id, name, label = name, word, value }) {
   const gradient = gradientOf(id, state.step);
-  const words = [label, word, isKnown(id, state.step) && value && `value ${value}`];
+  const seen = word === "constant" ? label : writtenIn.get(id);
+  const words = [seen, seen.split(" ").includes(label) ? "" : label, seen === word ? "" : word, isKnown(id, state.step) && value && `value ${value}`];
   words.push(gradient && `gradient ${gradient}`);
   partElements.get(id).setAttribute("aria-label", words.filter(Boolean).join(", "));
 }
@@ -291,7 +295,9 @@ function pick(id) {
 
 function showPicked() {
   mark("picked", { parts: state.picked });
-  for (const [id, g] of partElements) g.setAttribute("aria-pressed", state.picked.includes(id));
+  for (const [id, g] of partElements) {
+    if (canBePicked(id)) g.setAttribute("aria-pressed", state.picked.includes(id));
+  }
   const paths = state.picked.length === 2 ? pathsBetween(...state.picked) : null;
   mark("traced", paths && withOutput(paths));
   lightUp(stepsTogether(state.step));
@@ -359,8 +365,13 @@ function pathElement(path, start, isWritten) {
     item.dataset.product = format(path.reduce((product, wire) => slopeOf(wire) * product, 1));
     item.append(element("span", "", factorsOf(path) + item.dataset.product));
   }
-  item.addEventListener("pointerenter", () => mark("active", { parts: heads, wires: path }));
-  item.addEventListener("pointerleave", () => lightUp(stepsTogether(state.step)));
+  item.tabIndex = 0;
+  for (const event of ["pointerenter", "focus"]) {
+    item.addEventListener(event, () => mark("active", { parts: heads, wires: path }));
+  }
+  for (const event of ["pointerleave", "blur"]) {
+    item.addEventListener(event, () => lightUp(stepsTogether(state.step)));
+  }
   return item;
 }
 
@@ -439,6 +450,9 @@ function listen() {
     nextMatch();
   });
   document.addEventListener("keydown", pressKey);
+  picture.addEventListener("focusin", ({ target }) => {
+    if (target.matches(":focus-visible")) bringIntoView(target); // who comes by keyboard sees it
+  });
   for (const [id, g] of partElements) listenToPart(id, g);
   wireElements.forEach((g, i) => {
     g.addEventListener("pointerenter", () => describeWire(graph.wires[i]));
@@ -446,12 +460,15 @@ function listen() {
   });
 }
 
+/** A constant that can be changed holds its number, which is a control of its own. */
+const canBePicked = (id) => !recorded || !isChangeableConstant(id);
+
 function listenToPart(id, g) {
-  g.setAttribute("tabindex", 0);
-  g.setAttribute("role", "button");
+  g.setAttribute("role", canBePicked(id) ? "button" : "group");
+  if (canBePicked(id)) g.setAttribute("tabindex", 0);
   for (const event of ["pointerenter", "focus"]) g.addEventListener(event, () => trace(id));
   for (const event of ["pointerleave", "blur"]) g.addEventListener(event, () => trace(null));
-  g.addEventListener("click", () => wasDragged || pick(id));
+  if (canBePicked(id)) g.addEventListener("click", () => wasDragged || pick(id));
 }
 
 /** At the beginning, and whenever the window changes, until somebody moves the picture. */
