@@ -162,6 +162,11 @@ def large_network(generator: np.random.Generator) -> Graph:
     return Graph(loss)
 
 
+def explorer() -> viz.Explorer:
+    """The page that the README and the gallery link to."""
+    return viz.explore(worked_examples.sigmoid_neuron()["f"])
+
+
 def main() -> None:
     """Save everything and write the page that shows it."""
     FOLDER.mkdir(exist_ok=True)
@@ -170,8 +175,7 @@ def main() -> None:
     for title, entries in sections:
         page.append(f"## {title}\n")
         page += [_shown(each) for each in entries]
-    explorer = viz.explore(worked_examples.sigmoid_neuron()["f"])
-    page.append(EXPLORER.format(explorer.save(FOLDER / "explorer.html").name))
+    page.append(EXPLORER.format(explorer().save(FOLDER / "explorer.html").name))
     value = worked_examples.product_of_sum()["f"]
     film = viz.animate(value)
     dark = viz.animate(value, theme="dark").save(FOLDER / "backward-dark.gif")

@@ -161,10 +161,10 @@ def test_the_keyboard_alone_trains_in_a_playground(open_page: Open) -> None:
     keys = page.keyboard
     focus(page, "One step")
     keys.press("Enter")
-    page.wait_for_function("document.body.dataset.step === '1'")
+    page.locator("body[data-step='1']").wait_for()
     focus(page, "New weights")
     keys.press("Enter")
-    page.wait_for_function("document.body.dataset.step === '0'")
+    page.locator("body[data-step='0']").wait_for()
     assert page.locator("#seed").input_value() == "1"
 
 

@@ -278,6 +278,7 @@ def test_where_there_are_no_frames_an_explorer_is_a_link(tmp_path: Path, builder
         ("worked_examples.nothing:f", "there is no worked example 'worked_examples.nothing:f'"),
         ("os.path:join", "there is no worked example 'os.path:join'"),
         ("worked_examples.triangle_network:f", "the functions are product_of_sum, sigmoid_neuron"),
+        ("playgrounds.suns", "there is no playground 'playgrounds.suns'; they are moons"),
         ("worked_examples.product_of_sum:g", "has no 'g'; its Values are x, y, z, q, f"),
     ],
 )
@@ -289,6 +290,43 @@ def test_unknown_examples_are_a_warning_of_one_sentence(
     assert len(warnings.strip().splitlines()) == 1
     assert "page.md:3" in warnings
     assert "iframe" not in (site / "guide" / "page.html").read_text()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_page_can_begin_in_a_given_state(tmp_path: Path) -> None:
+    text = EMBED.replace(":title", ":state: step=4&x=3&path=x,f\n:title")
+    site, warnings = built(tmp_path, text + "\n" + EMBED)
+    shown = (site / "guide" / "page.html").read_text()
+    address = "../explorers/product_of_sum-f.html#step=4&amp;x=3&amp;path=x,f"
+    assert not warnings
+    assert f'<iframe src="{address}"' in shown
+    assert f'<a href="{address}">Open the page</a>' in shown
+    assert [page.name for page in (site / "explorers").iterdir()] == ["product_of_sum-f.html"]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_playground_is_embedded_as_an_explorer_is(tmp_path: Path) -> None:
+    site, warnings = built(tmp_path, "```{embed} playgrounds.moons\n```\n")
+    from docs.extensions.embed import two_moons
+
+    shown = (site / "guide" / "page.html").read_text()
+    assert not warnings
+    assert '<iframe src="../explorers/playground-moons.html" title="A network learns' in shown
+    assert 'loading="lazy"' in shown
+    assert (site / "explorers" / "playground-moons.html").read_text() == two_moons().html
+
+
+def test_the_explorer_of_the_gallery_is_the_one_that_is_made_today() -> None:
+    pytest.importorskip("pygraphviz", reason="explorers are drawn")
+    from docs.make_gallery import FOLDER, explorer
+
+    def without_places(page: str) -> str:  # which other versions of Graphviz choose otherwise
+        before, picture = page.split("<svg ", 1)
+        picture, after = picture.split("</svg>", 1)
+        return before + re.sub(r"-?\d[\d.e-]*", "0", picture) + after
+
+    kept = (FOLDER / "explorer.html").read_text()
+    assert without_places(kept) == without_places(explorer().html), "run make gallery"
 
 
 def test_a_frame_can_be_narrower_than_its_column() -> None:

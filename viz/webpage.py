@@ -21,11 +21,13 @@ def web_page(package: str, *, style: str, script: str, **parts: str) -> str:
 
     Args:
         package: holds ``page.html``, a template.
-        style: a style sheet; the colours of the themes, ``--ink`` and so on, are put before it.
+        style: a style sheet; the colours of the themes, ``--ink`` and so on, and what all pages
+            share (webpage.css) are put before it.
         script: the program of the page.
         parts: what else the template names; texts of users must be escaped before.
     """
-    style, script = f"{_colors()}\n{compact(style)}", compact(script)
+    style = "\n".join([_colors(), *map(compact, (packaged("viz", "webpage.css"), style))])
+    script = compact(script)
     policy = f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}"
     return Template(packaged(package, "page.html")).substitute(
         policy=html.escape(f"{policy}; base-uri 'none'; form-action 'none'"),

@@ -1,6 +1,7 @@
 """``{embed} worked_examples.product_of_sum:f``: the explorer of a worked example, live on a page.
 
-Pages that are read elsewhere as well have the directive in a comment, which pages.py opens.
+``{embed} playgrounds.moons`` is a network that trains there. Pages that are read elsewhere as well
+have the directive in a comment, which pages.py opens.
 """
 
 from __future__ import annotations
@@ -23,17 +24,30 @@ from sphinx.util.osutil import relative_uri
 
 import viz
 from autodiff import Value, worked_examples
+from autodiff.data import moons
+from autodiff.nn import MLP
 
 FOLDER = "explorers"
 """Where the site has the pages that are embedded."""
 
 _NAME = re.compile(r"worked_examples\.(\w+):(.+)")
+_PLAYGROUND = re.compile(r"playgrounds\.(\w+)")
 _HEIGHT = 560
 _log = getLogger(__name__)
 
 
 class embedded(nodes.General, nodes.Element):  # noqa: N801, as docutils calls its nodes
-    """Stands for an explorer; it has what :class:`Embed` was told, all options filled in."""
+    """Stands for a live page; it has what :class:`Embed` was told, all options filled in."""
+
+
+def two_moons() -> viz.Playground:
+    """A network learns to tell two moons apart."""
+    model = MLP(2, [8, 8, 1], activation="tanh", seed=0)
+    return viz.playground(model, moons(300), validation=moons(100, seed=1))
+
+
+PLAYGROUNDS = {"moons": two_moons}
+"""The playgrounds that pages may embed, by name."""
 
 
 def functions() -> dict[str, Callable[[], dict[str, Value]]]:
@@ -48,6 +62,19 @@ def functions() -> dict[str, Callable[[], dict[str, Value]]]:
 
 
 @functools.cache
+def live_page(name: str, number: str = ".4g") -> viz.Explorer | viz.Playground:
+    """The page that a name stands for: a playground, or the explorer of a worked example.
+
+    Raises:
+        ValueError: if there is no such page.
+    """
+    if not (found := _PLAYGROUND.fullmatch(name)):
+        return explorer(name, number)
+    if found[1] not in PLAYGROUNDS:
+        raise ValueError(f"there is no playground {name!r}; they are {', '.join(PLAYGROUNDS)}")
+    return PLAYGROUNDS[found[1]]()
+
+
 def explorer(example: str, number: str = ".4g") -> viz.Explorer:
     """The explorer of a worked example, such as ``worked_examples.product_of_sum:f``.
 
@@ -66,24 +93,29 @@ def explorer(example: str, number: str = ".4g") -> viz.Explorer:
 
 
 def summary(example: str) -> str:
-    """What the docstring of a worked example says first, for a title."""
-    text = inspect.getdoc(functions()[_parts(example)[0]]) or example
+    """What the docstring of a worked example or a playground says first, for a title."""
+    found = _PLAYGROUND.fullmatch(example)
+    made = PLAYGROUNDS[found[1]] if found else functions()[_parts(example)[0]]
+    text = inspect.getdoc(made) or example
     return text.partition("\n")[0].removesuffix(".")
 
 
 def file_name(example: str, number: str = ".4g") -> str:
-    """The name of the file of an explorer: one for all pages that ask for the same."""
+    """The name of the file of a live page: one for all pages that ask for the same."""
+    if found := _PLAYGROUND.fullmatch(example):
+        return f"playground-{found[1]}.html"
     return f"{'-'.join(_parts(example))}{'' if number == '.4g' else number}.html"
 
 
 def write(node: embedded, builder: Any) -> str:
-    """Write the page of an explorer into what is built, and return its address from there."""
+    """Write a live page into what is built, and return its address from there."""
     name = file_name(node["example"], node["number"])
     folder = Path(builder.outdir) / FOLDER
     folder.mkdir(exist_ok=True)
-    if not _is_written(folder / name, page := explorer(node["example"], node["number"]).html):
+    if not _is_written(folder / name, page := live_page(node["example"], node["number"]).html):
         (folder / name).write_text(page, encoding="utf-8")
-    return f"{FOLDER}/{quote(name)}"
+    state = f"#{node['state']}" if node["state"] else ""
+    return f"{FOLDER}/{quote(name)}{state}"
 
 
 def _is_written(path: Path, text: str) -> bool:
@@ -113,13 +145,15 @@ class Embed(SphinxDirective):
     """Checks what is asked for, and leaves a node for the builder.
 
     Options: ``height`` and the largest ``width`` in pixels, of which a page needs more than 760 to
-    stand its words beside the graph and not below; the format of a ``number``; a ``title``.
+    stand its words beside the graph and not below; the format of a ``number``; a ``title``; and the
+    ``state`` in which the page begins, as its own links write it: ``step=9&x=3``.
     """
 
     required_arguments = 1
     option_spec: ClassVar[dict[str, Callable[[str], Any]]] = {
         "height": directives.positive_int,
         "number": directives.unchanged_required,
+        "state": directives.unchanged_required,
         "title": directives.unchanged_required,
         "width": directives.positive_int,
     }
@@ -128,16 +162,16 @@ class Embed(SphinxDirective):
         """Sphinx asks for this."""
         example, number = self.arguments[0], self.options.get("number", ".4g")
         try:
-            explorer(example, number)
+            live_page(example, number)
         except ValueError as error:
             _log.warning("%s", error, location=self.get_location(), type="embed")
             return []
-        given = {"number": number, "title": summary(example), "height": _HEIGHT, "width": None}
-        return [embedded(example=example, **given | self.options)]
+        given = {"number": number, "title": summary(example), "height": _HEIGHT}
+        return [embedded(example=example, width=None, state="", **given | self.options)]
 
 
 class LinksElsewhere(SphinxPostTransform):
-    """Puts a link in the place of an explorer where there are no frames."""
+    """Puts a link in the place of a live page where there are no frames."""
 
     default_priority = 200
 

@@ -260,7 +260,7 @@ function startChanging() {
       change(changeable.map((id) => [id, original.get(parts.get(id).node)])));
     change([]);
   }
-  const hasAddress = parent === window && location.hash.length > 1;
+  const hasAddress = location.hash.length > 1; // also in a frame that was given one
   isAddressRead = true;
   if (hasAddress) readAddress();
   addEventListener("hashchange", readAddress);
