@@ -669,6 +669,80 @@ def test_a_link_opens_what_was_seen(open_page: Open) -> None:
 
 
 @pytest.mark.browser
+def test_a_page_in_a_frame_begins_in_the_state_of_its_address(
+    open_page: Open, tmp_path: Path
+) -> None:
+    explorer = viz.explore(product_of_sum()["f"])
+    page = open_page(explorer)
+    outside = tmp_path / "outside.html"
+    outside.write_text('<!DOCTYPE html><iframe src="page.html#step=4&x=3&path=x,f"></iframe>')
+    page.goto(outside.as_uri())
+    inside = page.frame_locator("iframe")
+    inside.locator("body[data-step='4']").wait_for()
+    assert inside.locator("#leaves input").first.input_value() == "3"
+    assert "1 path from x to f" in inside.locator("#paths").inner_text()
+
+
+@pytest.mark.browser
+def test_names_that_stand_nowhere_are_shown_when_they_are_spoken_of(open_page: Open) -> None:
+    x = Value(3.0, "x")
+    f = (x * Value(2.0)).tanh()
+    f.name = "f"
+    page = open_page(viz.explore(f))
+    tag = page.locator("main .tag")
+    assert tag.all_text_contents() == ["n1"]
+    assert tag.is_hidden()
+    page.keyboard.press("ArrowRight")  # n2 = x · n1
+    assert tag.is_visible()
+    page.keyboard.press("ArrowRight")
+    assert tag.is_hidden()
+    node(page, "n1").click()
+    page.locator("h1").hover()
+    assert tag.is_visible()
+
+
+def widths(page: Page) -> list[tuple[str, float, str]]:
+    """Which hue each wire has, its width and its dashes."""
+    return [
+        (hue, float(width), dashes)
+        for hue, width, dashes in page.evaluate(
+            """() => wireElements.map((g) => {
+              const style = getComputedStyle(g.querySelector("path"));
+              const hue = g.classList.contains("plus") ? "plus"
+                : g.classList.contains("minus") ? "minus" : "";
+              return [hue, style.strokeWidth.replace("px", ""), style.strokeDasharray];
+            })"""
+        )
+    ]
+
+
+@pytest.mark.browser
+def test_hues_and_widths_follow_the_gradients(open_page: Open) -> None:
+    f = product_of_sum()["f"]
+    page = open_page(viz.explore(f, magnitudes=True), reduced_motion="reduce")
+    assert {hue for hue, *_ in widths(page)} == {""}
+    page.keyboard.press("End")
+    page.evaluate("mark('active', null)")
+    picture = viz.draw(f, magnitudes=True).svg
+    drawn = re.findall(
+        r'<path class="(\w+)-line"[^>]*? stroke-width="([\d.]+)"',
+        picture.partition('class="wire"')[2],
+    )
+    names = {"positive": "plus", "negative": "minus", "wire": ""}
+    assert [(hue, width) for hue, width, _ in widths(page)] == [
+        (names[hue], float(width)) for hue, width in drawn
+    ]
+    assert {dashes for hue, _, dashes in widths(page) if hue == "minus"} == {"5px, 3px"}
+    before = widths(page)
+    page.get_by_role("spinbutton", name="z", exact=True).fill("4")
+    page.evaluate("mark('active', null)")
+    assert widths(page)[0][0] == "plus" != before[0][0]
+    plain = open_page(viz.explore(f))
+    plain.keyboard.press("End")
+    assert {hue for hue, *_ in widths(plain)} == {""}
+
+
+@pytest.mark.browser
 def test_constants_can_be_changed_if_asked(open_page: Open) -> None:
     x = Value(3.0, "x")
     f = x * 2 + 1

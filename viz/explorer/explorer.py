@@ -28,7 +28,7 @@ _BARS = 120
 """Height of what is above and below the graph in a notebook, in pixels."""
 _SCRIPTS = (
     "numbers", "graph", "replay", "view", "squeeze", "routes", "folding", "change", "practice",
-    "page",
+    "magnitudes", "page",
 )  # fmt: skip
 _LOWEST, _HIGHEST = 520, 760
 _LONGEST_OUTPUT = 16
@@ -39,6 +39,7 @@ def explore(
     value: Any,
     *,
     constants: bool = False,
+    magnitudes: bool = False,
     **options: Unpack[Options],
 ) -> Explorer:
     """A page that shows the forward and the backward pass gate by gate, and follows paths.
@@ -51,6 +52,9 @@ def explore(
     Args:
         value: a Value, several Values or a Graph.
         constants: whether the constants in the formula can be changed as well.
+        magnitudes: give wires the hue of their gradient's sign and the width of its size, as soon
+            as the backward pass has reached them, and anew with every number that is changed; on a
+            page that computes.
         options: fold, open, parameters, direction, number, limit and seconds as for
             :func:`viz.draw`.
 
@@ -63,7 +67,8 @@ def explore(
     >>> explore(x * y)
     <Explorer: n2, 3 nodes>
     """
-    return Explorer(Stage(Subject.of("explore", value, options), LIGHT), constants)
+    stage = Stage(Subject.of("explore", value, options), LIGHT)
+    return Explorer(stage, constants, magnitudes)
 
 
 class Explorer:
@@ -73,9 +78,10 @@ class Explorer:
         html: the page as text; the same graph gives the same text every time.
     """
 
-    def __init__(self, stage: Stage, constants: bool = False) -> None:
+    def __init__(self, stage: Stage, constants: bool = False, magnitudes: bool = False) -> None:
         self._stage = stage
         self._constants = constants
+        self._scripts = [name for name in _SCRIPTS if magnitudes or name != "magnitudes"]
 
     @cached_property
     def html(self) -> str:
@@ -100,7 +106,7 @@ class Explorer:
         """The program of the page, with those rules of the table that it computes by."""
         operations = data["replay"]["operations"] if data["replay"] else []
         rules = javascript_rules(PRIMITIVES[name] for name in sorted(operations))
-        files = [packaged("viz.explorer", f"{name}.js") for name in _SCRIPTS]
+        files = [packaged("viz.explorer", f"{name}.js") for name in self._scripts]
         return "\n".join([rules, *files])
 
     def save(self, path: str | os.PathLike[str]) -> Path:

@@ -106,6 +106,7 @@ function stepsTogether(step) {
 
 function lightUp(run) {
   const wires = new Set(run.flatMap((step) => step.wires));
+  mark("operand", { parts: [...wires].map((wire) => graph.wires[wire].tail) });
   const ends = run[0].phase === "output" ? [...wires].map(headOf) : [];
   const gates = run.map((step) => step.part).filter(Boolean);
   const goesBack = run[0].phase === "backward" || run[0].phase === "output";
@@ -280,6 +281,19 @@ function trace(id) {
   mark("to", id && reach(id, "head"));
   picture.classList.toggle("tracing", Boolean(id) || state.picked.length === 2);
   describe(id ?? state.picked.at(-1));
+}
+
+/** A name that stands nowhere in the picture, above its part: seen while somebody speaks of it. */
+function makeTag({ id, name, shows, word, several, cluster }) {
+  const g = partElements.get(id);
+  const around = [g, trunkElements.get(id), ...wiresOutOf.get(id).map((wire) => wireElements[wire])];
+  const written = writtenIn.get(id).split(" ");
+  const isWritten = written.includes(name)
+    || (cluster && written.includes(name.split(".").at(-1))) // the frame has the rest
+    || around.some((one) => one?.textContent.includes(`${name} = `));
+  if (isWritten || shows || several || word === "constant") return;
+  const { x, y, width } = g.getBBox();
+  drawn("text", { class: "tag", x: x + width / 2, y: y - 5 }, g).textContent = name;
 }
 
 // ------------------------------------------------------------------------------------- the paths
@@ -483,6 +497,7 @@ all(":scope > :is(title, desc)").forEach((text) => text.remove());
 byId("slider").max = lastStep;
 if (recorded) replay(given);
 makeTable();
+graph.parts.forEach(makeTag);
 collectLabels();
 all("g.cluster").forEach(makeFoldable);
 listen();
