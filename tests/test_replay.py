@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import shutil
@@ -209,3 +210,51 @@ def test_the_whole_table_in_javascript_is_that_of_python(tmp_path: Path) -> None
 
 def _float(number: Any) -> float:
     return float(str(number).replace("Infinity", "inf"))
+
+
+EXTREMES = [0.0, 1e-300, -1e-300, 0.5, 1.0, -1.0, 3.0, -2.5, 200.0, -1e3, 1e160, -1e160, 1e308]
+
+FAILURES = """
+const said = (name, operands) => {
+  const rule = RULES[name];
+  const y = rule.value(...operands);
+  return Number.isFinite(y) ? "" : isTooLarge(name, rule, operands, y) ? "too large" : "outside";
+};
+console.log(JSON.stringify(given.map((call) => said(...call))));
+"""
+
+
+def failure(name: str, operands: tuple[float, ...]) -> str:
+    """Whether Python gives a value, says that it is too large, or that there is none."""
+    try:
+        PRIMITIVES[name].evaluate(list(operands))
+    except OverflowError:
+        return "too large"
+    except (ValueError, ArithmeticError):
+        return "outside"
+    return ""
+
+
+def test_a_result_that_is_too_large_is_told_from_one_that_is_not_defined(tmp_path: Path) -> None:
+    calls = [
+        (name, operands)
+        for name, primitive in PRIMITIVES.items()
+        if primitive.arity and name != "polygamma"
+        for operands in itertools.product(EXTREMES, repeat=min(primitive.arity, 2))
+        if primitive.arity < 3
+        and not (name == "power" and operands[0] < 0 and operands[1] % 1)  # complex in Python
+    ]
+    calls += [("polygamma", (n, a)) for n in (0.0, 1.0, 3.0) for a in (0.0, -1.0, 1e-300, 0.5)]
+    page = "const document = { getElementById: () => ({ textContent: TEXT }) };\n"
+    text = json.dumps(without_computed_texts(page_data(viz.explore(of_gates())._stage)))
+    files = "\n".join(
+        packaged("viz.explorer", f"{name}.js") for name in ("numbers", "graph", "replay")
+    )
+    rules = javascript_rules(PRIMITIVES.values())
+    script = f"const TEXT = {json.dumps(text)};\n{page}{rules}{files}{FAILURES}"
+    found = run(script, calls, tmp_path)
+    wrong = [
+        (call, said) for call, said in zip(calls, found, strict=True) if said != failure(*call)
+    ]
+    assert not wrong
+    assert {"too large", "outside", ""} == set(found)

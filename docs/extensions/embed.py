@@ -167,7 +167,8 @@ class Embed(SphinxDirective):
             _log.warning("%s", error, location=self.get_location(), type="embed")
             return []
         given = {"number": number, "title": summary(example), "height": _HEIGHT}
-        return [embedded(example=example, width=None, state="", **given | self.options)]
+        given |= {"width": None, "state": ""}
+        return [embedded(example=example, **given | self.options)]
 
 
 class LinksElsewhere(SphinxPostTransform):

@@ -39,7 +39,7 @@ function replayNumbers(given) {
     const at = operands.map((operand) => values[operand]);
     const y = rule.value(...at);
     if (!Number.isFinite(y) && at.every(Number.isFinite)) {
-      failure = { node: i, text: failureText(operations[operation], rule, operands, at) };
+      failure = { node: i, text: failureText(operations[operation], rule, operands, at, y) };
       break;
     }
     values.push(y);
@@ -61,15 +61,26 @@ function replayNumbers(given) {
   numbers = { values, slopes, gradients };
 }
 
+const isPoleOfGamma = (a) => a <= 0 && a % 1 === 0;
+const POLES = {
+  divide: (a, b) => b === 0, power: (a) => a === 0, lgamma: isPoleOfGamma, digamma: isPoleOfGamma,
+  polygamma: (n, a) => isPoleOfGamma(a),
+};
+
+/** Whether a result that is not finite is only too large; other functions are so only outside. */
+const isTooLarge = (name, { domain }, at, y) =>
+  !domain || (!Number.isNaN(y) && name in POLES && !POLES[name](...at));
+
 /** As Python notes it: the operation, its operands with their names, and where it is defined. */
-function failureText(name, { domain, slopes }, operands, at) {
+function failureText(name, rule, operands, at, y) {
+  const { domain, slopes } = rule;
   const shownOperands = operands.slice(0, 4).map((operand, k) => {
     const called = isConstant(operand) ? "" : recorded.names[operand];
     return called ? `${called} = ${shown(at[k])}` : shown(at[k]);
   });
   const more = operands.length > 4 ? `, ... ${operands.length} operands` : "";
   const where = `${name}(${shownOperands.join(", ")}${more})`;
-  if (!domain) return `The result of ${where} is too large.`;
+  if (isTooLarge(name, rule, at, y)) return `The result of ${where} is too large.`;
   const letters = ["a", "b", "c"].slice(0, slopes?.length ?? 1).join(", ");
   return `${where} has no value: ${name}(${letters}) is defined for ${domain}.`;
 }
