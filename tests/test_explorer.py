@@ -21,7 +21,14 @@ import viz
 from autodiff import Graph, Value, compile, gate, scope
 from autodiff.nn import MLP
 from autodiff.testing import Example, expressions_at_points
-from autodiff.worked_examples import product_of_sum, sigmoid_neuron
+from autodiff.worked_examples import (
+    grouped_sigmoid_neuron,
+    mazur_network,
+    one_neuron,
+    product_of_sum,
+    sigmoid_neuron,
+    two_layers,
+)
 from viz import render
 from viz.explorer import recorded, sums
 from viz.explorer.data import page_data
@@ -1297,3 +1304,41 @@ def test_numbers_are_written_as_python_writes_them(open_page: Open, specificatio
     for word in ("nan", "inf", "-inf"):
         assert page.evaluate("word => formatNumber(Number({nan: NaN, inf: Infinity, "
                              "'-inf': -Infinity}[word]), '.4g')", word) == word  # fmt: skip
+
+
+NUMBERS = """(feed) => {
+  change(feed);
+  const { values, gradients } = numbers;
+  return [values, gradients.map((gradient) => gradient ?? 0), failure];
+}"""
+EXAMPLES: dict[str, Callable[[], Value]] = {
+    "1": lambda: product_of_sum()["f"], "2": lambda: sigmoid_neuron()["f"],
+    "3": lambda: grouped_sigmoid_neuron()["f"], "6": lambda: two_layers(depth=2)["p"],
+    "7": lambda: one_neuron()["L"], "8": lambda: mazur_network()["E"], "2-3-1": perceptron,
+}  # fmt: skip
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_twenty_random_changes_equal_python(open_page: Open, name: str) -> None:
+    output = EXAMPLES[name]()
+    graph = Graph(output)
+    page = open_page(viz.explore(output))
+    page.keyboard.press("End")
+    random = Random(name)
+    numbers = {leaf: graph.value(leaf) for leaf in graph.leaves}
+    opened = graph.open()
+    for _ in range(20):
+        leaf = random.choice(graph.leaves)
+        numbers[leaf] = random.uniform(-3, 3)
+        values, gradients, failure = page.evaluate(NUMBERS, [[graph.id(leaf), numbers[leaf]]])
+        assert failure is None
+        opened.forward(numbers)
+        expected = [opened.value(node) for node in opened.nodes]
+        assert values == pytest.approx(expected, rel=1e-12, abs=1e-15)
+        expected = [opened.gradient(node) for node in opened.nodes]
+        assert gradients == pytest.approx(expected, rel=1e-12, abs=1e-15)
+        shown = page.locator("#leaves td.gradient").all_inner_texts()
+        assert len(shown) == len(graph.leaves)
+        for text, one in zip(shown, graph.leaves, strict=True):
+            assert float(text) == pytest.approx(opened.gradient(one), rel=1e-3, abs=1e-300)

@@ -114,8 +114,11 @@ def write(node: embedded, builder: Any) -> str:
     folder.mkdir(exist_ok=True)
     if not _is_written(folder / name, page := live_page(node["example"], node["number"]).html):
         (folder / name).write_text(page, encoding="utf-8")
-    state = f"#{node['state']}" if node["state"] else ""
-    return f"{FOLDER}/{quote(name)}{state}"
+    return f"{FOLDER}/{quote(name)}"
+
+
+def _in_state(address: str, node: embedded) -> str:
+    return f"{address}#{node['state']}" if node["state"] else address
 
 
 def _is_written(path: Path, text: str) -> bool:
@@ -182,7 +185,7 @@ class LinksElsewhere(SphinxPostTransform):
         if builder.format in ("html", ""):  # without a format nothing is written
             return
         for node in list(self.document.findall(embedded)):
-            link = nodes.reference("", node["title"], refuri=write(node, builder))
+            link = nodes.reference("", node["title"], refuri=_in_state(write(node, builder), node))
             node.replace_self(nodes.paragraph("", "", link))
 
 
@@ -190,7 +193,7 @@ def visit(translator: Any, node: embedded) -> None:
     """Write the frame, and the page that it shows."""
     builder = translator.builder
     here = builder.get_target_uri(builder.current_docname)
-    address = relative_uri(here, write(node, builder))
+    address = _in_state(relative_uri(here, write(node, builder)), node)
     translator.body.append(frame(address, *(node[key] for key in ("title", "height", "width"))))
     raise nodes.SkipNode
 
