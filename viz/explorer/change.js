@@ -18,7 +18,7 @@ function change(feed) {
   relabel();
   showFailure();
   show(Math.min(state.step, finalStep()));
-  showPicked();
+  if (state.picked.length) showPicked();
   for (const [id, input] of inputs) if (document.activeElement !== input) input.value = inShort(id);
   byId("reset").disabled = changeable.every((id) => isOriginal(id));
 }
@@ -48,7 +48,9 @@ const UNKNOWN = "–";
 
 function relabel() {
   const write = (g, kind, text) => {
-    for (const label of g?.querySelectorAll(`text.${kind}`) ?? []) label.textContent = text;
+    for (const label of g.children) {
+      if (label.classList.contains(kind) && label.textContent !== text) label.textContent = text;
+    }
   };
   graph.wires.forEach((wire, i) => {
     if (hasLabels(wire)) {
@@ -231,7 +233,7 @@ function readAddress() {
   const picked = (said.get("path") ?? "").split(",").map((name) => idOf.get(name)).filter(Boolean);
   state.picked = picked.slice(0, 2);
   if (recorded) change(feed);
-  else showPicked();
+  showPicked();
   const step = Math.round(Number(said.get("step")));
   goTo(Number.isFinite(step) ? Math.min(Math.max(step, 0), finalStep()) : 0);
 }

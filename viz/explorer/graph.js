@@ -41,7 +41,8 @@ for (const { id, shows } of graph.parts) if (shows) valueAt.set(id, valueAt.get(
 const isKnown = (id, now) => valueAt.get(id) <= now;
 
 function gradientOf(id, now) {
-  return totalsOf.get(parts.get(id).shows ?? id).findLast(([at]) => at <= now)?.[1] ?? "";
+  const [, total = ""] = totalsOf.get(parts.get(id).shows ?? id).findLast(([at]) => at <= now) ?? [];
+  return typeof total === "number" ? shown(total) : total;
 }
 
 /** Everything that a part was computed from ("tail"), or that is computed from it ("head"). */

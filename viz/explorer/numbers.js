@@ -11,12 +11,12 @@ function formatNumber(number, specification) {
 }
 
 function exponential(number, decimals) {
-  const text = rounded(decimals, (places) => number.toExponential(places));
+  const text = rounded(number, decimals, (places) => number.toExponential(places));
   return text.replace(/e([+-])(\d)$/, "e$10$2");
 }
 
 function fixed(number, decimals) {
-  if (number < 1e21) return rounded(decimals, (places) => number.toFixed(places));
+  if (number < 1e21) return rounded(number, decimals, (places) => number.toFixed(places));
   return BigInt(number) + (decimals ? `.${"0".repeat(decimals)}` : "");
 }
 
@@ -30,7 +30,8 @@ function general(number, precision) {
 }
 
 /** JavaScript rounds a tie up and Python to the even digit: all digits tell whether it is one. */
-function rounded(decimals, write) {
+function rounded(number, decimals, write) {
+  if (decimals < 99 && Number(write(decimals + 1)) !== number) return write(decimals); // no tie
   const [digits, exponent] = write(100).split("e");
   const dot = digits.indexOf(".");
   const kept = digits.slice(0, decimals ? dot + 1 + decimals : dot);

@@ -104,6 +104,8 @@ function stepsTogether(step) {
   return graph.steps.slice(first, step + 1);
 }
 
+let lit = null; // the steps whose wires flow
+
 function lightUp(run) {
   const wires = new Set(run.flatMap((step) => step.wires));
   mark("operand", { parts: [...wires].map((wire) => graph.wires[wire].tail) });
@@ -115,7 +117,8 @@ function lightUp(run) {
     mark("active", null);
     return;
   }
-  picture.getBoundingClientRect(); // so that the flow starts anew
+  if (lit !== run[0]) picture.getBoundingClientRect(); // so that the flow starts anew
+  lit = run[0];
   mark("active", { parts: [...gates, ...ends], wires });
   mark("flows", { wires });
   mark("back", goesBack ? { wires } : null);
@@ -128,7 +131,7 @@ function explain(run) {
   const what = phase === "forward" ? "values" : "gradients";
   const summary = () => [`${cover.title}: the ${what} of ${counted(run.length, "gate")}`, "", ""];
   const isFailing = failure && state.step === finalStep();
-  const rules = cover ? [summary()] : isFailing ? [[failure.text, "", ""]] : run[0].rules;
+  const rules = cover ? [summary()] : isFailing ? [[failure.text, "", ""]] : rulesOf(run[0]);
   byId("phase").textContent = PHASES[phase];
   byId("rules").className = rules.length > 3 ? `${phase} many` : phase;
   byId("rules").replaceChildren(...rules.map(ruleElement));
@@ -233,13 +236,17 @@ function showLeaves(run) {
   }
 }
 
+function say(element, label) {
+  if (element.getAttribute("aria-label") !== label) element.setAttribute("aria-label", label);
+}
+
 /** A part says what is written in it, its name, and what is known of it. */
 function labelPart({ id, name, label = name, word, value }) {
   const gradient = gradientOf(id, state.step);
   const seen = word === "constant" ? label : writtenIn.get(id);
   const words = [seen, seen.split(" ").includes(label) ? "" : label, seen === word ? "" : word, isKnown(id, state.step) && value && `value ${value}`];
   words.push(gradient && `gradient ${gradient}`);
-  partElements.get(id).setAttribute("aria-label", words.filter(Boolean).join(", "));
+  say(partElements.get(id), words.filter(Boolean).join(", "));
 }
 
 /** A node in the panel: what it is, and what is known of it at this step. */
@@ -248,7 +255,8 @@ function describe(id) {
   const part = parts.get(id);
   byId("hint").hidden = Boolean(part);
   const name = part?.label ?? part?.name ?? "";
-  byId("node").textContent = part?.formula ? `${name} = ${part.formula}` : name;
+  const formula = part && formulaText(part);
+  byId("node").textContent = formula ? `${name} = ${formula}` : name;
   const facts = {
     Value: part && isKnown(id, state.step) && part.value,
     Gradient: part && gradientOf(id, state.step),
@@ -262,15 +270,16 @@ function describe(id) {
 }
 
 /** ∂(this)/∂(operand) for each operand, as wires say it to whoever points at them. */
-const localDerivatives = (id) => wiresInto.get(id).map((wire) => graph.wires[wire])
-  .filter(({ rule }) => rule).map(wireText).join("; ");
+const localDerivatives = (id) => wiresInto.get(id)
+  .map((wire) => textsOf(graph.wires[wire])).filter(({ rule }) => rule).map(wireText).join("; ");
 
 const wireText = ({ slope, rule, local }) => [...new Set([slope, rule, local])].join(" = ");
 
 function describeWire(wire) {
-  if (!wire.rule) return;
+  const texts = textsOf(wire);
+  if (!texts.rule) return;
   describe(null);
-  byId("node").textContent = wireText(wire);
+  byId("node").textContent = wireText(texts);
 }
 
 /** Light up everything before a node and everything after it; the rest stands back. */
@@ -392,7 +401,7 @@ function pathElement(path, start, isWritten) {
 function factorsOf(path) {
   if (path.length <= 1) return "";
   if (path.length > LISTED_FACTORS) return `${path.length} factors = `;
-  return `${path.map((wire, i) => (i ? factor : String)(graph.wires[wire].local)).join(" · ")} = `;
+  return `${path.map((wire, i) => (i ? factor : String)(textsOf(graph.wires[wire]).local)).join(" · ")} = `;
 }
 
 // ---------------------------------------------------------------------------------------- search

@@ -4,7 +4,13 @@
 const recorded = graph.replay; // null if the page does not compute
 const FEW = 6;
 
-const shown = (number) => formatNumber(number === 0 ? 0 : number, graph.number);
+const written = new Map(); // numbers as they are shown, since most are shown more than once
+
+function shown(number) {
+  if (!written.has(number)) written.set(number, formatNumber(number === 0 ? 0 : number, graph.number));
+  return written.get(number);
+}
+
 const isConstant = (node) => recorded.nodes[node][0] !== null
   && recorded.operations[recorded.nodes[node][0]] === "constant";
 const nameOfNode = (node) =>
@@ -197,54 +203,65 @@ function flowOf(wire) {
 function backwardRule(wire, tail, before) {
   const slope = slopeText(tail);
   const flow = flowOf(wire);
-  const total = before === undefined ? flow : before + flow;
   const adds = before === undefined ? ""
-    : `${slope} = ${shown(before)} + ${asFactor(shown(flow))} = ${shown(total)}`;
-  if (!wire.edge) return { rule: [null, shown(flow), adds], total };
+    : `${slope} = ${shown(before)} + ${asFactor(shown(flow))} = ${shown(before + flow)}`;
+  if (!wire.edge) return [null, shown(flow), adds];
   const above = asFactor(shown(gradientAtNode(wire.edge[1])));
   const names = `${slope} += ${asFactor(ruleOf(wire))} · ${slopeText(wire.edge[1])}`;
-  return { rule: [names, `${shown(localOf(wire))} · ${above} = ${shown(flow)}`, adds], total };
+  return [names, `${shown(localOf(wire))} · ${above} = ${shown(flow)}`, adds];
 }
 
-/** The rules and totals of every step; words that no number is in stay as they are. */
+/** The running totals of every step, and for each wire the total before its gradient came. */
 function narrate() {
+  if (failure) return;
   const totals = new Map();
   for (const step of graph.steps) {
-    if (step.phase === "start") step.rules[0][0] = startRule(step);
-    if (step.phase === "forward") {
-      const part = parts.get(step.part);
-      if (part.several || (failure && (nodeOf(part)) >= failure.node)) continue;
-      const [names, inNumbers, result] = forwardRule(part);
-      step.rules = [names === null ? [step.rules[0][0], result, ""] : [names, inNumbers, ""]];
-    }
-    if (failure || (step.phase !== "backward" && step.phase !== "output")) continue;
+    if (step.phase !== "backward" && step.phase !== "output") continue;
     const changed = new Map();
-    let line = 0;
-    for (const index of step.wires) {
+    step.before = step.wires.map((index) => {
       const wire = graph.wires[index];
-      const part = parts.get(wire.tail);
-      const tail = nodeOf(part);
-      if (tail === undefined) continue;
-      if (step.phase === "output") {
-        totals.set(wire.tail, recorded.outputs.filter((output) => output === tail).length);
-      } else {
-        const { rule, total } = backwardRule(wire, tail, totals.get(wire.tail));
-        step.rules[line] = [rule[0] ?? step.rules[line][0], ...rule.slice(1)];
-        totals.set(wire.tail, total);
-        line += 1;
-      }
+      const tail = nodeOf(parts.get(wire.tail));
+      if (tail === undefined) return undefined;
+      const before = totals.get(wire.tail);
+      totals.set(wire.tail, step.phase === "backward" ? (before ?? 0) + flowOf(wire)
+        : recorded.outputs.filter((output) => output === tail).length);
       changed.set(wire.tail, totals.get(wire.tail));
-    }
+      return before;
+    });
     for (const id of step.complete) {
-      const part = parts.get(id);
-      const node = nodeOf(part);
+      const node = nodeOf(parts.get(id));
       if (node !== undefined) changed.set(id, gradientAtNode(node));
     }
-    step.totals = [...changed].map(([id, total]) => [id, shown(total)]);
+    step.totals = [...changed];
   }
 }
 
-/** What parts and wires say, from the numbers. */
+/** The rules of a step, written when it is shown; words that no number is in stay as they are. */
+function rulesOf(step) {
+  if (!recorded) return step.rules;
+  const [first = []] = step.rules;
+  if (step.phase === "start") return [[startRule(step), "", ""]];
+  if (step.phase === "forward") {
+    const part = parts.get(step.part);
+    if (part.several) return step.rules;
+    const [names, inNumbers, result] = forwardRule(part);
+    return [names === null ? [first[0], result, ""] : [names, inNumbers, ""]];
+  }
+  if (step.phase !== "backward" || failure) return step.rules;
+  const rules = [...step.rules];
+  let line = 0;
+  step.wires.forEach((index, i) => {
+    const wire = graph.wires[index];
+    const tail = nodeOf(parts.get(wire.tail));
+    if (tail === undefined) return;
+    const rule = backwardRule(wire, tail, step.before[i]);
+    rules[line] = [rule[0] ?? rules[line][0], ...rule.slice(1)];
+    line += 1;
+  });
+  return rules;
+}
+
+/** What parts are called and worth, and the local derivatives on wires. */
 function describeAgain() {
   for (const part of graph.parts) {
     const node = nodeOf(part);
@@ -253,25 +270,33 @@ function describeAgain() {
     part.value = isKnown ? shown(numbers.values[node]) : "";
     if (part.node === undefined) continue;
     part.name ??= nameOfNode(node);
-    part.formula ??= "";
     if (part.shows) continue;
     part.label ??= part.name;
     if (isConstant(node)) part.name = part.label = part.value;
-    if (!isLeaf(node)) part.formula = formulaOf(part, node, operandsOf(part).map(nameOfNode));
   }
-  for (const wire of graph.wires) {
-    if (!wire.edge || failure) continue;
-    const [tail, head] = wire.edge;
-    wire.number = localOf(wire);
-    wire.local = shown(wire.number);
-    if (isConstant(tail)) continue;
-    wire.slope = `∂${nameOfNode(head)}/∂${nameOfNode(tail)}`;
-    wire.rule = ruleOf(wire);
-  }
+  if (failure) return;
+  for (const wire of graph.wires) if (wire.edge) wire.number = localOf(wire);
+}
+
+/** How a part is computed, in names; "" for a leaf. */
+function formulaText(part) {
+  if (!recorded || part.node === undefined) return part.formula;
+  const isGiven = part.shows || isLeaf(part.node);
+  return isGiven ? "" : formulaOf(part, part.node, operandsOf(part).map(nameOfNode));
+}
+
+/** What a wire says to whoever points at it: its local derivative, as ∂, as a rule and as a number. */
+function textsOf(wire) {
+  if (!recorded || !wire.edge) return wire;
+  const [tail, head] = wire.edge;
+  const local = shown(wire.number);
+  if (isConstant(tail)) return { local };
+  return { slope: `∂${nameOfNode(head)}/∂${nameOfNode(tail)}`, rule: ruleOf(wire), local };
 }
 
 /** Everything again, from numbers of leaves and constants by position. */
 function replay(given) {
+  written.clear();
   replayNumbers(given);
   narrate();
   describeAgain();
