@@ -658,6 +658,29 @@ def test_where_a_number_has_no_value_the_gate_says_so(open_page: Open) -> None:
 
 
 @pytest.mark.browser
+@pytest.mark.parametrize("fold", [None, "box"])
+def test_the_failing_gate_is_found_wherever_its_operands_come_from(
+    open_page: Open, fold: str | None
+) -> None:
+    x = Value(2.0, "x")
+    with scope("box"):
+        logarithm = x.log()
+        inside = logarithm * Value(3.0, "y") + x
+    f = inside.sigmoid() + x / Value(4.0, "z")
+    page = open_page(viz.explore(f, fold=fold))
+    page.keyboard.press("End")
+    page.get_by_role("spinbutton", name="x", exact=True).fill("-3")
+    graph = Graph(f)
+    failing = graph.id(inside if fold else logarithm)
+    assert marked(page, "failed") == {failing}
+    assert "log(x = -3) has no value" in rules(page)
+    assert page.locator("#next").is_disabled()
+    page.get_by_role("spinbutton", name="x", exact=True).fill("1e308")
+    page.get_by_role("spinbutton", name="z", exact=True).fill("1e-9")
+    assert page.get_by_role("alert").inner_text().startswith("The result of divide(x = 1e+308")
+
+
+@pytest.mark.browser
 def test_a_link_opens_what_was_seen(open_page: Open) -> None:
     page = open_page(viz.explore(product_of_sum()["f"]))
     page.get_by_role("spinbutton", name="x", exact=True).fill("3")

@@ -33,8 +33,13 @@ function finalStep() {
 }
 
 /** The part in which the node is that has no value. */
-const failingPart = () => graph.parts.find(({ id, shows }) =>
-  !shows && Number(id.slice(1)) >= failure.node).id;
+function failingPart() {
+  const isOwn = ({ node, shows }) => node === failure.node && !shows;
+  const hides = ({ inside, within }) => (inside ?? within ?? []).includes(failure.node);
+  const later = graph.steps.map(({ part }) => part).filter((part) => part
+    && Number(part.slice(1)) >= failure.node); // a folded part is called by its last node
+  return graph.parts.find(isOwn)?.id ?? graph.wires.find(hides)?.head ?? later[0];
+}
 
 function showFailure() {
   mark("failed", failure && { parts: [failingPart()] });

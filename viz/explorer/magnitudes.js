@@ -9,6 +9,7 @@ function weigh() {
     if (!hasSlope(i) || isConstant(nodeOf(parts.get(wire.tail)))) return undefined;
     return wire.edge ? flowOf(wire) : Number(gradientLabel(wire));
   });
+  for (const [wire, shown] of standIns) flows[shown] += flows[wire] ?? 0; // it stands for all
   const totals = new Map([...trunkElements.keys()].filter((id) => !parts.get(id).several)
     .map((id) => [id, gradientAtNode(nodeOf(parts.get(id)))]));
   const sizes = [...flows, ...totals.values()].map(Math.abs).filter(Number.isFinite);
