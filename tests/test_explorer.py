@@ -674,6 +674,9 @@ def test_the_failing_gate_is_found_wherever_its_operands_come_from(
     failing = graph.id(inside if fold else logarithm)
     assert marked(page, "failed") == {failing}
     assert "log(x = -3) has no value" in rules(page)
+    assert "value 4" in (
+        page.get_by_role("button", name="z, input").get_attribute("aria-label") or ""
+    )
     assert page.locator("#next").is_disabled()
     page.get_by_role("spinbutton", name="x", exact=True).fill("1e308")
     page.get_by_role("spinbutton", name="z", exact=True).fill("1e-9")

@@ -37,21 +37,21 @@ function replayNumbers(given) {
   failure = null;
   for (const [i, [operation, ...operands]] of nodes.entries()) {
     if (isLeaf(i)) {
-      values.push(given.get(i));
-      slopes.push([]);
-      continue;
+      values[i] = given.get(i);
+      slopes[i] = [];
     }
+    if (isLeaf(i) || failure) continue; // leaves have their numbers all the same
     const rule = RULES[operations[operation]];
     const at = operands.map((operand) => values[operand]);
     const y = rule.value(...at);
     if (!Number.isFinite(y) && at.every(Number.isFinite)) {
       failure = { node: i, text: failureText(operations[operation], rule, operands, at, y) };
-      break;
+      continue;
     }
-    values.push(y);
+    values[i] = y;
     const local = rule.all ? rule.all(y, ...at) : rule.slopes.map((slope) => slope?.(y, ...at));
-    slopes.push(local.map((slope, k) =>
-      (slope === undefined ? null : isConstant(operands[k]) ? 0 : slope))); // null where flat
+    slopes[i] = local.map((slope, k) =>
+      (slope === undefined ? null : isConstant(operands[k]) ? 0 : slope)); // null where flat
   }
   const gradients = nodes.map(() => undefined); // that nothing reaches stays so
   if (!failure) {
@@ -266,7 +266,7 @@ function describeAgain() {
   for (const part of graph.parts) {
     const node = nodeOf(part);
     if (node === undefined) continue;
-    const isKnown = !failure || node < failure.node;
+    const isKnown = !failure || node < failure.node || isLeaf(node);
     part.value = isKnown ? shown(numbers.values[node]) : "";
     if (part.node === undefined) continue;
     part.name ??= nameOfNode(node);
