@@ -119,8 +119,8 @@ def networks() -> list[Entry]:
     size = f"784-512-128-64-10: {len(million):,} nodes"
     return [
         entry("mlp", "A 2-3-2 network: scopes are frames, parameters are square", loss),
-        entry("mlp-network", '`view="network"`: neurons in columns; compare the widths of the lines '
-              "with the weights above", small([0.5, -1.0]), "network"),
+        entry("mlp-network", '`view="network"`: neurons in columns; compare the widths of the '
+              "lines with the weights above", small([0.5, -1.0]), "network"),
         entry("mlp-neurons", '`fold="layer*/neuron*"`: each neuron one gate', loss,
               fold="layer*/neuron*"),
         entry("mlp-identical", '`fold="identical"`: neurons that are alike as a stack', loss,

@@ -14,7 +14,7 @@ from viz.diagram import Diagram
 from viz.files import one_of, save, show
 from viz.markup import text
 from viz.mime import fitting, mime_bundle
-from viz.placing import place_first
+from viz.placing import Placed, place_first
 from viz.render import RendererNotFoundError
 from viz.scene import Scene
 from viz.svg import to_svg
@@ -50,13 +50,13 @@ class Picture:
     def dot(self) -> str:
         """The text that Graphviz lays out; see the class."""
         try:
-            diagram, _ = self._placed
+            diagram = self._placed.diagram
         except (RuntimeError, TimeoutError):  # Graphviz is missing, fails or takes too long
             diagram = self._first
         return layout.to_dot(diagram, self.theme.size, self.theme.font)
 
     @cached_property
-    def _placed(self) -> tuple[Diagram, layout.Layout]:
+    def _placed(self) -> Placed:
         """The first diagram that is laid out in time, with the place of everything."""
         simpler = islice(self._diagrams(), 1, None)
         diagrams = chain([self._first], simpler)
@@ -70,7 +70,7 @@ class Picture:
             RendererNotFoundError: if there is no Graphviz.
             TimeoutError: if even the simplest diagram takes too long to lay out.
         """
-        return compose(*self._placed, self.theme.size)
+        return compose(self._placed.diagram, self._placed.layout, self.theme.size)
 
     @cached_property
     def svg(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from viz.diagram import Diagram
 from viz.layout import Layout, label_size, lay_out, part_size, to_dot
@@ -40,10 +41,22 @@ def place(diagram: Diagram, size: int, font: str, seconds: float) -> Layout:
     return levels.layout()
 
 
-def place_first(
-    diagrams: Iterable[Diagram], size: int, font: str, seconds: float
-) -> tuple[Diagram, Layout]:
+class Placed(NamedTuple):
+    """A diagram and its layout.
+
+    Attributes:
+        position: which of several diagrams it is.
+    """
+
+    position: int
+    diagram: Diagram
+    layout: Layout
+
+
+def place_first(diagrams: Iterable[Diagram], size: int, font: str, seconds: float) -> Placed:
     """The first of several diagrams that is laid out in time, and fits if it must.
+
+    If none does, it is the one that is least too large.
 
     Args:
         diagrams: from the richest to the simplest, which need not fit.
@@ -52,17 +65,21 @@ def place_first(
     Raises:
         TimeoutError: if even the last one takes too long.
     """
-    for diagram in diagrams:
+    placed: list[Placed] = []
+    for position, diagram in enumerate(diagrams):
         if diagram.must_fit and _smallest_area(diagram, size) > _AREA / 4:
             continue
         try:
             layout = place(diagram, size, font, seconds)
         except TimeoutError as error:
             too_slow = error
-        else:
-            if not diagram.must_fit or _fits(layout, diagram.is_small):
-                return diagram, layout
-    raise too_slow
+            continue
+        placed.append(Placed(position, diagram, layout))
+        if (not diagram.must_fit and len(placed) == 1) or _excess(placed[-1]) <= 1:
+            return placed[-1]
+    if not placed:
+        raise too_slow
+    return min(placed, key=_excess)
 
 
 def _smallest_area(diagram: Diagram, size: int) -> float:
@@ -73,7 +90,9 @@ def _smallest_area(diagram: Diagram, size: int) -> float:
     return sum(wide * high for wide, high in sizes)
 
 
-def _fits(layout: Layout, is_small: bool) -> bool:
-    if is_small:
-        return layout.width * layout.height <= _AREA
-    return layout.width <= _WIDTH and layout.height <= _HEIGHT
+def _excess(placed: Placed) -> float:
+    """How much larger than a screen it is; not above 1 if it fits."""
+    layout = placed.layout
+    if placed.diagram.is_small:
+        return layout.width * layout.height / _AREA
+    return max(layout.width / _WIDTH, layout.height / _HEIGHT)

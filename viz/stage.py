@@ -65,8 +65,9 @@ class Stage:
                 tried.append(shown)
                 yield self._with_names(diagram_of(self.graph, shown, self._style), shown.folding)
 
-        diagram, placed = place_first(diagrams(), self.theme.size, self.theme.font, self.seconds)
-        return _Placed(tried[-1].folding, diagram, compose(diagram, placed, self.theme.size))
+        placed = place_first(diagrams(), self.theme.size, self.theme.font, self.seconds)
+        scene = compose(placed.diagram, placed.layout, self.theme.size)
+        return _Placed(tried[placed.position].folding, placed.diagram, scene)
 
     @property
     def folding(self) -> Folding:
