@@ -40,7 +40,7 @@ FLOORS = (  # from the roof to the cellar
           ("primitives", "expressions", "printers", "float_rules", "notation")),
     Floor("ground", "the chain rule, carriers of numbers, where things are recorded",
           ("adjoint", "mathematics", "recording", "structure", "containers", "arrays", "copies",
-           "files", "memory", "special")),
+           "files/", "memory", "special")),
 )  # fmt: skip
 
 _WIDTH, _HEIGHT, _GAP, _MARGIN = 830, 54, 8, 12

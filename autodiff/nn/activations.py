@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from autodiff.functions import erf, exp, logsumexp, relu, sigmoid, tanh, where
 from autodiff.nn.module import Module, Specification
 from autodiff.nn.signals import Signal, flat, mapped
@@ -52,11 +54,16 @@ class LeakyReLU(Elementwise):
     Args:
         slope: where the scalar is negative, or 0.
 
+    Raises:
+        ValueError: if the slope is no finite number.
+
     >>> LeakyReLU(0.1)([-2.0, 3.0])
     [-0.2, 3.0]
     """
 
     def __init__(self, slope: float = 0.01) -> None:
+        if not isinstance(slope, int | float | np.number) or not math.isfinite(slope):
+            raise ValueError(f"the slope of LeakyReLU must be a finite number, got {slope!r:.40}")
         self.slope = slope
 
     def function(self, a: Any) -> Any:

@@ -51,7 +51,8 @@ class Reshape(Module):
         shape: of the result; for planes (channels, height, width).
 
     Raises:
-        ValueError: at a call, if there are not as many scalars.
+        ValueError: if a side is not a positive whole number; at a call, if there are not as many
+            scalars.
 
     >>> Reshape((1, 2, 2))([1.0, 2.0, 3.0, 4.0]).shape
     (1, 2, 2)
@@ -59,6 +60,8 @@ class Reshape(Module):
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         self.shape = tuple(shape)
+        for side in self.shape:
+            _check_whole(self, side=side)
 
     def __call__(self, inputs: Signal) -> NDArray[Any]:
         """Row by row."""

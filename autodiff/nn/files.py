@@ -6,8 +6,10 @@ that a file from anywhere can be read without running what is in it.
 
 from __future__ import annotations
 
+import inspect
 import io
 import json
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autodiff import nn
-from autodiff.files import write_whole
+from autodiff.files import read_arrays, write_whole
 from autodiff.nn.module import Module, Specification
 
 _KINDS: dict[str, Callable[..., Module]] = {
@@ -28,6 +30,9 @@ _KINDS: dict[str, Callable[..., Module]] = {
         nn.MaxPool2d, nn.Autoencoder,
     )
 }  # fmt: skip
+
+_ANY_SIZE = 10_000
+"""Up to here the size of a layer is not compared with the number of parameters in its file."""
 
 
 def save(model: Module, path: str | os.PathLike[str]) -> Path:
@@ -71,7 +76,7 @@ def load(path: str | os.PathLike[str]) -> Module:
         FileNotFoundError: if there is no file.
     """
     specification, numbers = _read(Path(path))
-    model = _built(specification, Path(path))
+    model = _built(specification, len(numbers), Path(path))
     _fill(model, numbers, Path(path))
     return model.eval()
 
@@ -105,36 +110,104 @@ def _read(path: Path) -> tuple[Specification, NDArray[np.float64]]:
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
     try:
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
-            specification = json.loads(str(archive["specification"]))
-            numbers = np.asarray(archive["parameters"], float)
-    except Exception as error:  # damaged bytes raise anything at all
-        raise ValueError(
-            f"{path.name} is no model that autodiff saved ({type(error).__name__})"
-        ) from None
-    if not isinstance(specification, dict) or numbers.ndim != 1:
-        raise ValueError(f"{path.name} is no model that autodiff saved")
+        with path.open("rb") as file:
+            arrays = read_arrays(file)
+        specification, numbers = json.loads(str(arrays["specification"])), arrays["parameters"]
+    except KeyError as error:
+        raise _no_model(path, f"it has no {error.args[0]}") from None
+    except (ValueError, RecursionError) as error:
+        raise _no_model(path, str(error)) from None
+    if not isinstance(specification, dict) or numbers.ndim != 1 or numbers.dtype.kind != "f":
+        raise _no_model(path, "expected a specification, and real numbers in one row")
     if not np.isfinite(numbers).all():
         raise ValueError(f"{path.name} holds parameters that are not finite")
-    return specification, numbers
+    return specification, numbers.astype(float)
 
 
-def _built(specification: Specification, path: Path) -> Module:
-    arguments = dict(specification)
-    kind = arguments.pop("kind", None)
+def _no_model(path: Path, reason: str) -> ValueError:
+    return ValueError(f"{path.name} is no model that autodiff saved: {reason}")
+
+
+def _built(specification: Specification, count: int, path: Path) -> Module:
+    """Make the model, in memory for no more parameters than the file holds."""
+    _check_numbers(specification, max(count, _ANY_SIZE), path)
+    return _made(specification, _Budget(count), path)
+
+
+def _check_numbers(specification: Specification, most: int, path: Path) -> None:
+    """Refuse sizes that no layer has which fits the file."""
+    pending: list[Any] = [specification]
+    while pending:
+        part = pending.pop()
+        if isinstance(part, dict | list):
+            pending += part.values() if isinstance(part, dict) else part
+        elif isinstance(part, int | float) and not abs(part) <= most:
+            raise ValueError(
+                f"{path.name} describes a layer with the number {part!s:.20}, for which it holds "
+                "too few parameters"
+            )
+
+
+class _Budget(np.random.Generator):
+    """Random numbers for as many parameters as there are, and no more."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__(np.random.PCG64(0))
+        self._left = count
+
+    def normal(self, loc: Any = 0.0, scale: Any = 1.0, size: Any = None) -> Any:
+        """Draw initial weights, which are about to be replaced by those in the file."""
+        self._spend(size)
+        return super().normal(loc, scale, size)
+
+    def uniform(self, low: Any = 0.0, high: Any = 1.0, size: Any = None) -> Any:
+        """Draw initial weights, as for :meth:`normal`."""
+        self._spend(size)
+        return super().uniform(low, high, size)
+
+    def _spend(self, size: Any) -> None:
+        self._left -= math.prod(np.atleast_1d(() if size is None else size).tolist())
+        if self._left < 0:
+            raise ValueError("it has more parameters than the file holds")
+
+
+def _made(specification: Specification, budget: _Budget, path: Path) -> Module:
+    kind: Any = None
     try:
+        arguments = dict(specification)
+        kind = arguments.pop("kind", None)
+        if "seed" in arguments:
+            raise ValueError("no seed stands in a file")
         if kind == "Sequential":
-            return nn.Sequential(*[_built(layer, path) for layer in arguments["layers"]])
+            return nn.Sequential(*[_made(layer, budget, path) for layer in arguments["layers"]])
         if kind == "Reshape":
             return nn.Reshape(tuple(arguments["shape"]))
         if kind in _KINDS:
-            return _KINDS[kind](**arguments)
+            return _KINDS[kind](**arguments, **_seed(_KINDS[kind], budget))
+    except _NotMadeError:
+        raise
     except (TypeError, KeyError, ValueError, AttributeError, RecursionError) as error:
-        raise ValueError(f"{path.name} describes a {kind} that cannot be made: {error}") from None
-    raise ValueError(
-        f"{path.name} holds a {kind}, which autodiff.nn does not know; make one yourself and use "
-        "load_into(model, path)"
+        raise _NotMadeError(
+            f"{path.name} describes a {_word(kind)} that cannot be made: {error!s:.200}"
+        ) from None
+    raise _NotMadeError(
+        f"{path.name} holds a {_word(kind)}, which autodiff.nn does not know; make one yourself "
+        "and use load_into(model, path)"
     )
+
+
+def _word(kind: Any) -> str:
+    return " ".join(str(kind)[:40].split())
+
+
+class _NotMadeError(ValueError):
+    """A description of a layer that is none."""
+
+
+def _seed(kind: Callable[..., Module], budget: _Budget) -> dict[str, Any]:
+    """Where a layer's weights come from; Dropout keeps its generator, and has no weights."""
+    is_drawn = kind is not nn.Dropout and "seed" in inspect.signature(kind).parameters
+    return {"seed": budget} if is_drawn else {}
 
 
 def _fill(model: Module, numbers: NDArray[np.float64], path: Path) -> None:

@@ -1,0 +1,210 @@
+"""Files from strangers: whatever they announce, reading them costs little and is one sentence."""
+
+from __future__ import annotations
+
+import io
+import json
+import tracemalloc
+import zipfile
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autodiff import nn
+from autodiff.files import read_arrays
+from autodiff.nn import files
+
+MEGABYTE = 1 << 20
+
+
+def refused(act: Callable[[], object], words: str, most: int = 8 * MEGABYTE) -> None:
+    """It raises one sentence, and takes little memory to find out."""
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match=words) as failure:
+            act()
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert "\n" not in str(failure.value)
+    assert peak < most
+
+
+# ------------------------------------------------------------------------------------- archives
+
+
+def npy(announced: str, content: bytes = b"") -> bytes:
+    """An array with a header of one's own, by the description of the format."""
+    header = announced.encode().ljust(117) + b"\n"
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + content
+
+
+def archive(members: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> io.BytesIO:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", method) as written:
+        for name, content in members.items():
+            written.writestr(f"{name}.npy", content)
+    return file
+
+
+FLOATS = "{'descr': '<f8', 'fortran_order': False, 'shape': (%s), }"
+
+
+@pytest.mark.parametrize(
+    ("file", "words"),
+    [
+        (archive({"a": npy(FLOATS % "3000000000,")}), "another size than it announces"),
+        (archive({"a": npy(FLOATS % "-1,")}), "another size than it announces"),
+        (archive({"a": npy(FLOATS % "2,", bytes(8))}), "another size than it announces"),
+        (archive({"a": npy(FLOATS % "2,", bytes(24))}), "another size than it announces"),
+        (archive({"a": npy(FLOATS % "0, -3", b"")}), "another size than it announces"),
+        (archive({"a": npy(FLOATS.replace("<f8", "|O") % "1,", bytes(8))}), "it holds object"),
+        (archive({"a": npy(FLOATS.replace("<f8", "<c16") % "1,", bytes(16))}), "holds complex128"),
+        (archive({"a": npy(FLOATS.replace("<f8", "<i8") % "1,", bytes(8))}), "it holds int64"),
+        (archive({"a": npy(FLOATS % "1,", bytes(8))}, zipfile.ZIP_BZIP2), "NumPy does not use"),
+        (archive({"a": npy(FLOATS % "1,", bytes(8))}, zipfile.ZIP_LZMA), "NumPy does not use"),
+        (
+            archive({"a": npy(FLOATS % "8000000,", bytes(64_000_000))}),
+            r"would unpack to 64,000,128",
+        ),
+        (archive({str(i): bytes(MEGABYTE) for i in range(5)}), r"would unpack to 5,242,880"),
+        (archive({"a": b"no array"}), "damaged|magic"),
+        (archive({"a": b""}), "damaged|EOF|magic"),
+        (io.BytesIO(b""), "damaged"),
+        (io.BytesIO(b"PK\x05\x06"), "damaged"),
+    ],
+    ids=range(16),
+)
+def test_archives_that_announce_what_they_do_not_hold(file: io.BytesIO, words: str) -> None:
+    refused(lambda: read_arrays(file), words)
+
+
+@given(
+    arrays=st.dictionaries(
+        st.from_regex(r"[a-z]{1,8}", fullmatch=True),
+        st.lists(st.floats(allow_nan=False), max_size=6).map(np.array)
+        | st.text(st.characters(exclude_characters="\0"), min_size=1, max_size=9).map(np.array)
+        | st.floats(-1, 1).map(lambda a: np.full((2, 3), a, ">f4").T),
+        max_size=4,
+    ),
+    is_packed=st.booleans(),
+)
+def test_what_numpy_writes_is_read(arrays: dict[str, Any], is_packed: bool) -> None:
+    file = io.BytesIO()
+    (np.savez_compressed if is_packed else np.savez)(file, **arrays)
+    read = read_arrays(file)
+    assert set(read) == set(arrays)
+    for name, array in arrays.items():
+        assert read[name].dtype == array.dtype
+        np.testing.assert_array_equal(read[name], array)
+        if read[name].dtype.kind == "f":
+            read[name][...] = 1.0  # it is the reader's own
+
+
+# --------------------------------------------------------------------------------------- models
+
+
+def model_file(path: Path, specification: Any, parameters: Any) -> Path:
+    text = specification if isinstance(specification, str) else json.dumps(specification)
+    np.savez_compressed(path, specification=np.array(text), parameters=parameters)
+    return path
+
+
+def linear(inputs: Any, outputs: Any, **more: Any) -> dict[str, Any]:
+    return {"kind": "Linear", "inputs": inputs, "outputs": outputs, **more}
+
+
+def conv(**more: Any) -> dict[str, Any]:
+    return {"kind": "Conv2d", "channels": 1, "filters": 1, "size": 1, **more}
+
+
+ONE, THREE = np.ones(1), np.ones(3)
+MODELS: list[tuple[Any, Any, str]] = [
+    (linear(3000, 3000), THREE, "a Linear that cannot be made: it has more parameters"),
+    (linear(1, 4_000_000), THREE, "the number 4000000, for which it holds too few parameters"),
+    (linear(10**300, 10**300), THREE, "the number 1000000"),
+    (conv(channels=3000, filters=300, size=10), THREE, "a Conv2d that cannot be made: it has more"),
+    (conv(size=9_000), THREE, "a Conv2d that cannot be made: it has more"),
+    ({"kind": "MLP", "inputs": 9_000, "widths": [9_000] * 9}, THREE, "MLP .*: it has more"),
+    ({"kind": "Autoencoder", "inputs": 9_000, "widths": [9_000]}, THREE, "it has more parameters"),
+    ({"kind": "Sequential", "layers": [linear(1000, 9)] * 2000}, THREE, "it has more parameters"),
+    (conv(padding=10**9), np.ones(2), "the number 1000000000, for which"),
+    ({"kind": "Dropout", "rate": 0.5, "seed": 5}, ONE[:0], "holds 0 parameters|.*"),
+    ({"kind": "LeakyReLU", "slope": float("inf")}, ONE[:0], "the number inf"),
+    ({"kind": "LeakyReLU", "slope": float("nan")}, ONE[:0], "the number nan"),
+    ({"kind": "LeakyReLU", "slope": "steep"}, ONE[:0], "LeakyReLU that cannot be made"),
+    ({"kind": "LeakyReLU", "slope": None}, ONE[:0], "LeakyReLU that cannot be made"),
+    ({"kind": "Reshape", "shape": ["a"]}, ONE[:0], "Reshape that cannot be made"),
+    ({"kind": "Reshape", "shape": [2, -1]}, ONE[:0], "Reshape that cannot be made"),
+    ({"kind": "Reshape", "shape": None}, ONE[:0], "Reshape that cannot be made"),
+    (linear(2, 1, seed=5), THREE, "Linear that cannot be made"),
+    (linear(2, 1, activation=["relu"]), THREE, "Linear that cannot be made"),
+    (linear(2.0, 1), THREE, "Linear that cannot be made"),
+    ({"kind": "Sequential", "layers": [5]}, THREE, "cannot be made"),
+    ({"kind": "Sequential", "layers": "Linear"}, THREE, "cannot be made"),
+    ({"kind": ["Linear"]}, THREE, "cannot be made"),
+    ({"kind": "Lin\near" * 100}, THREE, "which autodiff.nn does not know"),
+    ({}, THREE, "holds a None"),
+    ([], THREE, "no model that autodiff saved: expected a specification"),
+    ("{", THREE, "no model that autodiff saved"),
+    ("[" * 100_000, THREE, "no model that autodiff saved"),
+    ("9" * 5000, THREE, "no model that autodiff saved"),
+    (linear(2, 1), np.array([1 + 5j, 2, 3]), "no model that autodiff saved: it holds complex128"),
+    (linear(2, 1), np.array(["1", "2", "3"]), "no model that autodiff saved: expected a spec"),
+    (linear(2, 1), np.array([1, 2, 3]), "no model that autodiff saved: it holds int64"),
+    (linear(2, 1), np.array([True, False, True]), "no model that autodiff saved: it holds bool"),
+    (linear(2, 1), np.ones((1, 3)), "real numbers in one row"),
+    (linear(2, 1), np.array([1, np.nan, 3]), "parameters that are not finite"),
+    (linear(2, 1), np.zeros(9_000_000), "no model that autodiff saved: its .* would unpack to 72,"),
+    (linear(2, 1), np.ones(4), "holds 4 parameters, and the model has 3"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("specification", "parameters", "words"), MODELS, ids=range(len(MODELS)))
+def test_models_that_are_none(
+    specification: Any, parameters: Any, words: str, tmp_path: Path
+) -> None:
+    path = model_file(tmp_path / "m.npz", specification, parameters)
+    refused(lambda: files.load(path), words)
+
+
+def test_names_that_are_missing(tmp_path: Path) -> None:
+    np.savez(tmp_path / "m.npz", specification=np.array("{}"))
+    refused(lambda: files.load(tmp_path / "m.npz"), "it has no parameters")
+
+
+KINDS = st.sampled_from(["Linear", "MLP", "Conv2d", "Reshape", "LeakyReLU", "Dropout", "Other"])
+NAMES = st.sampled_from(
+    ["kind", "inputs", "outputs", "widths", "shape", "slope", "rate", "layers", "size", "channels",
+     "filters", "activation", "padding", "stride"]
+)  # fmt: skip
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | KINDS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(
+    specification=st.dictionaries(NAMES, ANYTHING, max_size=5).flatmap(
+        lambda given: KINDS.map(lambda kind: {**given, "kind": kind})
+    )
+)
+def test_any_specification_is_a_model_or_one_sentence(
+    specification: Any, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = model_file(tmp_path_factory.getbasetemp() / "any.npz", specification, np.ones(8))
+    with suppress(ValueError):
+        files.load(path)
+
+
+def test_dropout_still_draws_after_it_was_loaded(tmp_path: Path) -> None:
+    model = files.load(nn.Sequential(nn.Dropout(0.5)).save(tmp_path / "m.npz")).train()
+    drawn = model([1.0] * 200)
+    assert {0.0, 2.0} == set(drawn)
