@@ -137,6 +137,28 @@ def test_ctrl_c_waits_for_the_batch_and_loses_nothing(
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+@pytest.mark.parametrize("kept_epochs", [0, 2])
+def test_a_run_that_is_stopped_before_it_goes_on_loses_nothing(
+    kept_epochs: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "run.npz"
+    if kept_epochs:
+        train(network(), epochs=kept_epochs, checkpoint=path)
+    before = path.read_bytes() if kept_epochs else None
+
+    def ctrl_c(*arguments: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as stopped:
+        stopped.setattr(Checkpoint, "read", ctrl_c)
+        train(network(), checkpoint=path)
+    assert (path.read_bytes() if path.exists() else None) == before
+    with monkeypatch.context() as stopped:
+        stopped.setattr("autodiff.training.fitting.patient_interrupts", ctrl_c)
+        train(network(), checkpoint=path)
+    assert train(network(), checkpoint=path) == train(network())
+
+
 def test_another_run_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "run.npz"
     train(network(), checkpoint=path)

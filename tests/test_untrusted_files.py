@@ -17,8 +17,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autodiff import nn
+from autodiff.data import Dataset
 from autodiff.files import read_arrays
 from autodiff.nn import files
+from autodiff.optim import Adam
+from autodiff.training import fit
 
 MEGABYTE = 1 << 20
 
@@ -208,3 +211,103 @@ def test_dropout_still_draws_after_it_was_loaded(tmp_path: Path) -> None:
     model = files.load(nn.Sequential(nn.Dropout(0.5)).save(tmp_path / "m.npz")).train()
     drawn = model([1.0] * 200)
     assert {0.0, 2.0} == set(drawn)
+
+
+# ---------------------------------------------------------------------------------- checkpoints
+
+DATA = Dataset(np.eye(4), np.array([0, 1, 0, 1]))
+
+
+def go_on(path: Path) -> list[float]:
+    model = nn.MLP(4, [2], seed=0)
+    before = [parameter.data for parameter in model.parameters()]
+    optimizer = Adam(model.parameters())
+    try:
+        fit(model, DATA, epochs=2, optimizer=optimizer, progress=False, checkpoint=path,
+            engine="eager")  # fmt: skip
+    except ValueError:
+        assert [parameter.data for parameter in model.parameters()] == before
+        raise
+    return [parameter.data for parameter in model.parameters()]
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    path = tmp_path_factory.mktemp("kept") / "run.npz"
+    go_on(path)
+    with np.load(path) as arrays:
+        return dict(arrays)
+
+
+def put(path: Path, kept: dict[str, Any], changes: dict[str, Any]) -> Path:
+    """The same checkpoint, with other words and arrays; an Ellipsis leaves one out."""
+    words = json.loads(str(kept["words"]))
+    arrays = dict(kept)
+    for name, change in changes.items():
+        (arrays if name in arrays else words)[name] = change
+    words = {name: word for name, word in words.items() if word is not ...}
+    if "words" not in changes:
+        arrays["words"] = np.array(json.dumps(words))
+    np.savez(path, **{name: array for name, array in arrays.items() if array is not ...})
+    return path
+
+
+GENERATOR = np.random.default_rng(0).bit_generator.state
+NO_CHECKPOINT = "run.npz is no checkpoint; remove it, or name another file"
+CHANGES: list[tuple[dict[str, Any], str]] = [
+    *[({name: wrong}, NO_CHECKPOINT) for name in ("epoch", "batch", "seen", "waited", "steps")
+      for wrong in ("1", -1, 1.5, None, [], True, 10**400, ...)],
+    *[({name: wrong}, NO_CHECKPOINT) for name in ("loss", "right", "best_loss")
+      for wrong in ("1", None, [0.5], True)],
+    *[({name: wrong}, NO_CHECKPOINT) for name in ("order", "draws")
+      for wrong in (5, "PCG64", {"bit_generator": "PCG64"}, {"bit_generator": "MT19937"},
+                    {**GENERATOR, "state": {"state": "a", "inc": 1}},
+                    {**GENERATOR, "state": {"state": 10**99, "inc": 1}})],
+    ({"order": {}}, NO_CHECKPOINT),
+    ({"epochs": [[1, 2, 3, 4]]}, NO_CHECKPOINT),
+    ({"epochs": [[1, 2, 3]] * 2}, NO_CHECKPOINT),
+    ({"epochs": [["1", 2, 3, 4]] * 2}, NO_CHECKPOINT),
+    ({"epochs": 2}, NO_CHECKPOINT),
+    ({"stopped": 5}, NO_CHECKPOINT),
+    ({"run": 5}, NO_CHECKPOINT),
+    ({"run": []}, "holds another run: seed is None there"),
+    ({"run": {"seed": "\n" * 9}}, "holds another run: seed is  there"),
+    ({"other": 5}, NO_CHECKPOINT),
+    ({"words": np.array("[" * 100_000)}, NO_CHECKPOINT),
+    ({"words": np.array("5")}, NO_CHECKPOINT),
+    ({"words": np.ones(3)}, NO_CHECKPOINT),
+    *[({name: wrong}, NO_CHECKPOINT) for name in ("parameters", "best", "remembered_mean")
+      for wrong in (np.array(1.0), np.ones((10, 1)), np.array(["1"] * 10), np.ones(10, complex),
+                    np.ones(10, int))],
+    *[({name: wrong}, "holds numbers that do not fit this run")
+      for name in ("parameters", "remembered_mean")
+      for wrong in (np.ones(9), np.ones(0), np.full(10, np.nan))],
+    ({"best": np.ones(9)}, "holds numbers that do not fit this run"),
+    ({"remembered_mean": ...}, "holds numbers that do not fit this run"),
+    ({"parameters": ...}, NO_CHECKPOINT),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("changes", "words"), CHANGES, ids=range(len(CHANGES)))
+def test_checkpoints_that_are_none(
+    changes: dict[str, Any], words: str, kept: dict[str, Any], tmp_path: Path
+) -> None:
+    path = put(tmp_path / "run.npz", kept, changes)
+    before = path.read_bytes()
+    refused(lambda: go_on(path), words)
+    assert path.read_bytes() == before
+
+
+def test_a_checkpoint_that_would_unpack_to_gigabytes(tmp_path: Path, kept: dict[str, Any]) -> None:
+    packed = tmp_path / "run.npz"
+    np.savez_compressed(packed, **{**kept, "best": np.zeros(9_000_000)})
+    refused(lambda: go_on(packed), NO_CHECKPOINT)
+
+
+def test_the_words_that_are_changed_here_are_those_of_a_checkpoint(
+    tmp_path: Path, kept: dict[str, Any]
+) -> None:
+    assert go_on(put(tmp_path / "run.npz", kept, {})) == kept["parameters"].tolist()
+    assert {name for changes, _ in CHANGES for name in changes} >= set(
+        json.loads(str(kept["words"]))
+    )

@@ -11,14 +11,14 @@ import json
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autodiff.files import check_place, write_whole
+from autodiff.files import check_place, read_arrays, write_whole
 from autodiff.optim import Optimizer
 from autodiff.training.history import Epoch
 from autodiff.value import Value
@@ -125,16 +125,19 @@ class Checkpoint:
             return None
         try:
             found = _unpacked(content)
-        except Exception:  # damaged bytes raise anything at all
+        except Exception as error:  # what was not written by this module can be anything at all
             raise ValueError(
-                f"{self.path.name} is no checkpoint; remove it, or name another file"
+                f"{self.path.name} is no checkpoint; remove it, or name another file "
+                f"({_line(error)})"
             ) from None
+        if not found.state.draws:
+            return None  # the run was stopped before its first step
         theirs = found.run
         for name, ours in run.items():
             if theirs.get(name) != ours:
                 raise ValueError(
-                    f"{self.path.name} holds another run: {name} is {theirs.get(name)} there and "
-                    f"{ours} here; remove it to start anew, or name another file"
+                    f"{self.path.name} holds another run: {name} is {_line(theirs.get(name))} "
+                    f"there and {ours} here; remove it to start anew, or name another file"
                 )
         self._check_sizes(found, len(values), optimizer)
         for value, number in zip(values, found.parameters.tolist(), strict=True):
@@ -152,13 +155,16 @@ class Checkpoint:
 
     def _check_sizes(self, found: _Unpacked, count: int, optimizer: Optimizer) -> None:
         """What was read fits, so that nothing is changed before it is known to be right."""
-        vectors = [found.parameters, *(found.remembered.get(n, ()) for n in optimizer.state)]
-        if len(found.state.best):
+        vectors = [found.parameters, *(found.remembered.get(n, _NONE) for n in optimizer.state)]
+        if found.state.best.size:
             vectors.append(found.state.best)
-        if any(len(v) != count or not np.isfinite(v).all() for v in vectors):
+        if any(v.shape != (count,) or not np.isfinite(v).all() for v in vectors):
             raise ValueError(
                 f"{self.path.name} holds numbers that do not fit this run; remove it to start anew"
             )
+
+
+_NONE = np.zeros(0)
 
 
 class _Unpacked(NamedTuple):
@@ -172,11 +178,51 @@ class _Unpacked(NamedTuple):
 
 
 def _unpacked(content: bytes) -> _Unpacked:
-    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-        arrays = {name: np.array(archive[name]) for name in archive.files}
+    arrays = read_arrays(io.BytesIO(content))
     words = json.loads(str(arrays.pop("words")))
-    run, steps = dict(words.pop("run")), int(words.pop("steps"))
-    epochs = [Epoch(*numbers) for numbers in words.pop("epochs")]
-    parameters, best = arrays.pop("parameters"), arrays.pop("best")
-    remembered = {name.removeprefix("remembered_"): a for name, a in arrays.items()}
-    return _Unpacked(State(**words, epochs=epochs, best=best), run, steps, parameters, remembered)
+    numbers = {name: _vector(name, array) for name, array in arrays.items()}
+    run, steps = dict(words.pop("run")), _whole("steps", words.pop("steps"))
+    epochs = [Epoch(*map(_real, numbers)) for numbers in words.pop("epochs")]
+    parameters, best = numbers.pop("parameters"), numbers.pop("best")
+    if {*words, "epochs", "best"} != {part.name for part in fields(State)}:
+        raise ValueError("it says less or more than where a run is")
+    state = State(**words, epochs=epochs, best=best)
+    _check_state(state)
+    remembered = {name.removeprefix("remembered_"): a for name, a in numbers.items()}
+    return _Unpacked(state, run, steps, parameters, remembered)
+
+
+def _check_state(state: State) -> None:
+    """Raise an error unless each of its parts is what :class:`State` says."""
+    for name in ("epoch", "batch", "seen", "waited"):
+        _whole(name, getattr(state, name))
+    for name in ("loss", "right", "best_loss"):
+        _real(getattr(state, name))
+    if not isinstance(state.stopped, str) or len(state.epochs) != state.epoch:
+        raise ValueError("it says what no run says")
+    for generator in (state.order, state.draws):
+        if generator or state.epoch or state.batch:
+            np.random.default_rng().bit_generator.state = generator
+
+
+def _line(anything: Any) -> str:
+    """Return text from a file of unknown origin in one line, and not a long one."""
+    return " ".join(str(anything)[:500].split())
+
+
+def _vector(name: str, array: NDArray[Any]) -> NDArray[np.float64]:
+    if array.dtype.kind != "f" or array.ndim != 1:
+        raise ValueError(f"{name} should be real numbers in one row")
+    return array.astype(float)
+
+
+def _whole(name: str, number: Any) -> int:
+    if type(number) is not int or not 0 <= number < 1 << 53:
+        raise ValueError(f"{name} should be a whole number")
+    return number
+
+
+def _real(number: Any) -> float:
+    if type(number) not in (int, float):
+        raise ValueError("a measurement should be a number")
+    return float(number)

@@ -183,7 +183,8 @@ class _Run:
         self.engine: Engine = ENGINES[engine](model, loss, optimizer, self.generator)
         self.batches = math.ceil(len(training) / batch_size)
         self.state = State()
-        self.is_stepping = False  # a step that is interrupted leaves nothing to go on from
+        # Nothing to go on from: before the checkpoint is read, and inside a step.
+        self.is_stepping = True
         self.is_interrupted: Callable[[], bool] = lambda: False
         self.same = {
             "seed": seed,
@@ -201,6 +202,7 @@ class _Run:
         history = History(self.state.epochs)
         try:
             self._restore()
+            self.is_stepping = False
             history.epochs, history.stopped = self.state.epochs, self._earlier_reason()
             with patient_interrupts() as self.is_interrupted:
                 while self.state.epoch < epochs and not history.stopped:
