@@ -5,8 +5,13 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import os
+import socketserver
 import struct
+import threading
 import urllib.error
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -168,6 +173,14 @@ def test_without_a_network_the_message_names_the_subset(
     assert not cache.exists()
 
 
+def publish(files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+    known = {
+        name: mnist._Published(len(content), hashlib.sha256(content).hexdigest())
+        for name, content in files.items()
+    }
+    monkeypatch.setattr(mnist, "_PUBLISHED", known)
+
+
 def test_downloads_are_checked_and_cached(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = {
         "train-images-idx3-ubyte.gz": gzip.compress(idx(IMAGES), mtime=0),
@@ -177,9 +190,7 @@ def test_downloads_are_checked_and_cached(cache: Path, monkeypatch: pytest.Monke
     good = {second + name: content for name, content in files.items()}
     server = Server(good | {first + "train-images-idx3-ubyte.gz": b"something else"})
     monkeypatch.setattr("urllib.request.urlopen", server)
-    monkeypatch.setattr(
-        mnist, "_SHA256", {name: hashlib.sha256(c).hexdigest() for name, c in files.items()}
-    )
+    publish(files, monkeypatch)
     assert load_mnist().labels.tolist() == [7, 0, 9]
     assert sorted(path.name for path in cache.iterdir()) == sorted(files)
     asked = len(server.asked)
@@ -190,11 +201,158 @@ def test_downloads_are_checked_and_cached(cache: Path, monkeypatch: pytest.Monke
 def test_a_download_with_the_wrong_sum_is_not_kept(
     cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    publish({"train-images-idx3-ubyte.gz": b"gold"}, monkeypatch)
     answers = {mirror + "train-images-idx3-ubyte.gz": b"junk" for mirror in mnist._MIRRORS}
     monkeypatch.setattr("urllib.request.urlopen", Server(answers))
     with pytest.raises(ConnectionError, match="SHA-256"):
         load_mnist()
     assert not cache.exists()
+
+
+FILES = {
+    "train-images-idx3-ubyte.gz": gzip.compress(idx(IMAGES), mtime=0),
+    "train-labels-idx1-ubyte.gz": gzip.compress(idx(LABELS), mtime=0),
+}
+
+
+@pytest.fixture
+def mirrors(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mirrors]:
+    """Two mirrors on this machine: the first one answers as a test says, the second one well."""
+    publish(FILES, monkeypatch)
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with Mirrors() as mirrors:
+        address = f"http://127.0.0.1:{mirrors.server_address[1]}"
+        monkeypatch.setattr(mnist, "_MIRRORS", (f"{address}/broken/", f"{address}/good/"))
+        running = threading.Thread(target=mirrors.serve_forever, kwargs={"poll_interval": 0.01})
+        running.start()
+        yield mirrors
+        mirrors.shutdown()
+        running.join()
+
+
+class Mirrors(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Answer)
+        self.broken: Callable[[Any], object] = lambda out: None
+        self.asked: list[str] = []
+
+
+class _Answer(socketserver.StreamRequestHandler):
+    server: Mirrors
+
+    def handle(self) -> None:
+        address = self.rfile.readline().split()[1].decode()
+        while self.rfile.readline().strip():
+            pass
+        self.server.asked.append(address)
+        with suppress(OSError):  # the other side may hang up
+            if address.startswith("/broken/"):
+                self.server.broken(self.wfile)
+            else:
+                content = FILES[address.removeprefix("/good/")]
+                self.wfile.write(b"HTTP/1.0 200 OK\r\n\r\n" + content)
+
+
+def endless(out: Any) -> None:
+    out.write(b"HTTP/1.0 200 OK\r\n\r\n")
+    while True:
+        out.write(bytes(1 << 20))
+
+
+def answer(*lines: bytes) -> Callable[[Any], object]:
+    return lambda out: out.write(b"\r\n".join(lines))
+
+
+OK = b"HTTP/1.1 200 OK"
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        endless,
+        answer(b""),
+        answer(b"nonsense", b"", b""),
+        answer(b"HTTP/9.9 abc", b"", b""),
+        answer(b"HTTP/1.1 " + b"2" * 100_000, b"", b""),
+        answer(b"HTTP/1.1 404 No", b"", b""),
+        answer(b"HTTP/1.1 500 No", b"Content-Length: 0", b"", b""),
+        answer(b"HTTP/1.1 302 There", b"Location: http://127.0.0.1:1/", b"", b""),
+        answer(b"HTTP/1.1 302 There", b"Location: file:///etc/passwd", b"", b""),
+        answer(b"HTTP/1.1 302 There", b"Location: http://[::1", b"", b""),
+        answer(OK, b"Content-Length: abc", b"", b"junk"),
+        answer(OK, b"Content-Length: -5", b"", b"junk"),
+        answer(OK, b"Content-Length: 99999999999999", b"", b"junk"),
+        answer(OK, b"Content-Length: 4", b"", b"junk"),
+        answer(OK, *[b"X-%d: 5" % i for i in range(200)], b"", b"junk"),
+        answer(OK, b"X: " + b"x" * 100_000, b"", b"junk"),
+        answer(OK, b"Transfer-Encoding: chunked", b"", b"4", b"junk", b"zz", b"", b""),
+        answer(OK, b"Transfer-Encoding: chunked", b"", b"-4", b"junk", b"0", b"", b""),
+        answer(OK, b"Transfer-Encoding: chunked", b"", b"ffffffffff", b"junk"),
+        answer(OK, b"Transfer-Encoding: chunked", b"", b"4" * 100_000, b"junk"),
+    ],
+    ids=range(20),
+)
+def test_a_broken_mirror_is_passed_over(
+    broken: Callable[[Any], object], cache: Path, mirrors: Mirrors
+) -> None:
+    mirrors.broken = broken
+    before = os.umask(0o022)
+    try:
+        assert load_mnist().labels.tolist() == [7, 0, 9]
+    finally:
+        os.umask(before)
+    assert [address.split("/")[1] for address in mirrors.asked] == ["broken", "good"] * 2
+    for name, content in FILES.items():
+        assert (cache / name).read_bytes() == content
+        if os.name == "posix":
+            assert (cache / name).stat().st_mode & 0o777 == 0o644
+    assert len(list(cache.iterdir())) == 2
+
+
+def test_the_sentence_says_what_every_mirror_did(
+    cache: Path, mirrors: Mirrors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mnist, "_MIRRORS", mnist._MIRRORS[:1] * 2)
+    mirrors.broken = endless
+    with pytest.raises(
+        ConnectionError, match=r"expected [\d,]+ bytes, got more than .*; .* got more"
+    ):
+        load_mnist()
+    mirrors.broken = answer(b"two\nlines", b"", b"")
+    with pytest.raises(ConnectionError, match="could not download") as failure:
+        load_mnist()
+    assert "\n" not in str(failure.value)
+    assert not cache.exists()
+
+
+@pytest.mark.parametrize("damage", [lambda c: b"", lambda c: c[:-1], lambda c: c[:-1] + b"?"])
+def test_a_download_that_was_damaged_since_is_fetched_again(
+    damage: Callable[[bytes], bytes], cache: Path, mirrors: Mirrors
+) -> None:
+    load_mnist()
+    name = "train-images-idx3-ubyte.gz"
+    (cache / name).write_bytes(damage(FILES[name]))
+    mirrors.asked.clear()
+    assert len(load_mnist()) == 3
+    assert mirrors.asked == [f"/broken/{name}", f"/good/{name}"]
+    assert (cache / name).read_bytes() == FILES[name]
+
+
+def test_the_published_sizes_are_whole_files() -> None:
+    assert sum(published.size for published in mnist._PUBLISHED.values()) == 11_594_722
+    assert {len(published.sha256) for published in mnist._PUBLISHED.values()} == {64}
+
+
+@pytest.mark.parametrize("name", ["train-images-idx3-ubyte", "train-images.idx3-ubyte"])
+@pytest.mark.parametrize("ending", ["", ".gz"])
+def test_every_spelling_of_the_files_is_found(name: str, ending: str, tmp_path: Path) -> None:
+    (tmp_path / f"{name}{ending}").write_bytes(idx(IMAGES))
+    (tmp_path / "train-labels-idx1-ubyte").write_bytes(idx(LABELS))
+    assert len(load_mnist(tmp_path)) == 3
 
 
 def test_the_packaged_subset() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import tracemalloc
@@ -17,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autodiff import nn
-from autodiff.data import Dataset
+from autodiff.data import Dataset, read_idx
 from autodiff.files import read_arrays
 from autodiff.nn import files
 from autodiff.optim import Adam
@@ -26,7 +27,7 @@ from autodiff.training import fit
 MEGABYTE = 1 << 20
 
 
-def refused(act: Callable[[], object], words: str, most: int = 8 * MEGABYTE) -> None:
+def refused(act: Callable[[], object], words: str, most: int = 16 * MEGABYTE) -> None:
     """It raises one sentence, and takes little memory to find out."""
     tracemalloc.start()
     try:
@@ -311,3 +312,52 @@ def test_the_words_that_are_changed_here_are_those_of_a_checkpoint(
     assert {name for changes, _ in CHANGES for name in changes} >= set(
         json.loads(str(kept["words"]))
     )
+
+
+# -------------------------------------------------------------------------------------- IDX, gzip
+
+
+def packed(*blocks: tuple[bytes, int]) -> bytes:
+    """Blocks, each so many times, gzipped without ever being whole in memory."""
+    file = io.BytesIO()
+    with gzip.open(file, "wb", compresslevel=9) as written:
+        for block, times in blocks:
+            for _ in range(times):
+                written.write(block)
+    return file.getvalue()
+
+
+def vector(length: int) -> bytes:
+    return bytes([0, 0, 8, 1]) + length.to_bytes(4, "big")
+
+
+ZEROS = bytes(MEGABYTE)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (packed((vector(12), 1), (bytes(12), 1), (ZEROS, 64)), "12 bytes of data, but holds more"),
+        (packed((vector(64 * MEGABYTE), 1), (ZEROS, 64)), "bytes would unpack to 67,108,864"),
+        (packed((vector(2**32 - 1), 1)), "bytes would unpack to 4,294,967,295"),
+        (packed((ZEROS, 64)), "is not an IDX file"),
+        (vector(2**32 - 1), "but holds 0"),
+        (packed((vector(3 * MEGABYTE), 1), (ZEROS, 2)), "3145728 bytes of data, but holds 2097152"),
+        (packed((vector(2), 1), (b"12", 1)) + b"rubbish", "is a damaged gzip file"),
+        (packed((vector(2), 1), (b"12", 1))[:-4] + bytes(4), "is a damaged gzip file"),
+        (packed((vector(2), 1), (b"12", 1)) + packed((ZEROS, 64)), "but holds more"),
+    ],
+    ids=range(9),
+)
+def test_idx_files_that_announce_one_thing_and_hold_another(
+    content: bytes, words: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "train-images"
+    path.write_bytes(content)
+    refused(lambda: read_idx(path), words)
+
+
+def test_a_file_may_be_gzipped_in_several_parts(tmp_path: Path) -> None:
+    path = tmp_path / "labels.gz"
+    path.write_bytes(packed((vector(4), 1), (b"12", 1)) + packed((b"34", 1)))
+    assert read_idx(path).tobytes() == b"1234"

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import os
-import tempfile
-import urllib.error
 import urllib.request
 from importlib import resources
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from tqdm import tqdm
 
 from autodiff.data.dataset import Dataset
 from autodiff.data.idx import read_idx
+from autodiff.files import write_whole
 
 SUBSET = "mnist_5000.npz"
 
@@ -23,18 +23,27 @@ _MIRRORS = (
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
 )
-_SHA256 = {  # of the gzipped files
-    "train-images-idx3-ubyte.gz": (
-        "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609"
+
+
+class _Published(NamedTuple):
+    """What is known of a gzipped file beforehand."""
+
+    size: int
+    sha256: str
+
+
+_PUBLISHED = {
+    "train-images-idx3-ubyte.gz": _Published(
+        9_912_422, "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609"
     ),
-    "train-labels-idx1-ubyte.gz": (
-        "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c"
+    "train-labels-idx1-ubyte.gz": _Published(
+        28_881, "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c"
     ),
-    "t10k-images-idx3-ubyte.gz": (
-        "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6"
+    "t10k-images-idx3-ubyte.gz": _Published(
+        1_648_877, "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6"
     ),
-    "t10k-labels-idx1-ubyte.gz": (
-        "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6"
+    "t10k-labels-idx1-ubyte.gz": _Published(
+        4_542, "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6"
     ),
 }
 _INSTEAD = "load_subset(), or --data subset, gives the 5,000 packaged images without a network"
@@ -61,7 +70,7 @@ def load_mnist(
     Args:
         path: a folder with the original IDX files, gzipped or not. Without it, the cache folder
             (``$AUTODIFF_DATA``, else ``~/.cache/autodiff-viz/mnist``), to which missing files are
-            downloaded and checked against their SHA-256 sums.
+            downloaded; their SHA-256 sums are checked whenever they are read.
         split: ``"train"`` or ``"test"``.
 
     Raises:
@@ -83,18 +92,30 @@ def load_mnist(
 def _find(folder: Path, name: str) -> Path:
     if not folder.is_dir():
         raise FileNotFoundError(f"expected a folder with MNIST's files at {folder}; {_INSTEAD}")
-    for candidate in (name, f"{name}.gz", name.replace("-idx", ".idx")):
-        if (folder / candidate).is_file():
-            return folder / candidate
+    for spelling in (name, name.replace("-idx", ".idx")):
+        for candidate in (folder / spelling, folder / f"{spelling}.gz"):
+            if candidate.is_file():
+                return candidate
     raise FileNotFoundError(f"found neither {name} nor {name}.gz in {folder}; {_INSTEAD}")
 
 
 def _cached(name: str) -> Path:
+    """Find a file in the cache; what was downloaded is checked again, since disks fail."""
     folder = Path(os.environ.get("AUTODIFF_DATA") or "~/.cache/autodiff-viz/mnist").expanduser()
     try:
-        return _find(folder, name)
+        found = _find(folder, name)
     except FileNotFoundError:
         return _download(f"{name}.gz", folder)
+    published = _PUBLISHED.get(found.name)
+    if published is None or _is_right(found, published):
+        return found
+    return _download(found.name, folder)
+
+
+def _is_right(path: Path, published: _Published) -> bool:
+    if path.stat().st_size != published.size:
+        return False
+    return hashlib.sha256(path.read_bytes()).hexdigest() == published.sha256
 
 
 def _download(name: str, folder: Path) -> Path:
@@ -102,36 +123,38 @@ def _download(name: str, folder: Path) -> Path:
     reasons = []
     for mirror in _MIRRORS:
         try:
-            content = _fetch(mirror + name)
-        except (urllib.error.URLError, OSError) as error:
-            reasons.append(f"{mirror}: {getattr(error, 'reason', error)}")
+            content = _fetch(mirror + name, _PUBLISHED[name])
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            reasons.append(f"{mirror}: {_reason(error)}")
             continue
-        if hashlib.sha256(content).hexdigest() != _SHA256[name]:
-            reasons.append(f"{mirror}: the SHA-256 sum is not the published one")
-            continue
-        return _write(content, folder / name)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_whole(content, folder / name)
+        return folder / name
     raise ConnectionError(f"could not download {name} ({'; '.join(reasons)}); {_INSTEAD}")
 
 
-def _fetch(address: str) -> bytes:
-    with urllib.request.urlopen(address, timeout=30) as answer:
-        size = int(answer.headers.get("Content-Length") or 0) or None
-        name = address.rsplit("/", 1)[-1]
-        with tqdm(total=size, desc=name, unit="B", unit_scale=True, leave=False) as progress:
-            chunks = []
-            while chunk := answer.read(1 << 16):
-                chunks.append(chunk)
-                progress.update(len(chunk))
-    return b"".join(chunks)
+def _reason(error: Exception) -> str:
+    words = " ".join(str(getattr(error, "reason", error)).split())
+    return words[:200] or type(error).__name__
 
 
-def _write(content: bytes, path: Path) -> Path:
-    """Write a file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        file.write(content)
-    os.replace(file.name, path)
-    return path
+def _fetch(address: str, published: _Published) -> bytes:
+    """Fetch a file whose size is known; a mirror that sends more is not heard to its end."""
+    name = address.rsplit("/", 1)[-1]
+    content = bytearray()
+    with (
+        urllib.request.urlopen(address, timeout=30) as answer,
+        tqdm(total=published.size, desc=name, unit="B", unit_scale=True, leave=False) as progress,
+    ):
+        while len(content) <= published.size and (chunk := answer.read(1 << 16)):
+            content += chunk
+            progress.update(len(chunk))
+    if len(content) != published.size:
+        more = "more than " if len(content) > published.size else ""
+        raise ValueError(f"expected {published.size:,} bytes, got {more}{len(content):,}")
+    if hashlib.sha256(content).hexdigest() != published.sha256:
+        raise ValueError("the SHA-256 sum is not the published one")
+    return bytes(content)
 
 
 def _checked(images_path: Path, labels_path: Path) -> Dataset:
