@@ -7,6 +7,7 @@ import io
 import json
 import tracemalloc
 import zipfile
+import zlib
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 
 from autodiff import nn
 from autodiff.data import Dataset, read_idx
+from autodiff.data.pictures import read_digit
 from autodiff.files import read_arrays
 from autodiff.nn import files
 from autodiff.optim import Adam
@@ -361,3 +363,45 @@ def test_a_file_may_be_gzipped_in_several_parts(tmp_path: Path) -> None:
     path = tmp_path / "labels.gz"
     path.write_bytes(packed((vector(4), 1), (b"12", 1)) + packed((b"34", 1)))
     assert read_idx(path).tobytes() == b"1234"
+
+
+# ------------------------------------------------------------------------------------- pictures
+
+WEBP = b"RIFF\x1a\0\0\0WEBPVP8L\x0d\0\0\0\x2f\xfe\xbf\xff\x0f\0\0\0\0\0\0\0\0\0"
+"""Says 16,383 × 16,383."""
+
+
+def png(width: int, height: int) -> bytes:
+    """The beginning of a picture of this size, by the specification of the format."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        check = zlib.crc32(kind + content).to_bytes(4, "big")
+        return len(content).to_bytes(4, "big") + kind + content + check
+
+    sides = width.to_bytes(4, "big") + height.to_bytes(4, "big")
+    pixels = zlib.compress(bytes(MEGABYTE))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", sides + b"\x08\0\0\0\0") + chunk(b"IDAT", pixels)
+
+
+@pytest.mark.parametrize(
+    ("content", "size", "words"),
+    [
+        (png(2**31 - 1, 2**31 - 1), None, "more than 50 million pixels"),
+        (png(50_001, 1_000), None, "more than 50 million pixels"),
+        (WEBP, None, "more than 50 million pixels|is no picture|is a damaged picture"),
+        (WEBP, 500 * MEGABYTE, "more than 50 million pixels"),
+        (b"P5 40000 40000 255 ", None, "more than 50 million pixels"),
+        (b"P2 3 3 255 " + b"9" * 3000, None, "is a damaged picture|is no picture"),
+        (b"BM" + bytes(16), None, "is no picture|is a damaged picture"),
+        (b"GIF89a\xff\xff\xff\xff\0\0\0", None, "more than 50 million|is no picture"),
+    ],
+    ids=range(8),
+)
+def test_pictures_that_announce_too_much(
+    content: bytes, size: int | None, words: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "digit.png"
+    with path.open("wb") as file:
+        file.write(content)
+        file.truncate(size or len(content))  # without using the disk
+    refused(lambda: read_digit(path), words, most=40 * MEGABYTE)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+
+_THREE_DIGITS = re.compile(r"[1-9][0-9]{2}")  # a width of so many gigabytes is a valid one
 
 
 def check_choice(name: str, choice: object, known: Sequence[object]) -> None:
@@ -20,10 +23,13 @@ def check_seconds(name: str, seconds: object) -> None:
 
 
 def check_number_format(number: str) -> None:
-    """Raise ValueError unless numbers can be formatted so."""
+    """Raise ValueError unless numbers can be formatted so, in a reasonable number of digits."""
     try:
+        if _THREE_DIGITS.search(number):
+            raise ValueError(number)
         format(1.0, number)
     except (ValueError, TypeError):
         raise ValueError(
-            f"number must be a format specification like '.4g' or '.2f', got {number!r}"
+            "number must be a format specification like '.4g' or '.2f', with widths below 100, "
+            f"got {number!r:.40}"
         ) from None

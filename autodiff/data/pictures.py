@@ -24,6 +24,7 @@ Array = NDArray[np.float64]
 
 _FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "PPM", "TIFF")
 _MOST_PIXELS = 50_000_000
+_MOST_BYTES = 8 * _MOST_PIXELS  # four channels of sixteen bits
 _LARGE = 1000  # pixels along a side, more than enough detail
 _FAINTEST = 0.1  # of the way from black to white
 _SPECKS = 0.001  # of the ink, on each side
@@ -55,6 +56,8 @@ def read_digit(path: str | Path) -> Array:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"expected a picture at {path}, found no file there")
+    if path.stat().st_size > _MOST_BYTES:  # some formats are read whole before they say their size
+        raise ValueError(f"{path} {_too_large()}")
     with path.open("rb") as file, _one_sentence(path):
         brightness = _brightness(_load(file))
     return _like_mnist(_ink(brightness, path)).ravel()
