@@ -98,8 +98,8 @@ BAD = [
     (["draw", "x*x", "x=1", "--paths", "y"], "--paths: expected one of the variables (x), got 'y'"),
     (["draw", "x*x", "x=1", "y=1", "--paths", "y"], "--paths: y is not used in the expression"),
     (["draw", "x*x", "x=1", "--number", "q"], "number must be a format specification like '.4g'"),
-    (["draw", "x*x", "x=1", "--number", ".999999999f"], "with widths below 100, got"),
-    (["draw", "x*x", "x=1", "--number", "999999999"], "with widths below 100, got"),
+    (["draw", "x*x", "x=1", "--number", ".999999999f"], "a format specification like '.4g'"),
+    (["draw", "x*x", "x=1", "--number", "999999999"], "a format specification like '.4g'"),
     (["fly"], "invalid choice"),
     ([], "required"),
 ]

@@ -30,6 +30,5 @@ def check_number_format(number: str) -> None:
         format(1.0, number)
     except (ValueError, TypeError):
         raise ValueError(
-            "number must be a format specification like '.4g' or '.2f', with widths below 100, "
-            f"got {number!r:.40}"
+            f"number must be a format specification like '.4g' or '.2f', got {number!r:.40}"
         ) from None

@@ -60,8 +60,8 @@ class Reshape(Module):
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         self.shape = tuple(shape)
-        for side in self.shape:
-            _check_whole(self, side=side)
+        if not all(isinstance(side, int | np.integer) and side > 0 for side in self.shape):
+            raise ValueError(f"Reshape expects positive whole numbers, got {self.shape!r:.60}")
 
     def __call__(self, inputs: Signal) -> NDArray[Any]:
         """Row by row."""
