@@ -8,6 +8,7 @@
 0.8
 """
 
+import autodiff.startup  # noqa: F401 (first, because the others take their time)
 from autodiff import training  # noqa: F401 (registers itself with nn.Module)
 from autodiff.array_functions import array
 from autodiff.checking import check_gradient, check_layer, check_loss

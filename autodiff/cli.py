@@ -26,12 +26,12 @@ from autodiff.digits import (
     most_frequent_mistakes,
 )
 from autodiff.digits.presets import PRESETS, Preset, perceptron
-from autodiff.expression import evaluate
-from autodiff.files import check_place
+from autodiff.expression import evaluate, number
+from autodiff.files import check_place, steady_output
 from autodiff.graph import Graph
 from autodiff.nn import files
 from autodiff.report import table
-from autodiff.training import outputs, predict
+from autodiff.training import Checkpoint, outputs, predict
 from autodiff.training.engines import ENGINES
 from autodiff.training.lifeline import Lifeline
 from autodiff.training.processes import is_leader, join
@@ -44,9 +44,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal that cannot show × gets a ?
             stream.reconfigure(errors="replace")
-    parser = argument_parser()
-    options = parser.parse_args(_protect_leading_minus(given))
     try:
+        with steady_output() as (output, _):
+            code = _run(given)
+            output.flush()
+            if output.is_lost and code == 0:
+                print(f"autodiff: error: cannot print: {output.failure}", file=sys.stderr)
+                code = 2
+        return code
+    except KeyboardInterrupt:  # between the command and its end
+        return 130
+
+
+def _run(arguments: list[str]) -> int:
+    try:
+        options = argument_parser().parse_args(_protect_leading_minus(arguments))
         options.run(options)
     except KeyboardInterrupt:
         print("autodiff: stopped", file=sys.stderr)
@@ -58,7 +70,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _sentence(error: Exception) -> str:
-    return "; ".join([str(error), *getattr(error, "__notes__", [])])
+    said = str(error)
+    if isinstance(error, OSError) and error.strerror:  # the system's own words, without its number
+        said = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return "; ".join([said, *getattr(error, "__notes__", [])])
 
 
 _DRAW_OPTIONS = (
@@ -69,17 +84,25 @@ _DRAW_OPTIONS = (
 
 def _protect_leading_minus(arguments: list[str]) -> list[str]:
     """Let ``draw "-x*y"`` through: argparse takes what holds a space for an argument, no option."""
-    if len(arguments) > 1 and arguments[0] == "draw" and arguments[1].startswith("-"):
-        option = arguments[1].partition("=")[0]
-        if option not in _DRAW_OPTIONS:
-            return ["draw", f" {arguments[1]}", *arguments[2:]]
-    return arguments
+    if arguments[:1] != ["draw"]:
+        return arguments
+    command, *given = arguments
+    is_said = "--" in given  # that the next argument is no option
+    place = given.index("--") if is_said else 0
+    given[place : place + is_said] = []
+    if given[place:] and given[place].startswith("-"):
+        option = given[place].partition("=")[0]
+        if is_said or option not in _DRAW_OPTIONS:
+            given[place] = f" {given[place]}"
+    return [command, *given]
 
 
 # ------------------------------------------------------------------------------------- commands
 
 
 def _demo(options: argparse.Namespace) -> None:
+    if options.output.exists() and not options.output.is_dir():
+        raise NotADirectoryError(f"--output: expected a folder, got the file {options.output}")
     demo.run(options.output, images=options.images, epochs=options.epochs, seed=options.seed)
 
 
@@ -87,6 +110,8 @@ def _train(options: argparse.Namespace) -> None:
     preset = _preset(options)
     if options.save is not None:
         _check_model_file(options.save)
+    if options.checkpoint is not None:
+        Checkpoint(options.checkpoint)
     lifeline = None
     if options.engine == "jax":
         lifeline = _prepare_jax(options)
@@ -130,9 +155,10 @@ def _train_here(options: argparse.Namespace, preset: Preset) -> None:
         seed=options.seed,
         engine=options.engine,
         checkpoint=options.checkpoint,
+        save=options.save,
     )
     if options.save is not None and is_leader():
-        print(f"wrote {files.save(reader.model, options.save)}")
+        print(f"wrote {options.save}")
         if preset.repeats_images:
             _show_codes(reader, options.save)
     if reader.history.interrupted:
@@ -192,7 +218,7 @@ def _check_reads_digits(path: Path, outputs: int) -> None:
 
 def _evaluate(options: argparse.Namespace) -> None:
     model = files.load(options.model)
-    dataset, what = load_to_evaluate(options.data)
+    dataset, what = load_to_evaluate(options.data, options.seed)
     _check_reads_digits(options.model, outputs(model, dataset.images[:1]).shape[1])
     classes = predict(model, dataset.images)
     right = int((classes == dataset.labels).sum())
@@ -217,7 +243,7 @@ def _cache(options: argparse.Namespace) -> None:
 def _draw(options: argparse.Namespace) -> None:
     import viz
 
-    variables = {name: Value(number, name) for name, number in _named_numbers(options.variables)}
+    variables = {name: Value(given, name) for name, given in _named_numbers(options.variables)}
     result = evaluate(options.expression, variables)
     if result.parents:
         result.name = "f" if "f" not in variables else "result"
@@ -230,8 +256,12 @@ def _draw(options: argparse.Namespace) -> None:
             )
         paths = (variables[options.paths], result)
     graph = Graph(result)
-    if paths and paths[0] not in graph:
-        raise ValueError(f"--paths: {options.paths} is not used in the expression")
+    unused = [name for name, variable in variables.items() if variable not in graph]
+    if unused:
+        used = ", ".join(name for name in variables if name not in unused) or "none"
+        raise ValueError(
+            f"{unused[0]} is not used in the expression (the names that are: {used}); leave it out"
+        )
     picture = viz.draw(
         graph,
         options.view,
@@ -242,12 +272,12 @@ def _draw(options: argparse.Namespace) -> None:
         direction=options.direction,
         number=options.number,
     )
+    print(table(graph, dict.fromkeys([*variables.values(), result])))
     try:
         path = picture.save(options.output)
     except viz.RendererNotFoundError:
         print(picture.dot)
         raise
-    print(table(graph, dict.fromkeys([*variables.values(), result])))
     print(f"wrote {path}")
 
 
@@ -261,9 +291,9 @@ def _named_numbers(pairs: Sequence[str]) -> list[tuple[str, float]]:
         if name in found:
             raise ValueError(f"{name} was given twice")
         try:
-            found[name] = float(text)
+            found[name] = number(text)
         except ValueError:
-            raise ValueError(f"expected a number for {name}, got {text!r}") from None
+            raise ValueError(f"expected a number for {name}, got {text!r:.60}") from None
         if math.isinf(found[name]) and "inf" not in text.lower():
             raise ValueError(f"the number for {name} is too large for a float: {text[:40]}")
     return list(found.items())
@@ -339,8 +369,13 @@ def argument_parser() -> argparse.ArgumentParser:
     command = commands.add_parser("evaluate", help="measure a model on labelled digits")
     command.add_argument("model", type=Path, metavar="M.npz", help="what train --save wrote")
     command.add_argument(
-        "--data", required=True, metavar="mnist|FOLDER",
-        help="MNIST's test images; of a folder the test files, else the training files",
+        "--data", required=True, metavar="subset|mnist|FOLDER",
+        help="the packaged images that training sets aside, MNIST's test images, or a folder: its "
+        "test files, else its training files",
+    )  # fmt: skip
+    command.add_argument(
+        "--seed", type=_seed, default=0,
+        help="of the training, with --data subset (default: %(default)s)",
     )  # fmt: skip
     command.set_defaults(run=_evaluate)
 
@@ -355,8 +390,10 @@ def argument_parser() -> argparse.ArgumentParser:
         help="draw the graph of an expression",
         epilog='example: autodiff draw "(x+y)*z" x=-2 y=5 z=-4 -o f.svg',
     )
-    command.add_argument("expression", help="for example (x+y)*z")
-    command.add_argument("variables", nargs="*", metavar="NAME=NUMBER")
+    command.add_argument("expression", help="for example (x+y)*z; pi and e are known")
+    command.add_argument(
+        "variables", nargs="*", metavar="NAME=NUMBER", help="for example x=-2 or y=1/3"
+    )
     command.add_argument(
         "-o", "--output", type=Path, default=Path("graph.svg"), metavar="FILE",
         help=".svg, .png, .pdf, .dot or .html (default: %(default)s)",

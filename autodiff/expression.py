@@ -7,6 +7,7 @@ names, operators, comparisons, and calls of the functions of the table.
 from __future__ import annotations
 
 import ast
+import math
 import operator
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -41,7 +42,11 @@ _WITHOUT_A_NAME_HERE = {
 }  # fmt: skip
 _FUNCTIONS: dict[str, Primitive] = {
     name: primitive for name, primitive in PRIMITIVES.items() if name not in _WITHOUT_A_NAME_HERE
-}
+} | {
+    "ln": PRIMITIVES["log"], "max": PRIMITIVES["maximum"], "min": PRIMITIVES["minimum"],
+}  # fmt: skip
+CONSTANTS = {"pi": math.pi, "e": math.e}
+"""Names that have a value unless they are given another one."""
 
 
 class ExpressionError(ValueError):
@@ -52,8 +57,9 @@ def evaluate(expression: str, variables: Mapping[str, Value]) -> Value:
     """Build the graph of an expression.
 
     Args:
-        expression: Python's notation, with ``**`` for powers and the functions of the table.
-        variables: a Value for every name in it.
+        expression: Python's notation, with ``**`` for powers and the functions of the table; also
+            ``ln``, ``max`` and ``min``, and the constants ``pi`` and ``e``.
+        variables: a Value for every other name in it.
 
     Raises:
         ExpressionError: if it is not an expression, uses anything that is not allowed, has a name
@@ -64,19 +70,44 @@ def evaluate(expression: str, variables: Mapping[str, Value]) -> Value:
     8.0
     """
     expression = expression.strip()
+    result, has_variable = _evaluated(expression, variables)
+    if not has_variable:
+        raise ExpressionError(
+            "expected an expression with at least one variable, got the constant "
+            f"{expression[:60]!r}; there is nothing to differentiate by"
+        )
+    return result
+
+
+def number(text: str) -> float:
+    """Return a number that may be written as an expression of constants.
+
+    Raises:
+        ValueError: if it is none, or has no finite value.
+
+    >>> number("1e-3"), number("1/4"), number("-pi") < -3
+    (0.001, 0.25, True)
+    """
+    try:
+        return float(text)
+    except ValueError:
+        pass
+    try:
+        return float(_evaluated(text.strip(), {})[0].item())
+    except ArithmeticError as error:
+        raise ExpressionError(f"{text[:60]!r} has no value: {error}") from None
+
+
+def _evaluated(expression: str, variables: Mapping[str, Value]) -> tuple[Value, bool]:
+    """Return the value of an expression, and whether a variable is in it."""
     results: list[Value] = []
     has_variable = False
     for node, arity in _postorder(_parse(expression), expression):
         split = len(results) - arity
         operands, results = results[split:], results[:split]
         results.append(_apply(node, operands, variables))
-        has_variable = has_variable or isinstance(node, ast.Name)
-    if not has_variable:
-        raise ExpressionError(
-            "expected an expression with at least one variable, got the constant "
-            f"{expression[:60]!r}; there is nothing to differentiate by"
-        )
-    return results[0]
+        has_variable = has_variable or (isinstance(node, ast.Name) and node.id in variables)
+    return results[0], has_variable
 
 
 def _parse(expression: str) -> ast.expr:
@@ -147,6 +178,8 @@ def _apply(node: ast.expr, operands: list[Value], variables: Mapping[str, Value]
         case ast.Constant(value=number):
             return as_values([number])[0]
         case ast.Name(id=name):
+            if name not in variables and name in CONSTANTS:
+                return as_values([CONSTANTS[name]])[0]
             if name not in variables:
                 known = ", ".join(variables) or "none"
                 raise ExpressionError(

@@ -96,7 +96,17 @@ BAD = [
     (["draw", "x", "x=1e400"], "too large for a float"),
     (["draw", "x", "x=1", "-o", "."], "ends in .svg"),
     (["draw", "x*x", "x=1", "--paths", "y"], "--paths: expected one of the variables (x), got 'y'"),
-    (["draw", "x*x", "x=1", "y=1", "--paths", "y"], "--paths: y is not used in the expression"),
+    (["draw", "x*x", "x=1", "y=1", "--paths", "y"], "y is not used in the expression"),
+    (
+        ["draw", "x*y", "x=1", "y=2", "xx=3"],
+        "xx is not used in the expression (the names that are: x, y); leave it out",
+    ),
+    (["draw", "x", "x=1/0"], "expected a number for x, got '1/0'"),
+    (["draw", "x", "x=9**9**9"], "expected a number for x, got '9**9**9'"),
+    (["draw", "x", "x=y/3"], "expected a number for x, got 'y/3'"),
+    (["draw", "x", "x="], "expected a number for x, got ''"),
+    (["draw", "2*pi"], "at least one variable, got the constant"),
+    (["draw", "x", "x=1", "-o", "/none/f.dot"], "there is no folder /none"),
     (["draw", "x*x", "x=1", "--number", "q"], "number must be a format specification like '.4g'"),
     (["draw", "x*x", "x=1", "--number", ".999999999f"], "a format specification like '.4g'"),
     (["draw", "x*x", "x=1", "--number", "999999999"], "a format specification like '.4g'"),
@@ -137,6 +147,36 @@ def test_an_expression_may_start_with_a_minus(
 ) -> None:
     assert main(["draw", "-x*y", "x=2", "y=3", "-o", str(tmp_path / "f.dot")]) == 0
     assert "f        -6         1" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "value"),
+    [
+        (["-x", "x=2"], "-2"),
+        (["--", "-x", "x=2"], "-2"),
+        (["--", "--x", "x=2"], "2"),
+        (["--", "x", "x=2"], "2"),
+        (["--", "--help", "help=2"], "2"),
+        (["--theme", "dark", "--", "-x", "x=2"], "-2"),
+        (["pi*x", "x=2"], "6.28319"),
+        (["e*x", "x=1"], "2.71828"),
+        (["e*x", "x=1", "e=5"], "5"),
+        (["ln(x)", "x=e"], "1"),
+        (["ln(x)+max(x,y,)-min(x,y)", "x=1", "y=2"], "1"),
+        (["(x+y)*z", "x=1", "y=1", "z=1/3"], "0.666667"),
+        (["x*y", "x=-pi/2", "y=2**0.5"], "-2.22144"),
+        (["x", "x=1e-3"], "0.001"),
+        (["x", "x=sqrt(2)"], "1.41421"),
+    ],
+    ids=lambda a: " ".join(a)[:30],
+)
+def test_draw_understands_what_people_type(
+    arguments: list[str], value: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["draw", *arguments, "-o", str(tmp_path / "f.dot")]) == 0
+    *_, last, wrote = capsys.readouterr().out.splitlines()
+    assert last.split()[1] == value
+    assert wrote.startswith("wrote ")
 
 
 @pytest.mark.parametrize("engine", ["compiled", "eager"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import struct
 from pathlib import Path
 
@@ -87,6 +88,28 @@ def test_train_save_evaluate_and_predict(
     assert [line.split(":")[0] for line in lines] == names
     said = [int(line.split()[1]) for line in lines]
     assert sum(a == b for a, b in zip(said, test.labels[:30].tolist(), strict=True)) >= 25
+
+
+@pytest.mark.parametrize("seed", [0, 3])
+def test_a_model_is_evaluated_on_the_tenth_that_it_was_not_trained_on(
+    seed: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["--seed", str(seed)]
+    assert main(["train", "--hidden", "8", "--epochs", "1", "--save", "m.npz", *given]) == 0
+    trained = capsys.readouterr().out
+    assert main(["evaluate", "m.npz", "--data", "subset", *given]) == 0
+    said = capsys.readouterr().out
+    accuracy = re.search(r"validation accuracy: (\d+\.\d %)", trained)
+    assert accuracy is not None
+    assert said.startswith(f"packaged images that training with seed {seed} sets aside: ")
+    assert f" of 500 right, {accuracy[1]}\n" in said
+
+
+def test_the_hint_of_evaluate_leads_on(capsys: pytest.CaptureFixture[str]) -> None:
+    files.save(PRESETS["quick"].model(0), "m.npz")
+    assert main(["evaluate", "m.npz", "--data", "nowhere"]) == 2
+    assert "--data subset, gives the 5,000 packaged images" in capsys.readouterr().err
+    assert main(["evaluate", "m.npz", "--data", "subset"]) == 0
 
 
 def test_a_folder_without_test_files_is_measured_on_its_training_files(

@@ -475,6 +475,7 @@ def test_the_command_line_without_graphviz(
 
     assert main(["draw", "x*x", "x=2", "-o", str(tmp_path / "f.svg")]) == 2
     out, err = capsys.readouterr()
+    assert out.splitlines()[1:3] == ["x         2         4", "f         4         1"]
     assert "digraph" in out
     assert err.startswith("autodiff: error: drawing needs Graphviz")
 

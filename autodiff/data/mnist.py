@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import http.client
 import os
+import sys
 import urllib.request
 from importlib import resources
 from pathlib import Path
@@ -15,7 +16,7 @@ from tqdm import tqdm
 
 from autodiff.data.dataset import Dataset
 from autodiff.data.idx import read_idx
-from autodiff.files import write_whole
+from autodiff.files import SteadyStream, write_whole
 
 SUBSET = "mnist_5000.npz"
 
@@ -144,7 +145,15 @@ def _fetch(address: str, published: _Published) -> bytes:
     content = bytearray()
     with (
         urllib.request.urlopen(address, timeout=30) as answer,
-        tqdm(total=published.size, desc=name, unit="B", unit_scale=True, leave=False) as progress,
+        tqdm(
+            total=published.size,
+            desc=name,
+            unit="B",
+            unit_scale=True,
+            leave=False,
+            file=SteadyStream(sys.stderr),
+            dynamic_ncols=True,
+        ) as progress,
     ):
         while len(content) <= published.size and (chunk := answer.read(1 << 16)):
             content += chunk

@@ -5,8 +5,12 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
+import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -15,11 +19,12 @@ from numpy.typing import NDArray
 from autodiff.data import Dataset, load_mnist, load_subset, split
 from autodiff.data.pairs import Pairs
 from autodiff.digits.presets import PRESETS, Preset
-from autodiff.nn import Module
+from autodiff.nn import Module, files
 from autodiff.training import evaluate, fit
 from autodiff.training.checkpoints import Checkpoint
 from autodiff.training.engines import Examples
 from autodiff.training.history import History
+from autodiff.training.processes import is_leader
 
 _WHOLE_MNIST = 60_000
 
@@ -69,6 +74,7 @@ def learn_to_read(
     seed: int = 0,
     engine: str = "compiled",
     checkpoint: Checkpoint | str | os.PathLike[str] | None = None,
+    save: str | os.PathLike[str] | None = None,
 ) -> Reader:
     """Set a tenth of the images aside for validation, train on the others, and say how it went.
 
@@ -81,9 +87,13 @@ def learn_to_read(
         epochs: instead of the preset's.
         seed: the same seed gives the same run.
         engine, checkpoint: see :func:`autodiff.training.fit`.
+        save: a file for the model, which is written as soon as training ends, before anything else
+            can go wrong.
 
     Raises:
         ValueError: if there is no such preset, or not so many images.
+        OSError: if the model or the checkpoint cannot be written; of the model it says where it is
+            instead.
 
     >>> reader = learn_to_read(load_subset(), images=100, epochs=1)  # doctest: +ELLIPSIS
     MLP(784-40-40-10, 33,450 parameters): 100 images to train on, 100 to validate
@@ -100,24 +110,49 @@ def learn_to_read(
     print(f"{model}: {len(training):,} images to train on, {len(validation):,} to validate")
     steps = preset.epochs * math.ceil(len(training) / preset.batch_size)
     started = time.perf_counter()
-    history = fit(
-        model,
-        examples(training, preset),
-        examples(validation, preset),
-        epochs=preset.epochs,
-        batch_size=preset.batch_size,
-        optimizer=preset.optimizer(model.parameters(), steps),
-        loss=preset.loss,
-        augment=preset.augmentation,
-        seed=seed,
-        engine=engine,
-        checkpoint=checkpoint,
-    )
+    with _kept(model, save):
+        history = fit(
+            model,
+            examples(training, preset),
+            examples(validation, preset),
+            epochs=preset.epochs,
+            batch_size=preset.batch_size,
+            optimizer=preset.optimizer(model.parameters(), steps),
+            loss=preset.loss,
+            augment=preset.augmentation,
+            seed=seed,
+            engine=engine,
+            checkpoint=checkpoint,
+        )
     if history.interrupted:
         print(f"stopped after {len(history.epochs)} whole epochs; what was learned so far is kept")
     seconds = time.perf_counter() - started
     print(f"validation {_result(model, history, validation, preset)} after {seconds:.1f} s")
     return Reader(model, history, validation, len(training) * len(history.epochs) / seconds)
+
+
+@contextmanager
+def _kept(model: Module, path: str | os.PathLike[str] | None) -> Iterator[None]:
+    """Write a model after it was trained, also when only its checkpoint could not be written."""
+    try:
+        yield
+    except OSError as error:
+        _save(model, path)
+        if path is not None:
+            error.add_note(f"what was learned so far is in {path}")
+        raise
+    _save(model, path)
+
+
+def _save(model: Module, path: str | os.PathLike[str] | None) -> None:
+    if path is None or not is_leader():
+        return
+    try:
+        files.save(model, path)
+    except OSError as error:
+        aside = Path(tempfile.mkdtemp(prefix="autodiff-"), Path(path).name)
+        files.save(model, aside)
+        raise OSError(f"{error}; the trained model is in {aside}") from None
 
 
 def examples(dataset: Dataset, preset: Preset) -> Examples:
@@ -187,15 +222,25 @@ def as_shares(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     return shares
 
 
-def load_to_evaluate(data: str) -> tuple[Dataset, str]:
-    """MNIST's test images, of a folder the training images if it has no others, and their name.
+def load_to_evaluate(data: str, seed: int = 0) -> tuple[Dataset, str]:
+    """Return images to evaluate a model on, and what they are in words.
 
     Args:
-        data: ``"mnist"``, or a folder with IDX files.
+        data: ``"subset"`` for the tenth of the packaged images that training sets aside,
+            ``"mnist"`` for its test images, or a folder with IDX files: its test images, or its
+            training images if it has no others.
+        seed: of the training whose tenth it is.
 
     Raises:
         FileNotFoundError, ConnectionError, ValueError: as :func:`autodiff.data.load_mnist` does.
+
+    >>> len(load_to_evaluate("subset")[0])
+    500
     """
+    if data == "subset":
+        subset = load_subset()
+        aside = split(subset, validation=_share_aside(len(subset)), seed=seed)[1]
+        return aside, f"packaged images that training with seed {seed} sets aside"
     if data == "mnist":
         return load_mnist(split="test"), "MNIST's test images"
     try:

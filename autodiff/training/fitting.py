@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import sys
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,13 +12,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from autodiff.compiler import compile
 from autodiff.nn import Module, cross_entropy
 from autodiff.nn.losses import LOSSES
 from autodiff.optim import SGD, Optimizer
 from autodiff.recording import no_grad
+from autodiff.training.bar import EpochBar
 from autodiff.training.checkpoints import Checkpoint, State
 from autodiff.training.engines import (
     ENGINES,
@@ -242,23 +241,16 @@ class _Run:
             self.generator.bit_generator.state = order_generator.bit_generator.state
         # Batches of nearly equal size: a last batch of a few would take as large a step as any.
         batches = np.array_split(order, self.batches)
-        bar = tqdm(
-            total=len(self.training),
-            initial=state.seen,
-            desc=f"epoch {state.epoch + 1}/{epochs}",
-            unit=" images",
-            disable=not self.progress,
-            mininterval=0.1 if sys.stderr.isatty() else 5.0,  # few lines in a log file
-        )
-        with bar:
+        name = f"epoch {state.epoch + 1}/{epochs}"
+        with EpochBar(name, len(self.training), state.seen, self.progress) as bar:
             self.model.train()
             for indices in batches[state.batch :]:
                 self._one_batch(indices)
                 if self.is_interrupted():
                     raise KeyboardInterrupt
                 if bar.update(len(indices)):
-                    bar.set_postfix(_shown(*self._means()), refresh=False)
-            bar.set_postfix(self._finish_epoch())
+                    bar.show(_shown(*self._means()))
+            bar.finish(self._finish_epoch())
 
     def _one_batch(self, indices: NDArray[np.int64]) -> None:
         state = self.state
@@ -307,8 +299,8 @@ class _Run:
         self._check_parameters()
         if self.validation is not None:
             aside = _means(self.engine, self.validation)
-            name = "validation accuracy" if not math.isnan(aside[1]) else "validation loss"
-            shown[name] = f"{aside[1]:.1%}" if not math.isnan(aside[1]) else f"{aside[0]:.3f}"
+            is_loss = math.isnan(aside[1])  # the line is short: accuracy goes without saying
+            shown["validation"] = f"loss {aside[0]:.3f}" if is_loss else f"{aside[1]:.1%}"
         state.epochs.append(Epoch(mean_loss, accuracy, *aside))
         state.epoch, state.batch = state.epoch + 1, 0
         state.loss, state.right, state.seen = 0.0, 0.0, 0
