@@ -8,6 +8,8 @@
 0.8
 """
 
+from typing import TYPE_CHECKING
+
 import autodiff.startup  # noqa: F401 (first, because the others take their time)
 from autodiff import training  # noqa: F401 (registers itself with nn.Module)
 from autodiff.array_functions import array
@@ -64,10 +66,14 @@ from autodiff.functions import (
     where,
 )
 from autodiff.graph import Edge, Graph
+from autodiff.pictures import find_viz, warn_if_hidden
 from autodiff.primitives import PRIMITIVES, Primitive
 from autodiff.recording import gate, no_grad, scope
 from autodiff.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from autodiff.value import Value
+
+if TYPE_CHECKING:
+    import viz as viz
 
 __version__ = "0.1.0"
 
@@ -76,12 +82,16 @@ def __getattr__(name: str) -> Primitive:
     """A new entry of the table is a function of this package without further ado."""
     if name in PRIMITIVES:
         return PRIMITIVES[name]
+    if name == "viz":
+        return find_viz()  # type: ignore[return-value]
     raise AttributeError(f"module 'autodiff' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *PRIMITIVES})
+    return sorted({*globals(), *PRIMITIVES, "viz"})
 
+
+warn_if_hidden()
 
 __all__ = [
     "Edge", "Graph", "Value", "abs", "acos", "acosh", "array", "asin", "asinh", "atan", "atan2",

@@ -9,6 +9,7 @@ import math
 import sys
 import unicodedata
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +77,8 @@ def _sentence(error: Exception) -> str:
     return "; ".join([said, *getattr(error, "__notes__", [])])
 
 
+_MOST_PARAMETERS = 10_000_000
+"""Of a network on the command line: each takes a quarter of a kilobyte."""
 _DRAW_OPTIONS = (
     "-h", "--help", "-o", "--output", "--view", "--paths", "--formulas", "--magnitudes", "--theme",
     "--direction", "--number",
@@ -241,7 +244,7 @@ def _cache(options: argparse.Namespace) -> None:
 
 
 def _draw(options: argparse.Namespace) -> None:
-    import viz
+    from autodiff import viz
 
     variables = {name: Value(given, name) for name, given in _named_numbers(options.variables)}
     result = evaluate(options.expression, variables)
@@ -456,6 +459,12 @@ def _widths(text: str) -> list[int]:
         widths = [0]
     if min(widths) < 1:
         raise argparse.ArgumentTypeError(
-            f"expected positive whole numbers with commas between, such as 40,40, got {text!r}"
+            f"expected positive whole numbers with commas between, such as 40,40, got {text!r:.60}"
+        )
+    sizes = [784, *widths, 10]
+    parameters = sum((before + 1) * after for before, after in pairwise(sizes))
+    if parameters > _MOST_PARAMETERS:
+        raise argparse.ArgumentTypeError(
+            f"expected a network of at most {_MOST_PARAMETERS:,} parameters, got {parameters:.4g}"
         )
     return widths

@@ -75,7 +75,7 @@ class _Gallery:
 
 
 def _show(gallery: _Gallery, title: str, example: Example, name: str, views: list[str]) -> None:
-    import viz
+    from autodiff import viz
 
     result = example["f"]
     print(f"\n{title}\n{table(Graph(result), example.values())}")
@@ -101,7 +101,7 @@ def _compare_with_eager(reader: Reader, images: int = 32) -> None:
 
 
 def _show_reader(gallery: _Gallery, reader: Reader) -> None:
-    import viz
+    from autodiff import viz
 
     validation = reader.validation
     try:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import os
 import re
 import shlex
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import NamedTuple
@@ -224,6 +226,28 @@ def test_make_help_has_a_line_for_every_target() -> None:
     lines = dict(re.findall(r"^  make (\S+) +(\S.*)$", done.stdout, re.MULTILINE))
     assert list(lines) == phony.split()
     assert all(len(text) <= 80 for text in lines.values())
+
+
+@pytest.mark.parametrize("script", ["echo False", "exit 127", None])
+def test_make_says_at_once_that_the_python_that_was_named_is_too_old(
+    script: str | None, tmp_path: Path
+) -> None:
+    if shutil.which("make") is None or os.name != "posix":
+        pytest.skip("needs make and a shell")
+    program = tmp_path / "python3.10"
+    if script is not None:
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+    done = subprocess.run(
+        ["make", "-n", "demo", f"PYTHON={program}"],
+        cwd=ROOT, text=True, capture_output=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stdout == ""
+    (said,) = done.stderr.splitlines()
+    assert f"needs Python 3.11 or newer, and PYTHON={program} is none" in said
+    known = ["make", "-n", "demo", f"PYTHON={sys.executable}"]
+    assert subprocess.run(known, cwd=ROOT, capture_output=True, check=False).returncode == 0
 
 
 def test_hooks_check_what_make_lint_checks() -> None:

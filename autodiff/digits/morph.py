@@ -25,6 +25,9 @@ def pictures(model: Module, dataset: Dataset, stem: Path) -> Iterator[Path]:
         dataset: images that it has not seen.
         stem: where the pictures go, without the ends of their names.
     """
+    from autodiff.pictures import find_viz
+
+    find_viz()
     from viz import plots
 
     assert isinstance(model, Autoencoder)
