@@ -23,6 +23,7 @@ from autodiff.digits import (
     in_percent,
     learn_to_read,
     load,
+    load_reader,
     load_to_evaluate,
     most_frequent_mistakes,
 )
@@ -30,7 +31,6 @@ from autodiff.digits.presets import PRESETS, Preset, perceptron
 from autodiff.expression import evaluate, number
 from autodiff.files import check_place, steady_output
 from autodiff.graph import Graph
-from autodiff.nn import files
 from autodiff.report import table
 from autodiff.training import Checkpoint, outputs, predict
 from autodiff.training.engines import ENGINES
@@ -64,14 +64,19 @@ def _run(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         print("autodiff: stopped", file=sys.stderr)
         return 130
-    except (ValueError, ArithmeticError, TypeError, OSError, ImportError, RuntimeError) as error:
+    except _SAID_IN_ONE_SENTENCE as error:
         print(f"autodiff: error: {_sentence(error)}", file=sys.stderr)
         return 2
     return 0
 
 
+_SAID_IN_ONE_SENTENCE = (
+    ValueError, ArithmeticError, TypeError, OSError, ImportError, RuntimeError, MemoryError,
+)  # fmt: skip
+
+
 def _sentence(error: Exception) -> str:
-    said = str(error)
+    said = str(error) or "there is not enough memory"
     if isinstance(error, OSError) and error.strerror:  # the system's own words, without its number
         said = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return "; ".join([said, *getattr(error, "__notes__", [])])
@@ -201,10 +206,9 @@ def _show_codes(reader: Reader, path: Path) -> None:
 def _predict(options: argparse.Namespace) -> None:
     from autodiff.data.pictures import read_digit
 
-    model = files.load(options.model)
+    model = load_reader(options.model)
     images = np.array([read_digit(path) for path in options.images])
     scores = outputs(model, images)
-    _check_reads_digits(options.model, scores.shape[1])
     for path, row in zip(options.images, scores, strict=True):
         shares = as_shares(row)
         first, second = np.argsort(-row)[:2]
@@ -214,15 +218,9 @@ def _predict(options: argparse.Namespace) -> None:
         )
 
 
-def _check_reads_digits(path: Path, outputs: int) -> None:
-    if outputs != 10:
-        raise ValueError(f"{path} is no network that reads digits: it has {outputs} outputs")
-
-
 def _evaluate(options: argparse.Namespace) -> None:
-    model = files.load(options.model)
+    model = load_reader(options.model)
     dataset, what = load_to_evaluate(options.data, options.seed)
-    _check_reads_digits(options.model, outputs(model, dataset.images[:1]).shape[1])
     classes = predict(model, dataset.images)
     right = int((classes == dataset.labels).sum())
     print(f"{what}: {right:,} of {len(dataset):,} right, {in_percent(right / len(dataset))}")

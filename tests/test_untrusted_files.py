@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from autodiff import nn
 from autodiff.data import Dataset, read_idx
 from autodiff.data.pictures import read_digit
+from autodiff.digits import load_reader
 from autodiff.files import read_arrays
 from autodiff.nn import files
 from autodiff.optim import Adam
@@ -183,6 +184,29 @@ def test_models_that_are_none(
 def test_names_that_are_missing(tmp_path: Path) -> None:
     np.savez(tmp_path / "m.npz", specification=np.array("{}"))
     refused(lambda: files.load(tmp_path / "m.npz"), "it has no parameters")
+
+
+PLANES = {"kind": "Reshape", "shape": [1, 28, 28]}
+READERS: list[tuple[list[dict[str, Any]], int, str]] = [
+    ([PLANES, conv(padding=9_999), {"kind": "Flatten"}], 2, "more than 1,000,000 numbers of an im"),
+    ([PLANES, conv(padding=9_999, stride=9_999), {"kind": "Flatten"}], 2, "more than 1,000,000"),
+    ([PLANES, {**conv(stride=9_999), "kind": "ConvTranspose2d"}], 2, "more than 1,000,000 numbers"),
+    ([{"kind": "Sequential", "layers": [PLANES, conv(padding=9_999)]}], 2, "more than 1,000,000"),
+    ([linear(784, 9)], 7065, "is no network that reads digits: it has 9 outputs"),
+    ([{"kind": "Reshape", "shape": [28, 28]}], 0, "it has 28 × 28 outputs"),
+    ([linear(5, 10)], 60, r"layer 1: .* expects shape \(5,\), got \(784,\)|expects shape"),
+    ([{"kind": "MaxPool2d", "size": 2}], 0, "expects"),
+    ([], 0, "it has 784 outputs"),
+]
+
+
+@pytest.mark.parametrize(("layers", "count", "words"), READERS, ids=range(len(READERS)))
+def test_models_that_read_no_digits(
+    layers: list[dict[str, Any]], count: int, words: str, tmp_path: Path
+) -> None:
+    specification = {"kind": "Sequential", "layers": layers}
+    path = model_file(tmp_path / "m.npz", specification, np.ones(count))
+    refused(lambda: load_reader(path), words)
 
 
 KINDS = st.sampled_from(["Linear", "MLP", "Conv2d", "Reshape", "LeakyReLU", "Dropout", "Other"])

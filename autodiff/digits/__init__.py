@@ -8,11 +8,12 @@ from autodiff.digits.reading import (
     in_percent,
     learn_to_read,
     load,
+    load_reader,
     load_to_evaluate,
     most_frequent_mistakes,
 )
 
 __all__ = [
     "PRESETS", "Preset", "Reader", "as_shares", "examples", "in_percent", "learn_to_read", "load",
-    "load_to_evaluate", "most_frequent_mistakes", "perceptron",
+    "load_reader", "load_to_evaluate", "most_frequent_mistakes", "perceptron",
 ]  # fmt: skip

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from autodiff.data import Dataset, load_mnist, load_subset, split
 from autodiff.data.pairs import Pairs
 from autodiff.digits.presets import PRESETS, Preset
-from autodiff.nn import Module, files
+from autodiff.nn import Module, Sequential, files
 from autodiff.training import evaluate, fit
 from autodiff.training.checkpoints import Checkpoint
 from autodiff.training.engines import Examples
@@ -27,6 +27,8 @@ from autodiff.training.history import History
 from autodiff.training.processes import is_leader
 
 _WHOLE_MNIST = 60_000
+_MOST_SCALARS = 1_000_000
+"""What a layer may make of an image."""
 
 
 class Reader(NamedTuple):
@@ -220,6 +222,38 @@ def as_shares(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     powers = np.exp(scores - scores.max())
     shares: NDArray[np.float64] = powers / powers.sum()
     return shares
+
+
+def load_reader(path: str | os.PathLike[str]) -> Module:
+    """Load a model that gives ten scores for an image of 784 pixels.
+
+    Raises:
+        FileNotFoundError, ValueError: as :func:`autodiff.nn.files.load` does, and if it is another
+            model, or one that makes more of an image than memory holds.
+    """
+    model = files.load(path)
+    (outputs, *more) = _shape_after(model, (784,), Path(path))
+    if more or outputs != 10:
+        shown = " × ".join(map(str, (outputs, *more)))
+        raise ValueError(f"{path} is no network that reads digits: it has {shown} outputs")
+    return model
+
+
+def _shape_after(model: Module, shape: tuple[int, ...], path: Path) -> tuple[int, ...]:
+    """Return the shape of the outputs, while nothing inside is too large."""
+    for layer in model.layers if isinstance(model, Sequential) else [model]:
+        if isinstance(layer, Sequential):
+            shape = _shape_after(layer, shape, path)
+            continue
+        padding = 2 * getattr(layer, "padding", 0)
+        padded = [shape[0], *(side + padding for side in shape[1:])]
+        shape = layer.output_shape(shape)
+        if max(math.prod(padded), math.prod(shape)) > _MOST_SCALARS:
+            raise ValueError(
+                f"{path} is no network that reads digits: it makes more than {_MOST_SCALARS:,} "
+                f"numbers of an image, in {layer!r:.60}"
+            )
+    return shape
 
 
 def load_to_evaluate(data: str, seed: int = 0) -> tuple[Dataset, str]:
