@@ -170,8 +170,11 @@ def test_arrays_of_values_compile_for_batches(name: str) -> None:
 
 
 SHAPES = [(), (3,), (4,), (3, 4), (4, 3), (2, 3, 4), (2, 4, 3), (1, 4), (0,), (3, 0), (5, 1, 3, 4)]
+SINCE_2_2: dict[str, Callable[[Any, Any], Any]] = {
+    name: getattr(np, name) for name in ("matvec", "vecmat") if hasattr(np, name)
+}
 CONTRACTIONS: dict[str, Callable[[Any, Any], Any]] = {
-    "matmul": np.matmul, "vecdot": np.vecdot, "matvec": np.matvec, "vecmat": np.vecmat,
+    "matmul": np.matmul, "vecdot": np.vecdot, **SINCE_2_2,
     "dot": np.dot, "inner": np.inner, "vdot": np.vdot,
     "vecdot of columns": lambda a, b: np.vecdot(a, b, axis=0),
     "vecdot, kept": lambda a, b: np.vecdot(a, b, keepdims=True),
@@ -215,8 +218,9 @@ TOO_LARGE: dict[str, Callable[[Any], Any]] = {
     "@": lambda a: a @ a, "@ of stacks": lambda a: np.stack([a, a]) @ a,
     "plain @": lambda a: a.data @ a, "dot": lambda a: np.dot(a, a), "method": lambda a: a.dot(a),
     "inner": lambda a: np.inner(a, a), "vdot": lambda a: np.vdot(a, a),
-    "vecdot": lambda a: np.vecdot(a, a), "matvec": lambda a: np.matvec(a, a),
-    "vecmat": lambda a: np.vecmat(a, a), "tensordot": lambda a: np.tensordot(a, a),
+    "vecdot": lambda a: np.vecdot(a, a),
+    **{name: lambda a, f=function: f(a, a) for name, function in SINCE_2_2.items()},
+    "tensordot": lambda a: np.tensordot(a, a),
     "tensordot, 1": lambda a: np.tensordot(a, a, 1), "outer": lambda a: np.outer(a, a),
     "einsum": lambda a: np.einsum("ij,jk", a, a),
     "einsum, optimized": lambda a: np.einsum("ij,jk,kl", a, a, a, optimize=True),
