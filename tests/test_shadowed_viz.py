@@ -19,8 +19,9 @@ def run(program: str, folder: Path, *options: str) -> subprocess.CompletedProces
     script = folder / "lesson.py"
     script.write_text(program)
     return subprocess.run(
-        [sys.executable, *options, script], text=True, capture_output=True, timeout=120, check=False
-    )
+        [sys.executable, *options, script],
+        cwd=folder, text=True, capture_output=True, timeout=120, check=False,
+    )  # fmt: skip
 
 
 @pytest.fixture

