@@ -32,7 +32,7 @@ lab: $(VENV)/.with-notebooks ## open the notebooks in JupyterLab; OPTIONS=--no-b
 	exec $(BIN)/jupyter lab $$(test "$$(id -u)" != 0 || echo --allow-root) $(OPTIONS) notebooks
 
 test: $(VENV)/.with-test ## run every test
-	$(BIN)/python -m pytest -n auto --dist loadgroup
+	$(BIN)/python -m pytest -n auto --dist loadgroup -rs
 
 browser-test: $(VENV)/.with-test,browser ## test pages and JupyterLab in Chromium (root on Debian: installs it)
 	@if command -v chromium || command -v chromium-browser || command -v google-chrome; then :; \
@@ -47,10 +47,10 @@ devices-test: $(VENV)/.with-test,jax ## test what runs by JAX, on eight virtual 
 		$(BIN)/python -m pytest -m devices -n auto -rs
 
 thorough: $(VENV)/.with-test ## the random tests with many more and larger examples (half an hour)
-	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -n auto --dist loadgroup -m 'not peers'
+	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -n auto --dist loadgroup -rs -m 'not peers'
 
 peers: $(VENV)/.with-peers ## compare with PyTorch, JAX and autograd (installs them, about 3 GB)
-	$(BIN)/python -m pytest -m peers
+	$(BIN)/python -m pytest -m peers -rs
 
 lint: $(VENV)/.with-test ## check style and types
 	$(BIN)/ruff check .

@@ -20,17 +20,19 @@ from autodiff.compiler.native import machine
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-# On a build server the same examples every time; elsewhere new ones at each run.
-SAME_EXAMPLES = bool(os.environ.get("CI"))
-settings.register_profile("default", max_examples=200, deadline=None, derandomize=SAME_EXAMPLES)
+# On a build server many examples, the same ones every time; elsewhere fewer, new at each run.
+settings.register_profile("ci", max_examples=200, deadline=None, derandomize=True)
+settings.register_profile("default", max_examples=50, deadline=None)
 settings.register_profile("quick", max_examples=30, deadline=None)
 settings.register_profile(
     "thorough", max_examples=1_000, deadline=None, suppress_health_check=list(HealthCheck)
 )
-PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "default")
+PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "default")
 settings.load_profile(PROFILE)
 
 THOROUGH = PROFILE == "thorough"
+IN_FULL = PROFILE in ("ci", "thorough")
+"""Whether every case of a long table is tried."""
 MANY_EXAMPLES = settings(max_examples=10_000 if THOROUGH else settings().max_examples)
 """For random graphs and first derivatives."""
 MOST_STEPS = 200 if THOROUGH else 25

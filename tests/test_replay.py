@@ -27,11 +27,13 @@ from autodiff.worked_examples import (
     sigmoid_neuron,
     two_layers,
 )
+from conftest import IN_FULL
 from viz.explorer.data import page_data
 from viz.explorer.recorded import without_computed_texts
 from viz.webpage import packaged
 
 NODE = shutil.which("node")
+POINTS = 20 if IN_FULL else 4
 pytestmark = pytest.mark.skipif(NODE is None, reason="needs node, which runs the page's script")
 
 
@@ -139,14 +141,14 @@ MADE = {
 
 @pytest.mark.parametrize("name", MADE)
 @pytest.mark.parametrize("fold", [None, "scopes"])
-def test_a_page_replays_what_python_gives_at_twenty_points(
+def test_a_page_replays_what_python_gives_at_other_points(
     name: str, fold: str | None, tmp_path: Path
 ) -> None:
     made = MADE[name]()
     graph = made if isinstance(made, Graph) else Graph(made)
     leaves = graph.leaves
     points = [
-        [round(math.sin(7 * i + 3 * j) * 3, 2) for j, _ in enumerate(leaves)] for i in range(20)
+        [round(math.sin(7 * i + 3 * j) * 3, 2) for j, _ in enumerate(leaves)] for i in range(POINTS)
     ]
     feeds = [
         [(int(graph.id(leaf)[1:]), x) for leaf, x in zip(leaves, point, strict=True)]

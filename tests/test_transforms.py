@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import mpmath
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import autodiff as ad
@@ -29,7 +29,6 @@ from autodiff import (
     vjp,
 )
 from autodiff.testing import Example, expressions_at_points
-from conftest import THOROUGH
 from test_primitives import INF, OPERATIONS, ORACLES, condition, points, varying
 from test_random_graphs import DIGITS
 
@@ -352,7 +351,6 @@ def as_function(example: Example) -> Callable[[list[Any]], Any]:
     return lambda leaves: example.expression(leaves)
 
 
-@settings(max_examples=1000 if THOROUGH else 200)
 @given(expressions_at_points(max_steps=10))
 def test_hessians_of_random_graphs(example: Example) -> None:
     with mpmath.workdps(DIGITS):
@@ -377,7 +375,6 @@ def test_hessians_of_random_graphs(example: Example) -> None:
                 assert abs(computed[i][j] - expected) <= mpmath.mpf(10) ** -8 * (1 + abs(expected))
 
 
-@settings(max_examples=1000 if THOROUGH else 200)
 @given(expressions_at_points(), st.data())
 def test_forward_and_reverse_mode_agree(example: Example, data: st.DataObject) -> None:
     count = len(example.point)
