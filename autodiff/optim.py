@@ -9,24 +9,47 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autodiff.value import Value
+from autodiff.value import Value, set_numbers
 
 Vector = NDArray[Any]
 Schedule = Callable[[int], float]
 """The learning rate of each step, counted from 1; see :mod:`autodiff.schedules`."""
 
 
+_CALLED = {
+    "eps": "epsilon",
+    "alpha": "smoothing",
+    "rho": "smoothing",
+    "beta_1": "betas, a pair,",
+    "beta_2": "betas, a pair,",
+    "clipnorm": "clip_norm",
+    "global_clipnorm": "clip_norm",
+}
+"""Options by the names of PyTorch and Keras."""
+
+
+class Common(TypedDict, total=False):
+    """The options of every optimizer, by name; see :class:`Optimizer`."""
+
+    lr: float | Schedule | None
+    weight_decay: float
+    clip_norm: float | None
+
+
 class Optimizer:
     """Base of all optimizers.
 
     Args:
-        parameters: leaves to train.
-        learning_rate: step size, positive; or a schedule, which gives that of each step.
+        parameters: leaves to train; without them, ``model.compile`` or ``fit`` gives those of the
+            model.
+        learning_rate: step size, positive; or a schedule, which gives that of each step; by default
+            ``usual_rate``.
+        lr: PyTorch's name for it.
         weight_decay: how much of each parameter is added to its gradient (a penalty of half of it
             times the square); at least 0.
         clip_norm: the largest norm that the vector of all gradients may have; longer ones are
@@ -38,35 +61,69 @@ class Optimizer:
         state: what the rule remembers, one vector each, by name.
 
     Raises:
-        TypeError: if a number is a Value, or a parameter is none.
-        ValueError: if a number is out of its range.
+        TypeError: if a number is a Value, or a parameter is none, or an option is unknown.
+        ValueError: if a number is out of its range, or there are no parameters in what was given.
     """
 
+    usual_rate: ClassVar[float] = 0.01
+    """The learning rate where none is given."""
     remembers: ClassVar[tuple[str, ...]] = ()
     """The names of what the rule remembers for each parameter, which starts at 0."""
 
     def __init__(
         self,
-        parameters: Iterable[Value],
-        learning_rate: float | Schedule,
+        parameters: Iterable[Value] | None = None,
+        learning_rate: float | Schedule | None = None,
         *,
+        lr: float | Schedule | None = None,
         weight_decay: float = 0.0,
         clip_norm: float | None = None,
+        **unknown: Any,
     ) -> None:
-        self.parameters = list(dict.fromkeys(parameters))
-        for parameter in self.parameters:
-            if not isinstance(parameter, Value):
-                raise TypeError(f"parameters are Values, got {type(parameter).__name__}")
-        if not callable(learning_rate):
-            _check("learning_rate", learning_rate, above=0)
+        name = type(self).__name__
+        for option in unknown:
+            advice = f"it is called {_CALLED[option]} here" if option in _CALLED else "leave it out"
+            raise TypeError(f"{name} has no option {option}; {advice}")
+        if isinstance(parameters, int | float):
+            raise TypeError(
+                f"the first argument of {name} is the parameters to train; write "
+                f"{name}(learning_rate={parameters})"
+            )
+        if lr is not None and learning_rate is not None:
+            raise TypeError(f"{name}: learning_rate and lr are the same; give one of them")
+        learning_rate = lr if learning_rate is None else learning_rate
+        self.learning_rate = self.usual_rate if learning_rate is None else learning_rate
+        if not callable(self.learning_rate):
+            _check("learning_rate", self.learning_rate, above=0)
         _check("weight_decay", weight_decay, at_least=0)
         if clip_norm is not None:
             _check("clip_norm", clip_norm, above=0)
-        self.learning_rate = learning_rate
         self.weight_decay = weight_decay
         self.clip_norm = clip_norm
+        self.parameters: list[Value] = []
         self.steps = 0
-        self.state = {name: np.zeros(len(self.parameters)) for name in self.remembers}
+        self.state: dict[str, NDArray[Any]] = {}
+        if parameters is not None:
+            self.bind(parameters)
+
+    def bind(self, parameters: Iterable[Value]) -> None:
+        """Take these parameters, with nothing remembered of others.
+
+        Raises:
+            TypeError: if one of them is no Value.
+            ValueError: if there are none.
+        """
+        found = list(dict.fromkeys(parameters))
+        for parameter in found:
+            if not isinstance(parameter, Value):
+                raise TypeError(f"parameters are Values, got {type(parameter).__name__}")
+        if not found:
+            raise ValueError(
+                f"{type(self).__name__} has nothing to train: it was given no parameters"
+            )
+        self.parameters = found
+        self.steps = 0
+        self.state = {name: np.zeros(len(found)) for name in self.remembers}
 
     def update(
         self, numbers: Vector, gradients: Vector, rate: float, state: list[Vector], step: int
@@ -82,11 +139,20 @@ class Optimizer:
         raise NotImplementedError(f"{type(self).__name__} must define update()")
 
     def step(self) -> None:
-        """Move every parameter against its gradient."""
+        """Move every parameter against its gradient.
+
+        Raises:
+            RuntimeError: if there are no parameters yet.
+        """
+        if not self.parameters:
+            name = type(self).__name__
+            raise RuntimeError(
+                f"{name}() has no parameters yet; make it as {name}(model.parameters()), or give "
+                "it to model.compile"
+            )
         numbers = np.array([parameter.data for parameter in self.parameters])
         self.move(numbers, np.array([parameter.grad for parameter in self.parameters]))
-        for parameter, number in zip(self.parameters, numbers.tolist(), strict=True):
-            parameter.data = number
+        set_numbers(self.parameters, numbers.tolist())
 
     def move(self, numbers: Vector, gradients: Vector) -> None:
         """The same step on a vector: the first parameters' numbers, which are changed in place.
@@ -154,7 +220,8 @@ class SGD(Optimizer):
     ``nesterov``, parameter ← parameter - rate · (grad + momentum · v).
 
     Args:
-        parameters, learning_rate, weight_decay, clip_norm: see :class:`Optimizer`.
+        parameters, learning_rate, lr, weight_decay, clip_norm: see :class:`Optimizer`; by default
+            the rate is 0.1.
         momentum: at least 0 and below 1; 0 is plain gradient descent.
         nesterov: whether to look ahead along the momentum, which must then be positive.
 
@@ -169,19 +236,19 @@ class SGD(Optimizer):
     2.4
     """
 
+    usual_rate = 0.1
     remembers = ("velocity",)
 
     def __init__(
         self,
-        parameters: Iterable[Value],
-        learning_rate: float | Schedule = 0.1,
+        parameters: Iterable[Value] | None = None,
+        learning_rate: float | Schedule | None = None,
         momentum: float = 0.0,
         *,
         nesterov: bool = False,
-        weight_decay: float = 0.0,
-        clip_norm: float | None = None,
+        **common: Unpack[Common],
     ) -> None:
-        super().__init__(parameters, learning_rate, weight_decay=weight_decay, clip_norm=clip_norm)
+        super().__init__(parameters, learning_rate, **common)
         _check("momentum", momentum, at_least=0, below=1)
         if nesterov and not momentum:
             raise ValueError("nesterov looks ahead along the momentum, which must be positive")
@@ -215,7 +282,8 @@ class RMSProp(Optimizer):
     Tieleman and Hinton, Neural networks for machine learning, lecture 6.5 (2012).
 
     Args:
-        parameters, learning_rate, weight_decay, clip_norm: see :class:`Optimizer`.
+        parameters, learning_rate, lr, weight_decay, clip_norm: see :class:`Optimizer`; by default
+            the rate is 0.01.
         smoothing: how much of the mean square is kept at each step, at least 0 and below 1.
         epsilon: added to the root, positive.
 
@@ -234,15 +302,14 @@ class RMSProp(Optimizer):
 
     def __init__(
         self,
-        parameters: Iterable[Value],
-        learning_rate: float | Schedule = 0.01,
+        parameters: Iterable[Value] | None = None,
+        learning_rate: float | Schedule | None = None,
         smoothing: float = 0.99,
         *,
         epsilon: float = 1e-8,
-        weight_decay: float = 0.0,
-        clip_norm: float | None = None,
+        **common: Unpack[Common],
     ) -> None:
-        super().__init__(parameters, learning_rate, weight_decay=weight_decay, clip_norm=clip_norm)
+        super().__init__(parameters, learning_rate, **common)
         _check("smoothing", smoothing, at_least=0, below=1)
         _check("epsilon", epsilon, above=0)
         self.smoothing = smoothing
@@ -262,6 +329,10 @@ class RMSProp(Optimizer):
         return numbers, [mean_square]
 
 
+RMSprop = RMSProp
+"""PyTorch's and Keras' spelling."""
+
+
 class Adam(Optimizer):
     """Steps by the recent mean of each gradient, divided by its recent size.
 
@@ -270,7 +341,8 @@ class Adam(Optimizer):
     Kingma and Ba, Adam: a method for stochastic optimization (2015), algorithm 1.
 
     Args:
-        parameters, learning_rate, weight_decay, clip_norm: see :class:`Optimizer`.
+        parameters, learning_rate, lr, weight_decay, clip_norm: see :class:`Optimizer`; by default
+            the rate is 0.001.
         betas: β₁ and β₂, at least 0 and below 1.
         epsilon: added to the root, positive.
 
@@ -285,19 +357,19 @@ class Adam(Optimizer):
     2.9
     """
 
+    usual_rate = 0.001
     remembers = ("mean", "mean_square")
 
     def __init__(
         self,
-        parameters: Iterable[Value],
-        learning_rate: float | Schedule = 0.001,
+        parameters: Iterable[Value] | None = None,
+        learning_rate: float | Schedule | None = None,
         betas: tuple[float, float] = (0.9, 0.999),
         *,
         epsilon: float = 1e-8,
-        weight_decay: float = 0.0,
-        clip_norm: float | None = None,
+        **common: Unpack[Common],
     ) -> None:
-        super().__init__(parameters, learning_rate, weight_decay=weight_decay, clip_norm=clip_norm)
+        super().__init__(parameters, learning_rate, **common)
         for beta in betas:
             _check("betas", beta, at_least=0, below=1)
         _check("epsilon", epsilon, above=0)
@@ -323,8 +395,9 @@ class AdamW(Adam):
     weight decay regularization (2019), algorithm 2.
 
     Args:
-        parameters, learning_rate, betas, epsilon, clip_norm: see :class:`Adam`.
-        weight_decay: how much of each parameter is taken away, times the rate; at least 0.
+        parameters, learning_rate, lr, betas, epsilon, clip_norm: see :class:`Adam`.
+        weight_decay: how much of each parameter is taken away, times the rate; at least 0, by
+            default 0.01.
 
     Raises:
         TypeError, ValueError: as :class:`Optimizer` does.
@@ -339,22 +412,15 @@ class AdamW(Adam):
 
     def __init__(
         self,
-        parameters: Iterable[Value],
-        learning_rate: float | Schedule = 0.001,
+        parameters: Iterable[Value] | None = None,
+        learning_rate: float | Schedule | None = None,
         betas: tuple[float, float] = (0.9, 0.999),
         *,
         epsilon: float = 1e-8,
-        weight_decay: float = 0.01,
-        clip_norm: float | None = None,
+        **common: Unpack[Common],
     ) -> None:
-        super().__init__(
-            parameters,
-            learning_rate,
-            betas,
-            epsilon=epsilon,
-            weight_decay=weight_decay,
-            clip_norm=clip_norm,
-        )
+        common.setdefault("weight_decay", 0.01)
+        super().__init__(parameters, learning_rate, betas, epsilon=epsilon, **common)
 
     def decay(self, numbers: Vector, gradients: Vector, rate: float) -> tuple[Vector, Vector]:
         """The parameters, shrunk, and the gradients as they are."""

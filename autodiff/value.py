@@ -534,6 +534,35 @@ def _node(
     return node
 
 
+def set_numbers(leaves: Sequence[Value], numbers: Sequence[Number]) -> None:
+    """Set the data of many leaves, as optimizers do at each step.
+
+    >>> x, y = Value(1.0), Value(2.0)
+    >>> set_numbers([x, y], [3.0, 4.0])
+    >>> x.data, y.data
+    (3.0, 4.0)
+    """
+    is_simple = not is_tracing()
+    for leaf, number in zip(leaves, numbers, strict=True):
+        if is_simple and type(number) is type(leaf._data) is float and leaf.op is None:
+            leaf._data = number
+        else:
+            leaf.data = number
+
+
+def computed_value(
+    data: float,
+    op: Primitive,
+    parents: tuple[Value, ...],
+    local_derivatives: tuple[float, ...],
+) -> Value:
+    """A Value that something else has computed, with its derivatives with respect to its parents.
+
+    Without parents it is a constant.
+    """
+    return _node(data, op, parents, local_derivatives) if parents else _constant(data)
+
+
 def traced_leaf(name: str) -> Value:
     """A leaf whose number is not known yet."""
     leaf = _node(UNKNOWN, None, (), ())

@@ -372,10 +372,10 @@ def test_engines_agree_on_one_output_of_one_class() -> None:
     ("options", "complaint"),
     [
         ({"optimizer": "adam"}, "optimizer: expected one of autodiff.optim"),
-        ({"callbacks": print}, "expected a list of functions, got one function"),
+        ({"callbacks": print}, "expected a list of functions of the epoch"),
         (
             {"validation": (IMAGES, IMAGES)},
-            "validation: expected a Dataset, Pairs or Points",
+            "validation: expected a Dataset, got tuple",
         ),
     ],
 )

@@ -116,6 +116,17 @@ def test_mnist_from_a_folder(tmp_path: Path) -> None:
     assert len(dataset) == 3
 
 
+@pytest.mark.parametrize("spelling", ["{}-idx{}-ubyte", "{}.idx{}-ubyte"])
+@pytest.mark.parametrize("ending", ["", ".gz"])
+def test_every_spelling_of_mnists_files_is_found(
+    tmp_path: Path, spelling: str, ending: str
+) -> None:
+    for name, axes, content in (("train-images", 3, IMAGES), ("train-labels", 1, LABELS)):
+        data = gzip.compress(idx(content)) if ending else idx(content)
+        (tmp_path / (spelling.format(name, axes) + ending)).write_bytes(data)
+    assert load_mnist(tmp_path).labels.tolist() == [7, 0, 9]
+
+
 @pytest.mark.parametrize(
     ("images", "labels", "complaint"),
     [
@@ -381,7 +392,7 @@ def test_the_packaged_subset_is_real_mnist(shared_mnist: Path) -> None:
         (np.zeros((3, 2, 2)), np.zeros(3, int), r"\(3, 2, 2\)"),
         (np.zeros((2, 4)), np.zeros(2), "labels must be whole numbers"),
         (np.zeros((2, 4)), np.array([0, -1]), "labels must be whole numbers"),
-        (np.full((2, 4), np.nan), np.zeros(2, int), "pixels must be finite"),
+        (np.full((2, 4), np.nan), np.zeros(2, int), "inputs must be finite"),
         (np.zeros((2, 4), np.uint8), np.zeros(2, int), "divide bytes by 255"),
     ],
 )

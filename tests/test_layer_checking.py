@@ -211,6 +211,10 @@ def changes_input(x: Array) -> Array:
     return x
 
 
+def not_written(x: Array, g: Array) -> Array:
+    raise NotImplementedError
+
+
 def changes_grad_output(x: Array, g: Array) -> Array:
     g[x < 0] = 0
     return g
@@ -259,6 +263,14 @@ WRONG_LAYERS: dict[str, tuple[Any, str]] = {
         "backward changes its argument grad_output in place: work on a copy",
     ),
     "no return": (of(relu)(lambda x, g: None), r"backward gives None: is there a return\?"),
+    "an exercise that is not done": (
+        of(relu)(lambda x, g: NotImplementedError),
+        "backward is not written yet: it returns NotImplementedError",
+    ),
+    "an exercise that raises": (
+        of(relu)(not_written),
+        "backward is not written yet: it raises NotImplementedError",
+    ),
     "sum over the batch": (
         of(relu)(lambda x, g: (g * (x > 0)).sum(axis=0)),
         r"grad_input has shape \(3,\), expected \(5, 3\): it is summed over the batch",

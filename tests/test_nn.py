@@ -150,7 +150,7 @@ def test_a_sequence_of_layers_has_scopes_and_shapes() -> None:
     assert model.output_shape((3,)) == (2,)
     assert [p.scope for p in model.parameters()][-1] == "layer3/neuron1"
     assert [out.scope for out in model([1.0, 2.0, 3.0])] == ["layer3/neuron0", "layer3/neuron1"]
-    assert repr(model) == "Sequential(Linear(3, 4), ReLU(), Linear(4, 2, tanh))"
+    assert repr(model) == "Sequential(Dense(4), ReLU(), Linear(4, 2, tanh))"
     with pytest.raises(ValueError, match=r"layer 3: Linear\(4, 2, tanh\) expects shape \(4,\)"):
         nn.Sequential(nn.Linear(3, 5), nn.ReLU(), nn.Linear(4, 2, "tanh")).output_shape((3,))
     with pytest.raises(TypeError, match="expected modules, got int 3"):
@@ -165,7 +165,7 @@ def test_layers_without_a_seed_differ() -> None:
 @pytest.mark.parametrize(
     ("make", "inputs", "complaint"),
     [
-        (lambda: nn.Linear(3, 2), np.ones((1, 3)), "put Flatten"),
+        (lambda: nn.Linear(3, 2), np.ones((1, 3), object), "put Flatten"),
         (lambda: nn.Conv2d(1, 2, 3), [1.0] * 9, r"put Reshape\(\(1, height, width\)\) before it"),
         (lambda: nn.Conv2d(2, 2, 3), np.ones((1, 3, 3)), r"expects 2 channel\(s\)"),
         (lambda: nn.Conv2d(1, 2, 3), np.ones((1, 2, 2)), "larger window than its input"),
@@ -367,7 +367,7 @@ def test_a_students_own_module_can_be_saved_and_filled(tmp_path: Path) -> None:
 
 
 def test_the_summary_of_the_lectures_network() -> None:
-    table = nn.MLP(784, [512, 128, 64, 10]).summary(784)
+    table = nn.summary(nn.MLP(784, [512, 128, 64, 10]))
     counts = [line.split()[-1] for line in table.splitlines()]
     assert counts == ["parameters", "401,920", "65,664", "8,256", "650", "476,490"]
     with pytest.raises(ValueError, match=r"layer 1: .* expects shape \(784,\), got \(100,\)"):

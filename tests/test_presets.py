@@ -12,8 +12,7 @@ import pytest
 
 from autodiff import digits, nn
 from autodiff.cli import main
-from autodiff.data import Dataset, load_subset
-from autodiff.data.pairs import Pairs
+from autodiff.data import Dataset, Pairs, load_subset
 from autodiff.digits import learn_to_read, most_frequent_mistakes
 from autodiff.digits.presets import PRESETS
 from autodiff.nn import files

@@ -116,7 +116,8 @@ def test_a_parameter_that_appears_twice_is_given_once() -> None:
         (lambda: cross_entropy([1.0, 2.0], 2), "one of 0 ... 1, got 2"),
         (lambda: cross_entropy([1.0, 2.0], -1), "one of 0 ... 1, got -1"),
         (lambda: SGD([], learning_rate=0), "learning_rate must be positive"),
-        (lambda: SGD([], momentum=1), "momentum must be"),
+        (lambda: SGD([Value(1.0)], momentum=1), "momentum must be"),
+        (lambda: SGD([]), "nothing to train: it was given no parameters"),
     ],
 )
 def test_wrong_arguments_are_refused(make: Any, complaint: str) -> None:

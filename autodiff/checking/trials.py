@@ -43,16 +43,26 @@ def called(name: str, function: Callable[..., Any], given: list[tuple[str, Any]]
     before = [copy.deepcopy(argument) for _, argument in given]
     try:
         result = function(*[argument for _, argument in given])
+    except NotImplementedError:
+        raise GradientError(f"{name} is not written yet: it raises NotImplementedError") from None
     except Exception as error:
         shapes = ", ".join(f"{what} of shape {np.shape(argument)}" for what, argument in given)
         error.add_note(f"in {name}, given {shapes}")
         raise
     if result is None:
         raise GradientError(f"{name} gives None: is there a return?")
+    if _is_unwritten(result):
+        raise GradientError(f"{name} is not written yet: it returns NotImplementedError")
     for (what, argument), old in zip(given, before, strict=True):
         if not np.array_equal(argument, old, equal_nan=True):
             raise GradientError(f"{name} changes its argument {what} in place: work on a copy")
     return as_floats(name, result)
+
+
+def _is_unwritten(result: Any) -> bool:
+    """Whether it is what an exercise returns before its reader has written it."""
+    is_error = isinstance(result, NotImplementedError) or result is NotImplementedError
+    return is_error or result is NotImplemented
 
 
 def as_floats(name: str, result: Any) -> Array:

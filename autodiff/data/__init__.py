@@ -5,16 +5,16 @@ made like MNIST's; points of the plane in two classes; batches, splits and augme
 """
 
 from autodiff.data.augmentation import Augmentation
-from autodiff.data.batches import batches, one_hot
-from autodiff.data.dataset import Dataset, split
+from autodiff.data.batches import DataLoader, batches, one_hot
+from autodiff.data.dataset import Dataset, Pairs, Points, split
 from autodiff.data.idx import read_idx
 from autodiff.data.mnist import load_mnist, load_subset
-from autodiff.data.pairs import Pairs
 from autodiff.data.pictures import read_digit
-from autodiff.data.toys import Points, circle, gaussians, moons, spiral, triangle, xor
+from autodiff.data.toys import circle, gaussians, moons, spiral, triangle, xor
 
 __all__ = [
     "Augmentation",
+    "DataLoader",
     "Dataset",
     "Pairs",
     "Points",

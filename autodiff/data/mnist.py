@@ -93,10 +93,10 @@ def load_mnist(
 def _find(folder: Path, name: str) -> Path:
     if not folder.is_dir():
         raise FileNotFoundError(f"expected a folder with MNIST's files at {folder}; {_INSTEAD}")
-    for spelling in (name, name.replace("-idx", ".idx")):
-        for candidate in (folder / spelling, folder / f"{spelling}.gz"):
-            if candidate.is_file():
-                return candidate
+    dotted = name.replace("-idx", ".idx")  # some archives spell it so
+    for candidate in (name, f"{name}.gz", dotted, f"{dotted}.gz"):
+        if (folder / candidate).is_file():
+            return folder / candidate
     raise FileNotFoundError(f"found neither {name} nor {name}.gz in {folder}; {_INSTEAD}")
 
 

@@ -10,48 +10,14 @@ and for a noise that is negative or not finite.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from autodiff.data.dataset import Points
 from autodiff.transforms import is_index
 
 Array = NDArray[np.float64]
-
-
-@dataclass(frozen=True, eq=False)
-class Points:
-    """Points of the plane and the class of each.
-
-    Attributes:
-        points: float64 array of shape (count, 2), a row (x, y) for each.
-        labels: int64 array of shape (count,), 0 or 1.
-
-    >>> toy = moons(100)
-    >>> len(toy), toy.points.shape, toy.labels[:4].tolist()
-    (100, (100, 2), [0, 1, 0, 1])
-    """
-
-    points: Array
-    labels: NDArray[np.int64]
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    @property
-    def inputs(self) -> Array:
-        """What a model is given: the points."""
-        return self.points
-
-    @property
-    def targets(self) -> NDArray[np.int64]:
-        """What it is to answer: the labels."""
-        return self.labels
-
-    def take(self, indices: NDArray[np.int64]) -> Points:
-        """The points at these positions."""
-        return Points(self.points[indices], self.labels[indices])
 
 
 def circle(count: int = 200, noise: float = 0.05, seed: int = 0) -> Points:

@@ -16,13 +16,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from autodiff.data import Dataset, load_mnist, load_subset, split
-from autodiff.data.pairs import Pairs
+from autodiff.data import Dataset, Pairs, load_mnist, load_subset, split
 from autodiff.digits.presets import PRESETS, Preset
 from autodiff.nn import Module, Sequential, files
 from autodiff.training import evaluate, fit
 from autodiff.training.checkpoints import Checkpoint
-from autodiff.training.engines import Examples
 from autodiff.training.history import History
 from autodiff.training.processes import is_leader
 
@@ -157,7 +155,7 @@ def _save(model: Module, path: str | os.PathLike[str] | None) -> None:
         raise OSError(f"{error}; the trained model is in {aside}") from None
 
 
-def examples(dataset: Dataset, preset: Preset) -> Examples:
+def examples(dataset: Dataset, preset: Preset) -> Dataset:
     """Images with their labels, or with themselves as the target, as the preset has it."""
     return Pairs(dataset.images, dataset.images) if preset.repeats_images else dataset
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from autodiff.functions import erf, exp, logsumexp, relu, sigmoid, tanh, where
 from autodiff.nn.module import Module, Specification
+from autodiff.nn.probabilities import Probabilities, of_sigmoid, of_softmax
 from autodiff.nn.signals import Signal, flat, mapped
 
 
@@ -79,7 +80,7 @@ class LeakyReLU(Elementwise):
 
 
 class Sigmoid(Elementwise):
-    """1 / (1 + exp(-a)), from 0 to 1.
+    """1 / (1 + exp(-a)), from 0 to 1. Losses know that these are probabilities.
 
     >>> Sigmoid()([0.0])
     [0.5]
@@ -88,6 +89,11 @@ class Sigmoid(Elementwise):
     def function(self, a: Any) -> Any:
         """See the class."""
         return sigmoid(a)
+
+    def __call__(self, inputs: Signal) -> Any:
+        """One probability for each logit, in the shape that they have."""
+        outputs = super().__call__(inputs)
+        return of_sigmoid(outputs, inputs) if isinstance(outputs, list) else outputs
 
 
 class Tanh(Elementwise):
@@ -119,9 +125,19 @@ class GELU(Elementwise):
 class LogSoftmax(Elementwise):
     """a - log Σ exp(a): the logarithms of probabilities, which never overflow.
 
+    Args:
+        dim: the axis of the classes in a batch, as PyTorch names it, 1 or -1: there is no other.
+
     >>> [round(log_p, 4) for log_p in LogSoftmax()([1000.0, 1000.0])]
     [-0.6931, -0.6931]
     """
+
+    def __init__(self, dim: int = -1) -> None:
+        if dim not in (1, -1):
+            raise ValueError(
+                f"{type(self).__name__} goes over the outputs of each example, dim=1 or dim=-1, "
+                f"got dim={dim!r}"
+            )
 
     def __call__(self, inputs: Signal) -> list[Any]:
         """One logarithm for each logit."""
@@ -131,12 +147,16 @@ class LogSoftmax(Elementwise):
 
 
 class Softmax(LogSoftmax):
-    """exp(a) / Σ exp(a): probabilities that add up to 1.
+    """exp(a) / Σ exp(a): probabilities that add up to 1, which losses know as such.
+
+    Args:
+        dim: as for :class:`LogSoftmax`.
 
     >>> Softmax()([0.0, 0.0])
     [0.5, 0.5]
     """
 
-    def __call__(self, inputs: Signal) -> list[Any]:
+    def __call__(self, inputs: Signal) -> Probabilities:
         """One probability for each logit."""
-        return [exp(log_probability) for log_probability in super().__call__(inputs)]
+        logarithms = super().__call__(inputs)
+        return of_softmax(map(exp, logarithms), logarithms)

@@ -52,7 +52,7 @@ class Autoencoder(Module):
             for parameter in half.parameters():
                 parameter.scope = f"{name}/{parameter.scope}"
 
-    def __call__(self, inputs: Any) -> Any:
+    def forward(self, inputs: Any) -> Any:
         """The input again, as well as the code can tell it."""
         with scope("encoder"):
             code = self.encoder(inputs)

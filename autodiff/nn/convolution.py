@@ -24,9 +24,15 @@ from autodiff.value import Value
 class Flatten(Module):
     """Any shape as one list.
 
+    Args:
+        input_shape: of one example, where it is the first layer and others want to know.
+
     >>> Flatten()(np.arange(4).reshape(1, 2, 2).astype(object))
     [0, 1, 2, 3]
     """
+
+    def __init__(self, input_shape: tuple[int, ...] | None = None) -> None:
+        self.input_shape = input_shape
 
     def __call__(self, inputs: Signal) -> list[Any]:
         """Row by row."""

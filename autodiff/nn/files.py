@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from autodiff import nn
 from autodiff.files import read_arrays, write_whole
+from autodiff.nn.layers import AGAIN
 from autodiff.nn.module import Module, Specification
 
 _KINDS: dict[str, Callable[..., Module]] = {
@@ -27,7 +28,7 @@ _KINDS: dict[str, Callable[..., Module]] = {
     for kind in (
         nn.Linear, nn.MLP, nn.ReLU, nn.LeakyReLU, nn.Sigmoid, nn.Tanh, nn.GELU, nn.Softmax,
         nn.LogSoftmax, nn.Dropout, nn.Flatten, nn.Reshape, nn.Conv2d, nn.ConvTranspose2d,
-        nn.MaxPool2d, nn.Autoencoder,
+        nn.MaxPool2d, nn.Autoencoder, nn.Dense,
     )
 }  # fmt: skip
 
@@ -179,7 +180,7 @@ def _made(specification: Specification, budget: _Budget, path: Path) -> Module:
         if "seed" in arguments:
             raise ValueError("no seed stands in a file")
         if kind == "Sequential":
-            return nn.Sequential(*[_made(layer, budget, path) for layer in arguments["layers"]])
+            return nn.Sequential(*_layers(arguments["layers"], budget, path))
         if kind == "Reshape":
             return nn.Reshape(tuple(arguments["shape"]))
         if kind in _KINDS:
@@ -194,6 +195,19 @@ def _made(specification: Specification, budget: _Budget, path: Path) -> Module:
         f"{path.name} holds a {_word(kind)}, which autodiff.nn does not know; make one yourself "
         "and use load_into(model, path)"
     )
+
+
+def _layers(specifications: list[Specification], budget: _Budget, path: Path) -> list[Module]:
+    """The layers of a Sequential; one that occurs again is the same module."""
+    layers: list[Module] = []
+    for each in specifications:
+        if each.get("kind") != AGAIN:
+            layers.append(_made(each, budget, path))
+        elif each["layer"] in range(len(layers)):
+            layers.append(layers[each["layer"]])
+        else:
+            raise ValueError("a layer is said to occur again that did not occur before")
+    return layers
 
 
 def _word(kind: Any) -> str:

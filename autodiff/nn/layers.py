@@ -10,6 +10,7 @@ import numpy as np
 
 from autodiff.functions import dot, relu, sigmoid, tanh
 from autodiff.nn.module import Module, Specification
+from autodiff.nn.probabilities import of_sigmoid
 from autodiff.nn.signals import Signal, flat
 from autodiff.recording import scope
 from autodiff.value import Value, as_values
@@ -17,6 +18,9 @@ from autodiff.value import Value, as_values
 Activation = Callable[[Any], Any]
 Seed = int | np.random.Generator | None
 """Where random numbers come from. Without one, they go on from where the last layer stopped."""
+
+AGAIN = "Again"
+"""The kind of a layer that occurred before, in the specification of a Sequential."""
 
 ACTIVATIONS: dict[str, Activation] = {
     "relu": relu,
@@ -83,12 +87,16 @@ class Neuron(Module):
 
     def __call__(self, inputs: Sequence[Any]) -> Value:
         """The activation for one list of inputs, Values or numbers."""
+        return ACTIVATIONS[self.activation](self.weighted_sum(inputs))  # type: ignore[no-any-return]
+
+    def weighted_sum(self, inputs: Sequence[Any]) -> Value:
+        """Σ wᵢxᵢ + b, before the activation."""
         if len(inputs) != len(self.weights):
             raise ValueError(
                 f"this neuron has {len(self.weights)} weights, and got {len(inputs)} inputs"
             )
         s: Value = dot(self.weights, inputs, self.bias)
-        return ACTIVATIONS[self.activation](s)  # type: ignore[no-any-return]
+        return s
 
     def __repr__(self) -> str:
         return f"Neuron({len(self.weights)} inputs, {self.activation})"
@@ -97,8 +105,9 @@ class Neuron(Module):
 class Linear(Module):
     """Neurons side by side, each connected to every input: ``activation(W x + b)``.
 
-    Keras calls it Dense. Weights start at random, so that signals keep their size (see
-    :func:`autodiff.nn.layers.initial_deviation`), and biases at zero.
+    Weights start at random, so that signals keep their size (see
+    :func:`autodiff.nn.layers.initial_deviation`), and biases at zero. Keras' name is
+    :class:`autodiff.nn.Dense`.
 
     Args:
         inputs, outputs: how many numbers go in, and how many neurons there are.
@@ -141,14 +150,16 @@ class Linear(Module):
         """The name of the activation."""
         return self.neurons[0].activation
 
-    def __call__(self, inputs: Signal) -> list[Value]:
+    def forward(self, inputs: Signal) -> list[Value]:
         """One activation for each neuron."""
         signal = as_values(flat(inputs, "Linear"))
-        outputs = []
+        activation = ACTIVATIONS[self.activation]
+        sums, outputs = [], []
         for i, neuron in enumerate(self.neurons):
             with scope(f"neuron{i}"):
-                outputs.append(neuron(signal))
-        return outputs
+                sums.append(neuron.weighted_sum(signal))
+                outputs.append(activation(sums[-1]))
+        return of_sigmoid(outputs, sums) if self.activation == "sigmoid" else outputs
 
     def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """One number for each neuron."""
@@ -170,17 +181,45 @@ class Linear(Module):
         return f"Linear({self.inputs}, {len(self.neurons)}{activation})"
 
 
-Dense = Linear
+class Input(Module):
+    """The shape of one example, as the first entry of a Sequential; it is no layer there.
+
+    Args:
+        shape: such as ``(784,)``.
+
+    >>> Sequential([Input((784,)), Linear(784, 10)]).input_shape
+    (784,)
+    """
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self.input_shape = (shape,) if isinstance(shape, int) else tuple(shape)
+
+    def forward(self, inputs: Signal) -> Signal:
+        """Return the inputs as they are."""
+        return inputs
+
+    def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape as it is."""
+        return shape
+
+    def specification(self) -> Specification:
+        """The kind and the shape."""
+        return {"kind": "Input", "shape": list(self.input_shape)}
+
+    def __repr__(self) -> str:
+        return f"Input({self.input_shape})"
 
 
 class Sequential(Module):
     """Layers one after another, each in a scope of its own: ``layer1``, ``layer2``, ...
 
     Args:
-        layers: modules. A layer may occur twice, and is then trained once.
+        layers: modules, or one list of them, as in Keras. A layer may occur twice, and is then
+            trained once.
 
     Attributes:
         layers: the same, as a list.
+        input_shape: of one example, where it was said, or the first layer knows it; else None.
 
     Raises:
         TypeError: if one of them is no module.
@@ -191,20 +230,68 @@ class Sequential(Module):
     ((2,), 23)
     """
 
-    def __init__(self, *layers: Module) -> None:
-        for layer in layers:
-            if not isinstance(layer, Module):
-                raise TypeError(
-                    f"Sequential() expected modules, got {type(layer).__name__} {layer!r:.40}"
-                )
-        self.layers = list(layers)
-        for i, layer in enumerate(dict.fromkeys(layers), start=1):
-            for parameter in layer.parameters():
-                inside = f"/{parameter.scope}" if parameter.scope else ""
-                parameter.scope = f"layer{i}{inside}"
+    def __init__(self, *layers: Module | Sequence[Module]) -> None:
+        self.layers: list[Module] = []
+        self.input_shape: tuple[int, ...] | None = None
+        listed = layers[0] if len(layers) == 1 and isinstance(layers[0], list | tuple) else layers
+        for layer in listed:
+            self._take(layer)
+        self._tell_shapes(self.input_shape)
 
-    def __call__(self, inputs: Any) -> Any:
+    def add(self, layer: Module) -> None:
+        """Put one more layer at the end."""
+        self._take(layer)
+        self._tell_shapes(self.input_shape)
+
+    def _take(self, layer: Any) -> None:
+        if not isinstance(layer, Module):
+            raise TypeError(
+                f"Sequential() expected modules, got {type(layer).__name__} {layer!r:.40}"
+            )
+        if not self.layers and self.input_shape is None:
+            self.input_shape = known_input_shape(layer)
+            if isinstance(layer, Input):
+                return
+        is_new = layer not in self.layers
+        self.layers.append(layer)
+        if is_new and layer.is_built:
+            self._place(layer)
+
+    def _tell_shapes(self, shape: tuple[int, ...] | None) -> None:
+        """Let layers make their weights as far as it is known what goes in."""
+        for layer in self.layers:
+            shape = known_input_shape(layer) if shape is None else shape
+            if shape is None:
+                continue
+            if not layer.is_built:
+                layer.build_for(shape)
+                self._place(layer)
+            try:
+                shape = layer.output_shape(shape)
+            except (ValueError, NotImplementedError):  # a call says what does not fit
+                shape = None
+
+    def _place(self, layer: Module) -> None:
+        """Say in the scopes of a layer's parameters which layer it is."""
+        i = list(dict.fromkeys(self.layers)).index(layer) + 1
+        for parameter in layer.parameters():
+            inside = f"/{parameter.scope}" if parameter.scope else ""
+            parameter.scope = f"layer{i}{inside}"
+
+    @property
+    def is_built(self) -> bool:  # type: ignore[override]
+        """Whether all layers know what goes in."""
+        return all(layer.is_built for layer in self.layers)
+
+    def build_for(self, shape: tuple[int, ...]) -> None:
+        """Let all layers make their weights for inputs of this shape, where they are not there."""
+        if not self.is_built:
+            self._tell_shapes(shape)
+
+    def forward(self, inputs: Any) -> Any:
         """What the last layer makes of it."""
+        if not self.is_built:
+            self._tell_shapes(np.shape(inputs))
         signal = inputs
         for i, layer in enumerate(self.layers, start=1):
             with scope(f"layer{i}"):
@@ -221,11 +308,23 @@ class Sequential(Module):
         return shape
 
     def specification(self) -> Specification:
-        """Those of the layers, in order."""
-        return {"kind": "Sequential", "layers": [layer.specification() for layer in self.layers]}
+        """Those of the layers, in order; a layer that occurs again is said by its first place."""
+        layers: list[Specification] = []
+        for i, layer in enumerate(self.layers):
+            first = self.layers.index(layer)
+            is_again = first < i
+            layers.append({"kind": AGAIN, "layer": first} if is_again else layer.specification())
+        return {"kind": "Sequential", "layers": layers}
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(map(repr, self.layers))})"
+
+
+def known_input_shape(layer: Module) -> tuple[int, ...] | None:
+    """The shape of one example, where a layer knows it."""
+    if isinstance(layer, Linear):
+        return (layer.inputs,)
+    return getattr(layer, "input_shape", None)
 
 
 class MLP(Sequential):

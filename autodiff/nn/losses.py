@@ -1,22 +1,40 @@
 """Losses: one number that says how wrong an answer is.
 
 Each takes what a network gives for one example, and the target: the number of the right class, or
-a number for each output, 1 for the right class where the target itself is an input.
+a number for each output, 1 for the right class where the target itself is an input. Of what a
+network gives for a batch, and as many targets, it is the mean.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from autodiff.functions import abs as absolute
 from autodiff.functions import dot, fsum, logsumexp, maximum, softplus
+from autodiff.nn.probabilities import as_log_odds, as_logits
 
 Target = int | Sequence[Any]
+Loss = Callable[[Any, Any], Any]
 
 
+def _also_of_batches(loss: Loss) -> Loss:
+    """Let a loss of one example take the outputs for a batch as well: that is the mean."""
+
+    @functools.wraps(loss)
+    def of_one_or_many(outputs: Any, target: Any) -> Any:
+        if hasattr(outputs, "mean_loss"):
+            return outputs.mean_loss(of_one_or_many, target)
+        return loss(outputs, target)
+
+    return of_one_or_many
+
+
+@_also_of_batches
 def cross_entropy(logits: Sequence[Any], label: Target) -> Any:
     """-log softmax(logits)[label] = logsumexp(logits - logits[label]), which never overflows.
 
@@ -25,7 +43,8 @@ def cross_entropy(logits: Sequence[Any], label: Target) -> Any:
     Machine Learning (2006), section 4.3.4.
 
     Args:
-        logits: one Value or number per class, of any size.
+        logits: one Value or number per class, of any size. What Softmax or Sigmoid gave are no
+            logits; of those it is -log p[label], where Sigmoid's are divided by their sum.
         label: the right class, from 0; or a probability for each class, 1 for the right one, where
             the label itself is an input.
 
@@ -37,15 +56,17 @@ def cross_entropy(logits: Sequence[Any], label: Target) -> Any:
     >>> round(cross_entropy([0.0, 0.0], [0.0, 1.0]), 6)
     0.693147
     """
+    logits = as_logits(logits)
     expected = _of_class(logits, label)
     return logsumexp([logit - expected for logit in logits])
 
 
+@_also_of_batches
 def negative_log_likelihood(log_probabilities: Sequence[Any], label: Target) -> Any:
     """-log p[label], for a network that ends in LogSoftmax. Bishop (2006), equation 4.108.
 
     Args:
-        log_probabilities: one Value or number per class, at most 0.
+        log_probabilities: one Value or number per class, at most 0; or what Softmax gave.
         label: as for :func:`cross_entropy`.
 
     Raises:
@@ -54,9 +75,10 @@ def negative_log_likelihood(log_probabilities: Sequence[Any], label: Target) -> 
     >>> negative_log_likelihood([-0.5, -2.0], 1)
     2.0
     """
-    return -_of_class(log_probabilities, label)
+    return -_of_class(as_logits(log_probabilities), label)
 
 
+@_also_of_batches
 def hinge(scores: Sequence[Any], label: Target) -> Any:
     """Σ over wrong classes of max(0, score - score[label] + 1): the multi-class SVM.
 
@@ -77,6 +99,7 @@ def hinge(scores: Sequence[Any], label: Target) -> Any:
     return fsum(margins) - 1  # that of the right class itself is 1
 
 
+@_also_of_batches
 def mean_squared_error(outputs: Sequence[Any], target: Target) -> Any:
     """Σ (output - target)² / n. Bishop (2006), section 1.1, up to the factor.
 
@@ -94,6 +117,7 @@ def mean_squared_error(outputs: Sequence[Any], target: Target) -> Any:
     return dot(differences, differences) / len(differences)
 
 
+@_also_of_batches
 def mean_absolute_error(outputs: Sequence[Any], target: Target) -> Any:
     """``Σ |output - target| / n``.
 
@@ -110,13 +134,14 @@ def mean_absolute_error(outputs: Sequence[Any], target: Target) -> Any:
     return fsum([absolute(difference) for difference in differences]) / len(differences)
 
 
+@_also_of_batches
 def binary_cross_entropy(logits: Sequence[Any], target: Target) -> Any:
     """-Σ t log σ(z) + (1 - t) log(1 - σ(z)), over n outputs, divided by n; it never overflows.
 
     Written as softplus(z) - t · z. Bishop (2006), equation 4.90.
 
     Args:
-        logits: n Values or numbers, of any size.
+        logits: n Values or numbers, of any size; or what Sigmoid or Softmax gave: p = σ(z).
         target: a probability for each; or a label, which for one output is 0 or 1, and for several
             stands for 1 at its place and 0 elsewhere.
 
@@ -126,6 +151,7 @@ def binary_cross_entropy(logits: Sequence[Any], target: Target) -> Any:
     >>> round(binary_cross_entropy([0.0], 1), 6)
     0.693147
     """
+    logits = as_log_odds(logits)
     if len(logits) == 1 and isinstance(target, int | np.integer):
         if target not in (0, 1):
             raise ValueError(f"with one output, the label must be 0 or 1, got {target}")
@@ -163,7 +189,7 @@ def l1_penalty(parameters: Iterable[Any], strength: float) -> Any:
     return strength * fsum([absolute(parameter) for parameter in parameters])
 
 
-LOSSES: dict[str, Callable[[Sequence[Any], Target], Any]] = {
+LOSSES: dict[str, Loss] = {
     "cross_entropy": cross_entropy,
     "nll": negative_log_likelihood,
     "hinge": hinge,
@@ -172,6 +198,40 @@ LOSSES: dict[str, Callable[[Sequence[Any], Target], Any]] = {
     "binary_cross_entropy": binary_cross_entropy,
 }
 """Losses by name; all of them also take a vector as the target."""
+OF_NUMBERS = (mean_squared_error, mean_absolute_error)
+"""The losses whose targets are numbers rather than classes."""
+
+
+def target_rows(loss: Loss, targets: ArrayLike, count: int, outputs: int) -> NDArray[np.float64]:
+    """One number for each output and example: targets as they are, labels as a 1 at their place.
+
+    Args:
+        loss: with one output, a label is 0 or 1 for :func:`binary_cross_entropy`.
+        targets: shape (count,), (count, 1) or (count, outputs).
+        count, outputs: of the examples, and of the model.
+
+    Raises:
+        ValueError: if there is no such label, or the shapes do not fit.
+
+    >>> target_rows(cross_entropy, [1, 0], count=2, outputs=3).tolist()
+    [[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]
+    """
+    given = np.asarray(targets)
+    if given.dtype.kind not in "biuf" or given.ndim not in (1, 2) or len(given) != count:
+        raise ValueError(
+            f"expected {count} targets, labels of shape ({count},) or numbers of shape "
+            f"({count}, {outputs}), got {given.dtype} of shape {given.shape}"
+        )
+    if given.ndim == 2 or given.dtype.kind == "f":
+        return np.asarray(given, float).reshape(count, -1)
+    labels = given.astype(np.int64)
+    if outputs == 1 and loss is binary_cross_entropy and np.isin(labels, (0, 1)).all():
+        return labels[:, None].astype(float)
+    wrong = labels[(labels < 0) | (labels >= outputs)]
+    if len(wrong):
+        raise ValueError(f"label must be one of 0 ... {outputs - 1}, got {wrong[0]}")
+    rows: NDArray[np.float64] = np.eye(outputs)[labels]
+    return rows
 
 
 def _of_class(scores: Sequence[Any], label: Target) -> Any:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from autodiff.nn.layers import Sequential
+from autodiff.nn.layers import Sequential, known_input_shape
 from autodiff.nn.module import Module
 
 
-def summary(model: Module, input_shape: int | tuple[int, ...]) -> str:
+def summary(model: Module, input_shape: int | tuple[int, ...] | None = None) -> str:
     """A table with one row for each layer, and the sum of all parameters.
 
     Args:
         model: a Sequential or any module that knows its ``output_shape``.
-        input_shape: of one example; a number stands for a list of so many scalars.
+        input_shape: of one example; a number stands for a list of so many scalars. It may be left
+            out where the first layer knows it.
 
     Raises:
-        ValueError: if a layer does not fit; it names the layer.
+        ValueError: if a layer does not fit; it names the layer. Or if the first layer does not know
+            the shape of an example.
 
     >>> from autodiff.nn import MLP
     >>> print(summary(MLP(784, [512, 128, 64, 10]), 784))
@@ -25,6 +27,13 @@ def summary(model: Module, input_shape: int | tuple[int, ...]) -> str:
     Linear(64, 10)           10              650
     total                                476,490
     """
+    if input_shape is None:
+        input_shape = known_input_shape(model)
+        if input_shape is None:
+            raise ValueError(
+                "expected the shape of one example, as in model.summary((784,)): the first layer "
+                "does not know it"
+            )
     shape = (input_shape,) if isinstance(input_shape, int) else tuple(input_shape)
     model.output_shape(shape)
     rows = [("layer", "output", "parameters")]

@@ -7,7 +7,7 @@ its loss once, and runs the program on whole batches; the one of ``jax_engine.py
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
@@ -16,33 +16,16 @@ from numpy.typing import NDArray
 
 from autodiff.compiler import Compiled
 from autodiff.compiler.targets import JAX
+from autodiff.data.dataset import Dataset
 from autodiff.nn import Module
-from autodiff.nn.dropout import dropped_units, factors, factors_given
-from autodiff.nn.losses import LOSSES, binary_cross_entropy
+from autodiff.nn.batch import BATCHED, Probe, flattened, loss_and_outputs, probe
+from autodiff.nn.dropout import factors, factors_given
+from autodiff.nn.losses import LOSSES, Loss, target_rows
+from autodiff.nn.probabilities import threshold
+from autodiff.nn.programs import modes, programs_of
 from autodiff.optim import Optimizer
 from autodiff.recording import no_grad
 from autodiff.value import Value, as_values
-
-Loss = Callable[[Sequence[Any], Any], Any]
-BATCHED = ("example", "target", "kept")
-"""The arguments of an engine's programs: inputs, targets, and factors of dropped units."""
-
-
-class Examples(Protocol):
-    """Inputs of shape (count, size), with labels of shape (count,) or targets (count, outputs)."""
-
-    @property
-    def inputs(self) -> NDArray[np.float64]:
-        """What the model is given."""
-
-    @property
-    def targets(self) -> NDArray[Any]:
-        """What it is to answer: whole numbers are labels."""
-
-    def __len__(self) -> int: ...
-
-    def take(self, indices: NDArray[np.int64]) -> Examples:
-        """The examples at these positions."""
 
 
 class Measured(NamedTuple):
@@ -66,57 +49,24 @@ class Engine(Protocol):
     def unmeasured(self) -> Unmeasured:
         """What was started, and is not measured yet."""
 
-    def step(self, batch: Examples) -> Measured:
+    def step(self, batch: Dataset) -> Measured:
         """One optimizer step on the mean loss of a batch; what was measured since the last one."""
 
     def settle(self) -> Measured:
         """Wait for what was started; what was measured in it."""
 
-    def measure(self, examples: Examples) -> Measured:
+    def measure(self, examples: Dataset) -> Measured:
         """Losses and right answers, without training."""
 
     def finish(self) -> None:
         """Leave the model with its present parameters."""
 
 
-class _Dropout:
-    """The random factors of a model's dropped units, drawn outside of it for a whole batch."""
+class _Local:
+    """What engines share: a model, and what one example shows about it.
 
-    def __init__(self, model: Module, generator: np.random.Generator | None) -> None:
-        self.model = model
-        self.generator = generator
-        self._rates: NDArray[np.float64] | None = None
-
-    def draw(self, batch: Examples) -> NDArray[np.float64]:
-        """One row of factors for each example; no columns in evaluation, or if nothing drops."""
-        if not self.model.is_training:
-            return np.zeros((len(batch), 0))
-        if self._rates is None:
-            with no_grad():
-                example = batch.inputs[0].tolist()
-                self._rates = np.array(dropped_units(lambda: self.model(example)))
-        if not len(self._rates):
-            return np.zeros((len(batch), 0))
-        if self.generator is None:
-            self.generator = np.random.default_rng(0)
-        return np.array(factors(self.generator.random((len(batch), len(self._rates))), self._rates))
-
-
-class _AtOnce:
-    """An engine whose steps have ended when they return."""
-
-    @property
-    def unmeasured(self) -> Unmeasured:
-        """Nothing is waited for."""
-        return Unmeasured(0, 0)
-
-    def settle(self) -> Measured:
-        """There is nothing to wait for."""
-        return Measured(0.0, 0.0)
-
-
-class EagerEngine(_AtOnce):
-    """A graph of Values for each example."""
+    Steps have ended when they return.
+    """
 
     def __init__(
         self,
@@ -128,18 +78,45 @@ class EagerEngine(_AtOnce):
         self.model = model
         self.loss = loss
         self.optimizer = optimizer
-        self._dropout = _Dropout(model, generator)
+        self.generator = generator or np.random.default_rng(0)
+        self._probes: dict[bool, Probe] = {}
 
-    def step(self, batch: Examples) -> Measured:
+    def probed(self, examples: Dataset) -> Probe:
+        """What the first example shows about the model in its present mode."""
+        if self.model.is_training not in self._probes:
+            self._probes[self.model.is_training] = probe(self.model, examples.inputs[0])
+        return self._probes[self.model.is_training]
+
+    def draw(self, batch: Dataset) -> NDArray[np.float64]:
+        """The factors of dropped units, one row for each example, drawn for a whole batch."""
+        rates = self.probed(batch).rates
+        if not len(rates):
+            return np.zeros((len(batch), 0))
+        return np.array(factors(self.generator.random((len(batch), len(rates))), rates))
+
+    @property
+    def unmeasured(self) -> Unmeasured:
+        """Nothing is waited for."""
+        return Unmeasured(0, 0)
+
+    def settle(self) -> Measured:
+        """There is nothing to wait for."""
+        return Measured(0.0, 0.0)
+
+
+class EagerEngine(_Local):
+    """A graph of Values for each example."""
+
+    def step(self, batch: Dataset) -> Measured:
         """One graph and one backward pass for each example; their gradients add up."""
         assert self.optimizer is not None
         self.optimizer.zero_grad()
         total, right = 0.0, 0.0
-        drawn = self._dropout.draw(batch).tolist()
+        drawn = self.draw(batch).tolist()
         rows = zip(batch.inputs.tolist(), batch.targets.tolist(), drawn, strict=True)
         for example, target, kept in rows:
             with factors_given(kept):
-                outputs = as_values(flattened(self.model(example)))
+                outputs = flattened(self.model(example))
             (loss,) = as_values([self.loss(outputs, target)])
             _check_finite(loss.data, target)
             (loss / len(batch)).backward()
@@ -148,14 +125,14 @@ class EagerEngine(_AtOnce):
         self.optimizer.step()
         return Measured(total, right)
 
-    def measure(self, examples: Examples) -> Measured:
+    def measure(self, examples: Dataset) -> Measured:
         """Example by example, nothing recorded."""
         total, right = 0.0, 0.0
         for example, target in zip(
             examples.inputs.tolist(), examples.targets.tolist(), strict=True
         ):
             with no_grad():
-                outputs = as_values(flattened(self.model(example)))
+                outputs = flattened(self.model(example))
                 (loss,) = as_values([self.loss(outputs, target)])
             total += loss.data
             right += _is_right(outputs, target)
@@ -172,7 +149,7 @@ class _Key(NamedTuple):
     label: int | None
 
 
-class CompiledEngine(_AtOnce):
+class CompiledEngine(_Local):
     """A program for all examples of a batch; parameters are one vector while it trains.
 
     The losses of this package take targets as inputs, so that one program serves all examples.
@@ -183,6 +160,9 @@ class CompiledEngine(_AtOnce):
         TypeError: if the model or the loss cannot be traced.
     """
 
+    kind: Hashable = "compiled"
+    """What programs of one model differ in by the engine."""
+
     def __init__(
         self,
         model: Module,
@@ -190,19 +170,15 @@ class CompiledEngine(_AtOnce):
         optimizer: Optimizer | None = None,
         generator: np.random.Generator | None = None,
     ) -> None:
-        self.model = model
-        self.loss = loss
-        self.optimizer = optimizer
+        super().__init__(model, loss, optimizer, generator)
         self.programs: dict[_Key, _Program] = {}
         self.numbers: NDArray[np.float64] | None = None
         self.place: dict[Value, int] = {}
-        self.outputs = 0
         self.trained: list[int] = []
-        self._dropout = _Dropout(model, generator)
 
-    def step(self, batch: Examples) -> Measured:
+    def step(self, batch: Dataset) -> Measured:
         """Forward and adjoint on the whole batch, then one step on the vector of parameters."""
-        drawn = self._dropout.draw(batch)
+        drawn = self.draw(batch)
         parts = list(self._parts(batch, drawn))
         for program, *_ in parts:
             self._make_room(program)
@@ -219,13 +195,13 @@ class CompiledEngine(_AtOnce):
                 slopes[places] = partial
             gradient = slopes if gradient is None else gradient + slopes
             total += float(out[0].sum())
-            right += right_answers(out[1:], part.targets)
+            right += self._right(out[1:], part)
         assert gradient is not None
         gradient /= len(batch)
         self._move(gradient)
         return Measured(total, right)
 
-    def measure(self, examples: Examples) -> Measured:
+    def measure(self, examples: Dataset) -> Measured:
         """Forward on the whole set."""
         self.finish()
         total, right = 0.0, 0.0
@@ -233,7 +209,7 @@ class CompiledEngine(_AtOnce):
         for program, part, inputs in self._parts(examples, drawn):
             losses, outputs = program.compiled(*inputs)
             total += float(np.sum(losses))
-            right += right_answers(np.array(outputs), part.targets)
+            right += self._right(np.array(outputs), part)
         return Measured(total, right)
 
     def finish(self) -> None:
@@ -244,24 +220,25 @@ class CompiledEngine(_AtOnce):
 
     # ------------------------------------------------------------------------------- programs
 
-    def _parts(self, examples: Examples, drawn: NDArray[np.float64]) -> Iterator[Part]:
+    def _parts(self, examples: Dataset, drawn: NDArray[np.float64]) -> Iterator[Part]:
         """The examples that one program computes: all of them, or those of each label."""
         training = self.model.is_training
-        takes_vectors = not is_labels(examples.targets) or self.loss in LOSSES.values()
-        targets = self._vectors(examples) if takes_vectors else np.zeros((len(examples), 0))
+        count = len(examples)
+        takes_vectors = not examples.has_labels or self.loss in LOSSES.values()
         if takes_vectors:
+            outputs = self.probed(examples).outputs if examples.has_labels else 0
+            targets = target_rows(self.loss, examples.targets, count, outputs)
             inputs = [examples.inputs, targets, drawn]
             yield self._program(_Key(training, None), inputs), examples, inputs
             return
         for label in np.unique(examples.targets).tolist():
             at = np.flatnonzero(examples.targets == label)
-            inputs = [examples.inputs[at], targets[at], drawn[at]]
+            inputs = [examples.inputs[at], np.zeros((len(at), 0)), drawn[at]]
             yield self._program(_Key(training, label), inputs), examples.take(at), inputs
 
     def _program(self, key: _Key, inputs: list[NDArray[Any]]) -> _Program:
         if key not in self.programs:
-            function = _loss_and_outputs(self.model, self.loss, key.label)
-            compiled = self._compiled(function)
+            compiled = self._kept(key)
             try:
                 compiled.specialize(*inputs)
             except TypeError as error:
@@ -270,23 +247,24 @@ class CompiledEngine(_AtOnce):
             self.programs[key] = _Program(compiled)
         return self.programs[key]
 
+    def _kept(self, key: _Key) -> Compiled:
+        """The program that belongs to the model; with a loss that is not ours, one of this run."""
+
+        def make() -> Compiled:
+            return self._compiled(loss_and_outputs(self.model, self.loss, key.label))
+
+        if self.loss not in LOSSES.values():  # it may see what changes between two runs
+            return make()
+        name = ("loss", self.kind, self.loss, modes(self.model))
+        return programs_of(self.model).get(name, make)
+
     def _compiled(self, function: Callable[..., Any]) -> Compiled:
         return Compiled(function, BATCHED)
 
-    def _vectors(self, examples: Examples) -> NDArray[np.float64]:
-        """Targets as they are; labels as one number for each output."""
-        if not is_labels(examples.targets):
-            return examples.targets
-        if self.outputs == 0:
-            with no_grad():
-                self.outputs = len(flattened(self.model(examples.inputs[0].tolist())))
-        highest = int(examples.targets.max())
-        if self.outputs == 1 and highest <= 1 and self.loss is binary_cross_entropy:
-            return examples.targets[:, None].astype(float)
-        if highest >= self.outputs:
-            raise ValueError(f"label must be one of 0 ... {self.outputs - 1}, got {highest}")
-        one_hot: NDArray[np.float64] = np.eye(self.outputs)[examples.targets]
-        return one_hot
+    def _right(self, outputs: NDArray[np.float64], part: Dataset) -> float:
+        """How many of the examples are answered right."""
+        least = self.probed(part).threshold if len(outputs) == 1 else 0.0
+        return right_answers(outputs, part, least)
 
     # ----------------------------------------------------------------------------- parameters
 
@@ -339,7 +317,7 @@ class CompiledEngine(_AtOnce):
         self.optimizer.step()
         self.numbers = np.array([parameter.data for parameter in self.place], float)
 
-    def _check(self, out: NDArray[np.float64], batch: Examples, inputs: list[NDArray[Any]]) -> None:
+    def _check(self, out: NDArray[np.float64], batch: Dataset, inputs: list[NDArray[Any]]) -> None:
         """Where a loss is not finite, the model itself says on that example what went wrong."""
         bad = np.flatnonzero(~np.isfinite(out[0]))
         if len(bad):
@@ -358,50 +336,30 @@ class _Program:
     has_room: bool = False
 
 
-Part: TypeAlias = "tuple[_Program, Examples, list[NDArray[Any]]]"
+Part: TypeAlias = "tuple[_Program, Dataset, list[NDArray[Any]]]"
 """A program, the examples of a batch that it computes, and its arguments."""
 
 
-def _loss_and_outputs(
-    model: Module, loss: Loss, label: int | None
-) -> Callable[[Any, Any, Any], list[Any]]:
-    """The loss of one example, and the outputs; the target is an input unless a label is given."""
+def right_answers(outputs: NDArray[np.float64], examples: Dataset, least: float = 0.0) -> float:
+    """How many examples have the largest output at their label; NaN without labels.
 
-    def run(example: Any, target: Any, kept: Any) -> Any:
-        with factors_given(list(kept)):
-            outputs = flattened(model(list(example)))
-        value = loss(outputs, list(target) if label is None else label)
-        if isinstance(value, list | tuple | np.ndarray):
-            raise TypeError(
-                f"a loss gives one number, and this one gave {type(value).__name__} of {len(value)}"
-            )
-        return [value, outputs]
-
-    return run
-
-
-def flattened(outputs: Any) -> list[Any]:
-    """What a model gives, as a list: planes row by row."""
-    return outputs.ravel().tolist() if isinstance(outputs, np.ndarray) else list(outputs)
-
-
-def is_labels(targets: NDArray[Any]) -> bool:
-    """Whether targets are one label for each example, rather than vectors."""
-    return targets.ndim == 1
-
-
-def right_answers(outputs: NDArray[np.float64], targets: NDArray[Any]) -> float:
-    """How many examples have the largest output at their label; of one output, its sign decides."""
-    if not is_labels(targets):
+    Args:
+        outputs: shape (outputs, count).
+        least: what a single output must exceed to stand for label 1.
+    """
+    if not examples.has_labels:
         return math.nan
-    answers = outputs[0] > 0 if len(outputs) == 1 else outputs.argmax(0)
-    return float((answers == targets).sum())
+    answers = outputs[0] > least if len(outputs) == 1 else outputs.argmax(0)
+    return float((answers == examples.targets).sum())
 
 
-def _is_right(outputs: Sequence[Value], target: Any) -> float:
+def _is_right(outputs: Sequence[Any], target: Any) -> float:
     if isinstance(target, list):
         return math.nan
-    return float((outputs[0].data > 0 if len(outputs) == 1 else largest(outputs)) == target)
+    numbers = [value.data for value in as_values(outputs)]
+    if len(numbers) == 1:
+        return float((numbers[0] > threshold(outputs)) == target)
+    return float(numbers.index(max(numbers)) == target)
 
 
 def _check_finite(loss: float, target: Any) -> None:
@@ -413,7 +371,7 @@ def _check_finite(loss: float, target: Any) -> None:
 
 
 def check_example(
-    model: Module, loss: Loss, batch: Examples, at: int, kept: Sequence[float] = ()
+    model: Module, loss: Loss, batch: Dataset, at: int, kept: Sequence[float] = ()
 ) -> None:
     """Raise what the model itself raises on an example, or that its loss is not finite.
 
@@ -424,12 +382,6 @@ def check_example(
     with factors_given(list(kept)):
         outputs = flattened(model(batch.inputs[at].tolist()))
     _check_finite(loss(outputs, target).data, target)
-
-
-def largest(logits: Sequence[Value]) -> int:
-    """The class with the largest logit."""
-    numbers = [logit.data for logit in logits]
-    return numbers.index(max(numbers))
 
 
 def dtype_on_jax() -> str:

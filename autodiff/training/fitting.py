@@ -5,30 +5,25 @@ from __future__ import annotations
 import json
 import math
 import os
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autodiff.compiler import compile
+from autodiff.data.dataset import Dataset, real_numbers
 from autodiff.nn import Module, cross_entropy
-from autodiff.nn.losses import LOSSES
+from autodiff.nn.batch import flattened, outputs_program, probe
+from autodiff.nn.losses import LOSSES, Loss
+from autodiff.nn.programs import modes, programs_of
 from autodiff.optim import SGD, Optimizer
 from autodiff.recording import no_grad
 from autodiff.training.bar import EpochBar
 from autodiff.training.checkpoints import Checkpoint, State
-from autodiff.training.engines import (
-    ENGINES,
-    Engine,
-    Examples,
-    Loss,
-    Measured,
-    dtype_on_jax,
-    flattened,
-)
+from autodiff.training.descriptions import described, fingerprint, rule
+from autodiff.training.engines import ENGINES, Engine, Measured, dtype_on_jax
 from autodiff.training.history import Epoch, History
 from autodiff.training.interrupts import patient_interrupts
 from autodiff.training.processes import (
@@ -53,8 +48,8 @@ Callback = Callable[[int, Epoch, Module], object]
 
 def fit(
     model: Module,
-    training: Examples,
-    validation: Examples | None = None,
+    training: Dataset,
+    validation: Dataset | None = None,
     *,
     epochs: int = 3,
     batch_size: int = 16,
@@ -73,10 +68,11 @@ def fit(
 
     Args:
         model: maps one example, a list of numbers, to one number per class, or per target.
-        training, validation: a Dataset of labelled images, or Pairs.
+        training, validation: examples with labels, or with targets.
         epochs: passes over the training examples.
         batch_size: examples per step, at most; they are divided into batches evenly.
-        optimizer: default SGD with learning rate 0.02 and momentum 0.9.
+        optimizer: of the model's parameters, or of some; made without parameters, it takes all. By
+            default SGD with learning rate 0.02 and momentum 0.9.
         loss: of one example, from its outputs and its label or targets; or the name of one in
             ``autodiff.nn.losses.LOSSES``.
         seed: of the order in which examples are met, of dropout and of augmentation; the same seed
@@ -98,7 +94,8 @@ def fit(
         evaluation mode.
 
     Raises:
-        ValueError: if examples, labels or options do not fit the model, before anything is trained.
+        ValueError: if examples, labels, options or the optimizer do not fit the model, before
+            anything is trained.
         FloatingPointError: if the loss of an example is not finite; it says in which step, and the
             model keeps its last state.
 
@@ -111,102 +108,171 @@ def fit(
     >>> len(history.epochs), evaluate(model, moons(seed=1))[1] > 0.9
     (20, True)
     """
-    loss = _loss(loss)
-    _check_kinds(training, validation, optimizer, callbacks)
-    _check(training, validation, epochs, batch_size, engine)
-    _check_watching(validation, patience, keep_best)
-    for examples in (training, validation):
-        if examples is not None:
-            _check_fit(model, examples, loss)
-    optimizer = optimizer or SGD(model.parameters(), learning_rate=0.02, momentum=0.9)
-    if not optimizer.parameters:
-        raise ValueError("there is nothing to train: the model or the optimizer has no parameters")
-    is_shared = engine == "jax" and are_several()
-    if checkpoint is not None:
-        checkpoint = checkpoint_of(checkpoint, is_shared)
-    run = _Run(model, training, validation, optimizer, loss, engine, batch_size, seed)
-    run.augment, run.checkpoint = augment, checkpoint
-    run.progress = progress and (is_leader() or not is_shared)
-    run.patience, run.keeps_best = patience, keep_best
-    run.same["keep_best"] = keep_best
-    if not is_shared:
-        return run.until(epochs, callbacks)
+    task = _Task(
+        model, training, validation, epochs, batch_size, optimizer, _loss(loss), seed, engine,
+        progress, augment, callbacks, patience, keep_best, checkpoint,
+    )  # fmt: skip
+    task.check()
+    run = _Run(task)
+    if not task.is_shared:
+        return run.until_done()
     with naming_lost_processes():
-        check_agreement(_all_options(run, epochs, callbacks))
-        return run.until(epochs, callbacks)
+        check_agreement(run.agreement())
+        return run.until_done()
 
 
-def _all_options(run: _Run, epochs: int, callbacks: Sequence[Callback]) -> dict[str, Any]:
-    """Everything that several processes must have been given alike, in words and numbers."""
-    return {
-        **run.same,
-        "epochs": epochs,
-        "callbacks": len(callbacks),
-        "patience": run.patience,
-        "is_kept": run.checkpoint is not None,
-        "augment": str(type(run.augment)),
-        "validation": run.validation and _fingerprint(run.validation),
-        "numbers": [value.data for value in run.values],
-        "rule": {
-            name: option
-            for name, option in vars(run.optimizer).items()
-            if isinstance(option, int | float | tuple | None)
-        },
-    }
+@dataclass(frozen=True)
+class _Task:
+    """Everything that :func:`fit` was told."""
+
+    model: Module
+    training: Dataset
+    validation: Dataset | None
+    epochs: int
+    batch_size: int
+    optimizer: Optimizer | None
+    loss: Loss
+    seed: int
+    engine: str
+    progress: bool
+    augment: Augment | None
+    callbacks: Sequence[Callback]
+    patience: int | None
+    keep_best: bool
+    checkpoint: Checkpoint | str | os.PathLike[str] | None
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether several processes do this together."""
+        return self.engine == "jax" and are_several()
+
+    @property
+    def sets(self) -> dict[str, Dataset]:
+        """The examples that were given, by name."""
+        given = {"training": self.training, "validation": self.validation}
+        return {name: examples for name, examples in given.items() if examples is not None}
+
+    def check(self) -> None:
+        """Raise TypeError or ValueError where something does not fit, before anything is done."""
+        self._check_kinds()
+        _check_engine(self.engine)
+        for name, number in (("epochs", self.epochs), ("batch_size", self.batch_size)):
+            if not is_index(number) or number < 1:
+                raise ValueError(f"{name} must be a whole number of at least 1, got {number!r}")
+        for name, examples in self.sets.items():
+            if len(examples) == 0:
+                raise ValueError(f"there are no {name} images")
+        patience = self.patience
+        if patience is not None and (not is_index(patience) or patience < 1):
+            raise ValueError(f"patience must be a whole number of at least 1, got {patience!r}")
+        if self.validation is None and (self.keep_best or patience is not None):
+            raise ValueError("patience and keep_best need validation examples to watch")
+        for examples in self.sets.values():
+            self._try(examples)
+
+    def _check_kinds(self) -> None:
+        for name, examples in self.sets.items():
+            if not isinstance(examples, Dataset):
+                raise TypeError(
+                    f"{name}: expected a Dataset, got {type(examples).__name__}; arrays are for "
+                    "model.fit(x, y)"
+                )
+        if self.optimizer is not None and not isinstance(self.optimizer, Optimizer):
+            raise TypeError(
+                "optimizer: expected one of autodiff.optim, such as Adam(model.parameters()), got "
+                f"{self.optimizer!r:.60}"
+            )
+        if callable(self.callbacks) or not all(map(callable, self.callbacks)):
+            raise TypeError(
+                "callbacks: expected a list of functions of the epoch, what was measured, and the "
+                "model; patience=, keep_best= and checkpoint= stop early and keep what was learned"
+            )
+
+    def _try(self, examples: Dataset) -> None:
+        """The model and the loss on the example with the largest label."""
+        with no_grad():
+            last = int(examples.targets.argmax()) if examples.has_labels else 0
+            outputs = flattened(self.model(examples.inputs[last].tolist()))
+            self.loss(outputs, examples.targets[last].tolist())
+
+    def optimizer_of_the_model(self) -> Optimizer:
+        """The optimizer that was given, or the usual one, with parameters of the model.
+
+        Raises:
+            ValueError: if there is nothing to train, or it moves another model's parameters alone.
+        """
+        own = self.model.parameters()
+        if self.optimizer is None:
+            return SGD(own, learning_rate=0.02, momentum=0.9)
+        if not self.optimizer.parameters:
+            self.optimizer.bind(own)
+        elif set(own).isdisjoint(self.optimizer.parameters):
+            raise ValueError(
+                f"{type(self.optimizer).__name__} moves none of the model's parameters; make it "
+                "from this model's parameters()"
+            )
+        return self.optimizer
 
 
 class _Run:
     """Training in progress: everything that happens between two batches."""
 
-    augment: Augment | None
-    checkpoint: Checkpoint | None
-    progress: bool
-    patience: int | None
-    keeps_best: bool
-
-    def __init__(
-        self,
-        model: Module,
-        training: Examples,
-        validation: Examples | None,
-        optimizer: Optimizer,
-        loss: Loss,
-        engine: str,
-        batch_size: int,
-        seed: int,
-    ) -> None:
-        self.model, self.training, self.validation = model, training, validation
-        self.optimizer = optimizer
-        self.values = _in_order(model, optimizer)
-        self.generator = np.random.default_rng(seed)
-        self.engine: Engine = ENGINES[engine](model, loss, optimizer, self.generator)
-        self.batches = math.ceil(len(training) / batch_size)
+    def __init__(self, task: _Task) -> None:
+        self.task = task
+        self.model, self.training, self.validation = task.model, task.training, task.validation
+        self.optimizer = task.optimizer_of_the_model()
+        self.checkpoint = None
+        if task.checkpoint is not None:
+            self.checkpoint = checkpoint_of(task.checkpoint, task.is_shared)
+        self.values = _in_order(self.model, self.optimizer)
+        self.generator = np.random.default_rng(task.seed)
+        self.engine: Engine = ENGINES[task.engine](
+            self.model, task.loss, self.optimizer, self.generator
+        )
+        self.batches = math.ceil(len(self.training) / task.batch_size)
         self.state = State()
+        self.shows_progress = task.progress and (is_leader() or not task.is_shared)
         # Nothing to go on from: before the checkpoint is read, and inside a step.
         self.is_stepping = True
         self.is_interrupted: Callable[[], bool] = lambda: False
         self.same = {
-            "seed": seed,
-            "batch_size": batch_size,
-            "examples": len(training),
+            "seed": task.seed,
+            "batch_size": task.batch_size,
+            "examples": len(self.training),
             "parameters": len(self.values),
-            "loss": getattr(loss, "__name__", type(loss).__name__),
-            "optimizer": type(optimizer).__name__,
-            "model": json.dumps(model.specification()),
-            "data": _fingerprint(training),
+            "loss": described(task.loss),
+            "optimizer": type(self.optimizer).__name__,
+            **rule(self.optimizer),
+            "model": json.dumps(self.model.specification()),
+            "data": fingerprint(self.training),
+            "keep_best": task.keep_best,
         }
 
-    def until(self, epochs: int, callbacks: Sequence[Callback]) -> History:
-        """Go on until so many epochs are done, or there is a reason to stop."""
+    def agreement(self) -> dict[str, Any]:
+        """Everything that several processes must have been given alike, in words and numbers."""
+        task = self.task
+        return {
+            **self.same,
+            "epochs": task.epochs,
+            "callbacks": len(task.callbacks),
+            "patience": task.patience,
+            "is_kept": self.checkpoint is not None,
+            "augment": str(type(task.augment)),
+            "validation": self.validation and fingerprint(self.validation),
+            "numbers": [value.data for value in self.values],
+        }
+
+    def until_done(self) -> History:
+        """Go on until all epochs are done, or there is a reason to stop."""
         history = History(self.state.epochs)
         try:
             self._restore()
             self.is_stepping = False
             history.epochs, history.stopped = self.state.epochs, self._earlier_reason()
             with patient_interrupts() as self.is_interrupted:
-                while self.state.epoch < epochs and not history.stopped:
-                    self._one_epoch(epochs)
-                    self._watch_and_keep(callbacks)
+                while self.state.epoch < self.task.epochs and not history.stopped:
+                    self._one_epoch()
+                    self._watch_and_keep()
                     history.stopped = self.state.stopped
         except KeyboardInterrupt:
             history.interrupted = True
@@ -222,7 +288,7 @@ class _Run:
             history.interrupted = True
         if history.interrupted and self.checkpoint is not None and not self.is_stepping:
             self._write()
-        if self.keeps_best and not history.interrupted and len(self.state.best):
+        if self.task.keep_best and not history.interrupted and len(self.state.best):
             for value, number in zip(self.values, self.state.best.tolist(), strict=True):
                 value.data = number
         self.optimizer.zero_grad()
@@ -230,7 +296,7 @@ class _Run:
 
     # -------------------------------------------------------------------------------- one epoch
 
-    def _one_epoch(self, epochs: int) -> None:
+    def _one_epoch(self) -> None:
         state = self.state
         if state.batch == 0:
             state.order = state.draws = dict(self.generator.bit_generator.state)
@@ -241,8 +307,8 @@ class _Run:
             self.generator.bit_generator.state = order_generator.bit_generator.state
         # Batches of nearly equal size: a last batch of a few would take as large a step as any.
         batches = np.array_split(order, self.batches)
-        name = f"epoch {state.epoch + 1}/{epochs}"
-        with EpochBar(name, len(self.training), state.seen, self.progress) as bar:
+        name = f"epoch {state.epoch + 1}/{self.task.epochs}"
+        with EpochBar(name, len(self.training), state.seen, self.shows_progress) as bar:
             self.model.train()
             for indices in batches[state.batch :]:
                 self._one_batch(indices)
@@ -255,8 +321,8 @@ class _Run:
     def _one_batch(self, indices: NDArray[np.int64]) -> None:
         state = self.state
         batch = self.training.take(indices)
-        if self.augment is not None:
-            batch = _Augmented(self.augment(batch.inputs, self.generator), batch.targets)
+        if self.task.augment is not None:
+            batch = _augmented(batch, self.task.augment(batch.inputs, self.generator))
         self.is_stepping = True
         with self._said_in_which_step(state.epoch * self.batches + state.batch + 1):
             self._count(self.engine.step(batch))
@@ -322,17 +388,17 @@ class _Run:
 
     # ---------------------------------------------------------------------- watching, checkpoints
 
-    def _watch_and_keep(self, callbacks: Sequence[Callback]) -> None:
+    def _watch_and_keep(self) -> None:
         """After an epoch: what was best, whether to stop, and all of it in the checkpoint."""
         self._watch(self.state.epochs[-1].validation_loss)
-        self.state.stopped = self._reason_to_stop(callbacks)
+        self.state.stopped = self._reason_to_stop()
         if self.checkpoint is not None:
             self._write()
 
     def _earlier_reason(self) -> str:
         """Why a run that goes on had stopped; more patience lets it go on."""
         has_waited = "the validation loss" in self.state.stopped
-        if has_waited and (self.patience is None or self.state.waited < self.patience):
+        if has_waited and (self.task.patience is None or self.state.waited < self.task.patience):
             self.state.stopped = ""
         return self.state.stopped
 
@@ -341,20 +407,20 @@ class _Run:
         state = self.state
         if validation_loss < state.best_loss:
             state.best_loss, state.waited = validation_loss, 0
-            if self.keeps_best:
+            if self.task.keep_best:
                 self.engine.finish()
                 state.best = np.array([value.data for value in self.values], float)
         else:
             state.waited += 1
 
-    def _reason_to_stop(self, callbacks: Sequence[Callback]) -> str:
+    def _reason_to_stop(self) -> str:
         state = self.state
-        if callbacks:
+        if self.task.callbacks:
             self.engine.finish()
-        for callback in callbacks:
+        for callback in self.task.callbacks:
             if callback(state.epoch, state.epochs[-1], self.model):
                 return f"{getattr(callback, '__name__', 'a callback')} asked for it"
-        if self.patience is not None and state.waited >= self.patience:
+        if self.task.patience is not None and state.waited >= self.task.patience:
             return f"the validation loss has not improved for {state.waited} epochs"
         return ""
 
@@ -373,24 +439,15 @@ class _Run:
             self.generator.bit_generator.state = found.draws
 
 
-class _Augmented:
-    """Inputs that were changed, with their targets."""
-
-    def __init__(self, inputs: Array, targets: Array) -> None:
-        if len(inputs) != len(targets) or inputs.ndim != 2 or not np.isfinite(inputs).all():
-            raise ValueError(
-                "augment must give as many finite inputs as it is given, of shape (count, size), "
-                f"got shape {inputs.shape} for {len(targets)} targets"
-            )
-        self.inputs = inputs
-        self.targets = targets
-
-    def __len__(self) -> int:
-        return len(self.targets)
-
-    def take(self, indices: NDArray[np.int64]) -> _Augmented:
-        """The examples at these positions."""
-        return _Augmented(self.inputs[indices], self.targets[indices])
+def _augmented(batch: Dataset, inputs: Any) -> Dataset:
+    """A batch with its inputs changed."""
+    inputs = np.asarray(inputs)
+    if len(inputs) != len(batch) or inputs.ndim != 2 or not np.isfinite(inputs).all():
+        raise ValueError(
+            "augment must give as many finite inputs as it is given, of shape (count, size), "
+            f"got shape {inputs.shape} for {len(batch)} targets"
+        )
+    return Dataset(inputs, batch.targets)
 
 
 # ------------------------------------------------------------------------------- after training
@@ -401,7 +458,7 @@ def predict(
 ) -> NDArray[np.int64]:
     """The most likely class of each image, shape (count,), for images of shape (count, pixels).
 
-    A model with one output says 1 where it is positive, else 0.
+    A model with one output says 1 where it is positive, or where a Sigmoid says more than a half.
 
     Args:
         model, images, engine: as for :func:`outputs`.
@@ -414,13 +471,19 @@ def predict(
     array([0, 0, 0, 0, 0])
     """
     found = outputs(model, images, engine)
-    return (found[:, 0] > 0).astype(np.int64) if found.shape[1] == 1 else found.argmax(1)
+    answers: NDArray[np.int64] = found.argmax(1)
+    if found.shape[1] == 1:
+        with _evaluating(model):
+            answers = (found[:, 0] > probe(model, np.asarray(images)[0]).threshold).astype(np.int64)
+    return answers
 
 
 def outputs(
     model: Module, inputs: NDArray[np.float64], engine: str = "compiled"
 ) -> NDArray[np.float64]:
     """What a model gives for each example, shape (count, outputs), in evaluation mode.
+
+    What was compiled for that stays with the model, until its structure changes.
 
     Args:
         model: see :func:`fit`.
@@ -435,7 +498,7 @@ def outputs(
     (5, 2)
     """
     _check_engine(engine)
-    inputs = np.asarray(inputs, float)
+    inputs = np.asarray(real_numbers("inputs", inputs), float)
     if inputs.ndim != 2 or not len(inputs) or not np.isfinite(inputs).all():
         raise ValueError(
             "predict() expected finite pixels in an array of shape (count, pixels), got shape "
@@ -444,11 +507,11 @@ def outputs(
     with _evaluating(model):
         if engine != "eager" and len(inputs) >= FEW:
             target, dtype = ("jax", dtype_on_jax()) if engine == "jax" else ("auto", "float64")
-            run = compile(
-                lambda example: flattened(model(list(example))),
-                batched="example", dtype=dtype, target=target,
-            )  # fmt: skip
-            return np.array(run(inputs)).T
+            run = programs_of(model).get(
+                ("outputs", target, str(dtype), modes(model)),
+                lambda: outputs_program(model, target=target, dtype=dtype),
+            )
+            return np.array(run(inputs, np.zeros((len(inputs), 0)))).T
         with no_grad():
             return np.array(
                 [[v.data for v in as_values(flattened(model(row)))] for row in inputs.tolist()]
@@ -457,7 +520,7 @@ def outputs(
 
 def evaluate(
     model: Module,
-    dataset: Examples,
+    dataset: Dataset,
     loss: Loss | str = cross_entropy,
     engine: str = "compiled",
 ) -> tuple[float, float]:
@@ -465,7 +528,7 @@ def evaluate(
 
     Args:
         model, loss, engine: as for :func:`fit`.
-        dataset: a Dataset of labelled images, Points or Pairs.
+        dataset: examples with labels, or with targets.
 
     Raises:
         ValueError: if there are no examples, or they do not fit the model.
@@ -497,7 +560,7 @@ def _evaluating(model: Module) -> Iterator[None]:
             module.is_training = True
 
 
-def _means(engine: Engine, examples: Examples) -> tuple[float, float]:
+def _means(engine: Engine, examples: Dataset) -> tuple[float, float]:
     measured = engine.measure(examples)
     return measured.loss / len(examples), measured.right / len(examples)
 
@@ -515,59 +578,11 @@ def _loss(loss: Loss | str) -> Loss:
     return LOSSES[loss]
 
 
-def _check_fit(model: Module, examples: Examples, loss: Loss) -> None:
-    """Try the model on one example with the largest label, before anything is trained."""
-    with no_grad():
-        last = int(examples.targets.argmax()) if examples.targets.ndim == 1 else 0
-        loss(flattened(model(examples.inputs[last].tolist())), examples.targets[last].tolist())
-
-
 def _in_order(model: Module, optimizer: Optimizer) -> list[Value]:
     """What is trained, in the order of the model: an optimizer's own changes while it trains."""
     trained = dict.fromkeys(optimizer.parameters)
     own = [parameter for parameter in model.parameters() if parameter in trained]
     return list(dict.fromkeys([*own, *trained]))
-
-
-def _fingerprint(examples: Examples) -> int:
-    """Other data give another number, almost always."""
-    inputs, targets = (np.ascontiguousarray(a) for a in (examples.inputs, examples.targets))
-    return zlib.crc32(targets.tobytes(), zlib.crc32(inputs.tobytes()))
-
-
-def _check_kinds(training: Any, validation: Any, optimizer: Any, callbacks: Any) -> None:
-    for name, examples in (("training", training), ("validation", validation)):
-        if examples is not None and not hasattr(examples, "targets"):
-            raise TypeError(
-                f"{name}: expected a Dataset, Pairs or Points, got {type(examples).__name__}; "
-                "arrays are for model.fit(x, y)"
-            )
-    if optimizer is not None and not isinstance(optimizer, Optimizer):
-        raise TypeError(
-            f"optimizer: expected one of autodiff.optim, such as Adam(model.parameters()), got "
-            f"{optimizer!r:.60}"
-        )
-    if callable(callbacks):
-        raise TypeError("callbacks: expected a list of functions, got one function")
-
-
-def _check_watching(validation: Examples | None, patience: int | None, keep_best: bool) -> None:
-    if patience is not None and (not is_index(patience) or patience < 1):
-        raise ValueError(f"patience must be a whole number of at least 1, got {patience!r}")
-    if validation is None and (keep_best or patience is not None):
-        raise ValueError("patience and keep_best need validation examples to watch")
-
-
-def _check(
-    training: Examples, validation: Examples | None, epochs: int, batch_size: int, engine: str
-) -> None:
-    _check_engine(engine)
-    for name, number in (("epochs", epochs), ("batch_size", batch_size)):
-        if not is_index(number) or number < 1:
-            raise ValueError(f"{name} must be a whole number of at least 1, got {number!r}")
-    for name, examples in (("training", training), ("validation", validation)):
-        if examples is not None and len(examples) == 0:
-            raise ValueError(f"there are no {name} images")
 
 
 def _check_engine(engine: str) -> None:

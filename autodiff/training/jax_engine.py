@@ -21,19 +21,18 @@ from autodiff.compiler import Compiled
 from autodiff.compiler.on_jax.devices import Placement, fetched
 from autodiff.compiler.on_jax.specialization import JaxSpecialization
 from autodiff.compiler.running import Call
+from autodiff.data.dataset import Dataset
 from autodiff.nn import Module
+from autodiff.nn.batch import BATCHED
+from autodiff.nn.losses import Loss
 from autodiff.optim import Optimizer
 from autodiff.training.engines import (
-    BATCHED,
     CompiledEngine,
-    Examples,
-    Loss,
     Measured,
     Part,
     Unmeasured,
     check_example,
     dtype_on_jax,
-    is_labels,
 )
 
 MOST_WAITING = 8
@@ -62,6 +61,7 @@ class JaxEngine(CompiledEngine):
         super().__init__(model, loss, optimizer, generator)
         self.dtype = dtype_on_jax()
         self.placement = Placement(jax.devices())
+        self.kind = "jax", self.dtype, tuple(self.placement.devices)
         self._parameters: _Parameters | None = None
         self._functions: dict[Any, Callable[..., Any]] = {}
         self._waiting: deque[_Waiting] = deque()
@@ -71,9 +71,9 @@ class JaxEngine(CompiledEngine):
         """What was started, and is not measured yet."""
         return Unmeasured(len(self._waiting), sum(len(w.batch) for w in self._waiting))
 
-    def step(self, batch: Examples) -> Measured:
+    def step(self, batch: Dataset) -> Measured:
         """Start a step; what was measured in those that have ended since."""
-        drawn = self._dropout.draw(batch)
+        drawn = self.draw(batch)
         parts = list(self._parts(batch, drawn))
         for program, *_ in parts:
             if not program.has_room:
@@ -102,16 +102,17 @@ class JaxEngine(CompiledEngine):
 
     # --------------------------------------------------------------------------------- one step
 
-    def _start(self, batch: Examples, parts: Sequence[Part], drawn: NDArray[np.float64]) -> None:
+    def _start(self, batch: Dataset, parts: Sequence[Part], drawn: NDArray[np.float64]) -> None:
         """Send a batch to the devices, and start a step on it."""
         assert self.optimizer is not None
         if self._parameters is None:
             self._parameters = self._on_devices()
+        least = self.probed(batch).threshold
         calls = [p.compiled.prepare(tuple(inputs), {}, _NOTHING) for p, _, inputs in parts]
         key: Any = tuple([(call.special, _hashable(p.places))
                           for call, (p, *_) in zip(calls, parts, strict=True)])  # fmt: skip
         if key not in self._functions:
-            self._functions[key] = self._step_of(key)
+            self._functions[key] = self._step_of(key, least)
         sent = [self._sent(call, part) for call, (_, part, _) in zip(calls, parts, strict=True)]
         self.optimizer.steps += 1
         rate, number = self.optimizer.rate, self.optimizer.steps
@@ -120,11 +121,11 @@ class JaxEngine(CompiledEngine):
         )
         self._waiting.append(_Waiting(batch, drawn, *told))
 
-    def _sent(self, call: Call, part: Examples) -> _Sent:
+    def _sent(self, call: Call, part: Dataset) -> _Sent:
         padding = self.placement.padding(len(part))
         inputs = call.special.inputs[:-1]  # without the captured parameters
         blocks = self.placement.put(call.blocks[:-1], inputs, padding)
-        labels = part.targets if is_labels(part.targets) else np.zeros(len(part), int)
+        labels = part.targets if part.has_labels else np.zeros(len(part), int)
         labels = self.placement.split(np.concatenate([labels, np.zeros(padding, labels.dtype)]))
         return _Sent(blocks, labels, self.placement.weights(len(part), padding, call.dtype))
 
@@ -139,7 +140,9 @@ class JaxEngine(CompiledEngine):
         numbers, *state = map(self.placement.shared, vectors)
         return _Parameters(numbers, state, self.placement.shared(np.array(True)))
 
-    def _step_of(self, key: Sequence[tuple[JaxSpecialization, Any]]) -> Callable[..., Any]:
+    def _step_of(
+        self, key: Sequence[tuple[JaxSpecialization, Any]], least: float
+    ) -> Callable[..., Any]:
         """A whole step as a function of JAX, for batches that these programs compute."""
         optimizer, trained = self.optimizer, np.array(self.trained)
         assert optimizer is not None
@@ -155,7 +158,7 @@ class JaxEngine(CompiledEngine):
                 out, slopes = _gradient(special, before.numbers[at], part)
                 gradient = gradient.at[at].add(slopes)
                 losses.append(out[:, 0] * part.weights[:, 0])
-                right.append(_right(out[:, 1:], part))
+                right.append(_right(out[:, 1:], part, least))
             every = jnp.concatenate(losses)
             moved = optimizer.moved(
                 before.numbers[trained], gradient[trained] / count, rate, list(before.state), number
@@ -187,7 +190,7 @@ class JaxEngine(CompiledEngine):
             if not oldest.is_sound:
                 self._explain(oldest)
             loss += float(oldest.loss)
-            right += float(oldest.right) if is_labels(oldest.batch.targets) else math.nan
+            right += float(oldest.right) if oldest.batch.has_labels else math.nan
             self._waiting.popleft()
         return Measured(loss, right)
 
@@ -217,7 +220,7 @@ class _Parameters(NamedTuple):
 
 
 class _Sent(NamedTuple):
-    """Examples on the devices; those that were added to split them evenly have weight 0."""
+    """Dataset on the devices; those that were added to split them evenly have weight 0."""
 
     blocks: list[Any]
     labels: Any
@@ -227,7 +230,7 @@ class _Sent(NamedTuple):
 class _Waiting(NamedTuple):
     """A step that was started, and what it will have measured."""
 
-    batch: Examples
+    batch: Dataset
     drawn: NDArray[np.float64]
     loss: Any
     right: Any
@@ -241,9 +244,9 @@ def _gradient(special: JaxSpecialization, numbers: Any, sent: _Sent) -> tuple[An
     return special.by_example(out, len(weights)), gradients[-1]
 
 
-def _right(outputs: Any, sent: _Sent) -> Any:
-    """How many examples have the largest output at their label; of one output, its sign decides."""
-    answers = outputs[:, 0] > 0 if outputs.shape[1] == 1 else outputs.argmax(1)
+def _right(outputs: Any, sent: _Sent, least: float) -> Any:
+    """How many examples have the largest output at their label; a single one decides by itself."""
+    answers = outputs[:, 0] > least if outputs.shape[1] == 1 else outputs.argmax(1)
     return ((answers == sent.labels) * sent.weights[:, 0]).sum()
 
 
