@@ -19,7 +19,7 @@ Activation = Callable[[Any], Any]
 Seed = int | np.random.Generator | None
 """Where random numbers come from. Without one, they go on from where the last layer stopped."""
 
-AGAIN = "Again"
+AGAIN = "repetition"
 """The kind of a layer that occurred before, in the specification of a Sequential."""
 
 ACTIVATIONS: dict[str, Activation] = {
