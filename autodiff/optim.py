@@ -14,7 +14,7 @@ from typing import Any, ClassVar, TypedDict, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
-from autodiff.value import Value, set_numbers
+from autodiff.value import Value, gradients_of, numbers_of, set_numbers
 
 Vector = NDArray[Any]
 Schedule = Callable[[int], float]
@@ -150,8 +150,8 @@ class Optimizer:
                 f"{name}() has no parameters yet; make it as {name}(model.parameters()), or give "
                 "it to model.compile"
             )
-        numbers = np.array([parameter.data for parameter in self.parameters])
-        self.move(numbers, np.array([parameter.grad for parameter in self.parameters]))
+        numbers = np.array(numbers_of(self.parameters))
+        self.move(numbers, np.array(gradients_of(self.parameters)))
         set_numbers(self.parameters, numbers.tolist())
 
     def move(self, numbers: Vector, gradients: Vector) -> None:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from fractions import Fraction
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeAlias, cast, overload
 
 import numpy as np
@@ -52,6 +53,7 @@ class _Operator(Protocol):
 
 
 _new = object.__new__
+_data_of, _grad_of = attrgetter("_data"), attrgetter("_grad")
 
 
 def _operator_on_one(primitive: Primitive) -> Callable[[Value], Value]:
@@ -532,6 +534,16 @@ def _node(
     node._name = ""
     node.scope = _recording_now()[0]
     return node
+
+
+def numbers_of(leaves: Iterable[Value]) -> list[Number]:
+    """Return the data of many leaves, quickly."""
+    return [leaf.data for leaf in leaves] if is_tracing() else list(map(_data_of, leaves))
+
+
+def gradients_of(leaves: Iterable[Value]) -> list[Number]:
+    """Return the gradients of many leaves, quickly."""
+    return list(map(_grad_of, leaves))
 
 
 def set_numbers(leaves: Sequence[Value], numbers: Sequence[Number]) -> None:

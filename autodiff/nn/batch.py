@@ -22,10 +22,10 @@ from autodiff.nn.dropout import dropped_units, factors, factors_given
 from autodiff.nn.losses import OF_NUMBERS, Loss, target_rows
 from autodiff.nn.module import Module, register_batch
 from autodiff.nn.probabilities import threshold
-from autodiff.nn.programs import Programs, modes, programs_of
+from autodiff.nn.programs import Programs, programs_of
 from autodiff.primitives import EVERYWHERE, Primitive
 from autodiff.recording import no_grad, recording_now
-from autodiff.value import Value, computed_value
+from autodiff.value import Value, computed_value, numbers_of
 
 Array = NDArray[Any]
 
@@ -62,8 +62,8 @@ class Outputs:
             )
         model.build_for(self._inputs.shape[1:])
         self._programs = programs_of(model)
-        self._modes = modes(model)
-        self._numbers = np.array([leaf.data for leaf in self._programs.leaves], float)
+        self._modes = self._programs.modes
+        self._numbers = np.array(numbers_of(self._programs.leaves), float)
         key = ("probe", self._modes, self._inputs.shape[1:])
         self._probe = self._programs.get(key, lambda: probe(model, self._inputs[0]))
         self._kept = self._drawn()

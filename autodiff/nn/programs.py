@@ -30,16 +30,19 @@ class Programs:
 
     Attributes:
         structure: of the model; None if it holds something that may change unseen.
+        modules: those it is made of.
         leaves: its parameters, in its order.
     """
 
-    def __init__(self, structure: list[Any] | None) -> None:
+    def __init__(self, model: Module, structure: list[Any] | None) -> None:
         self.structure = structure
-        self.leaves: list[Value] = []
-        for part in structure or ():
-            if isinstance(part[1], Leaves):
-                self.leaves += part[1]
+        self.modules, self.leaves = model.modules(), model.parameters()
         self._kept: dict[Hashable, Any] = {}
+
+    @property
+    def modes(self) -> tuple[bool, ...]:
+        """Which parts are in training mode; in another one the programs are others."""
+        return tuple([module.is_training for module in self.modules])
 
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
         """What was made under this key, or is made now."""
@@ -65,14 +68,9 @@ def programs_of(model: Module) -> Programs:
     kept = vars(model).get("_programs")
     if isinstance(kept, Programs) and structure is not None and kept.structure == structure:
         return kept
-    programs = Programs(structure)
+    programs = Programs(model, structure)
     vars(model)["_programs"] = programs
     return programs
-
-
-def modes(model: Module) -> tuple[bool, ...]:
-    """Which parts of a model are in training mode; programs of other modes are others."""
-    return tuple([module.is_training for module in model.modules()])
 
 
 def _structure(model: Module) -> list[Any] | None:

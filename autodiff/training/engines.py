@@ -22,7 +22,7 @@ from autodiff.nn.batch import BATCHED, Probe, flattened, loss_and_outputs, probe
 from autodiff.nn.dropout import factors, factors_given
 from autodiff.nn.losses import LOSSES, Loss, target_rows
 from autodiff.nn.probabilities import threshold
-from autodiff.nn.programs import modes, programs_of
+from autodiff.nn.programs import programs_of
 from autodiff.optim import Optimizer
 from autodiff.recording import no_grad
 from autodiff.value import Value, as_values
@@ -255,8 +255,8 @@ class CompiledEngine(_Local):
 
         if self.loss not in LOSSES.values():  # it may see what changes between two runs
             return make()
-        name = ("loss", self.kind, self.loss, modes(self.model))
-        return programs_of(self.model).get(name, make)
+        programs = programs_of(self.model)
+        return programs.get(("loss", self.kind, self.loss, programs.modes), make)
 
     def _compiled(self, function: Callable[..., Any]) -> Compiled:
         return Compiled(function, BATCHED)

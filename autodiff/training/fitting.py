@@ -17,7 +17,7 @@ from autodiff.data.dataset import Dataset, real_numbers
 from autodiff.nn import Module, cross_entropy
 from autodiff.nn.batch import flattened, outputs_program, probe
 from autodiff.nn.losses import LOSSES, Loss
-from autodiff.nn.programs import modes, programs_of
+from autodiff.nn.programs import programs_of
 from autodiff.optim import SGD, Optimizer
 from autodiff.recording import no_grad
 from autodiff.training.bar import EpochBar
@@ -507,8 +507,9 @@ def outputs(
     with _evaluating(model):
         if engine != "eager" and len(inputs) >= FEW:
             target, dtype = ("jax", dtype_on_jax()) if engine == "jax" else ("auto", "float64")
-            run = programs_of(model).get(
-                ("outputs", target, str(dtype), modes(model)),
+            programs = programs_of(model)
+            run = programs.get(
+                ("outputs", target, str(dtype), programs.modes),
                 lambda: outputs_program(model, target=target, dtype=dtype),
             )
             return np.array(run(inputs, np.zeros((len(inputs), 0)))).T
