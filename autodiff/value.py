@@ -12,6 +12,7 @@ from decimal import Decimal
 from fractions import Fraction
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeAlias, cast, overload
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,6 +67,32 @@ def _operators(primitive: Primitive) -> tuple[_Operator, _Operator]:
     return cast(_Operator, left), cast(_Operator, right)
 
 
+_NO_OPERATION = (
+    "is a function that knows its operands and its rule, such as exp(x), not something to give to "
+    "Value(...) or to set; what is made of known operations needs no rule"
+)
+
+
+class _OfLeaves:
+    """An attribute that few Values have, such as a parameter's momentum; others pay nothing."""
+
+    def __init__(self) -> None:
+        self._held: WeakKeyDictionary[Value, Any] = WeakKeyDictionary()
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, value: Value | None, owner: type) -> Any:
+        if value is None:
+            return self
+        if value not in self._held:
+            raise AttributeError(f"this Value has no {self._name} yet; set it first")
+        return self._held[value]
+
+    def __set__(self, value: Value, held: Any) -> None:
+        self._held[value] = held
+
+
 class Value(Recorded):
     """A scalar in a computation graph.
 
@@ -73,6 +100,7 @@ class Value(Recorded):
         data: the number. int, bool and NumPy scalars become float; Fraction, Decimal and mpmath
             numbers are kept, so that derivatives can be exact.
         name: what pictures and messages call it.
+        label: micrograd's word for the name.
 
     Attributes:
         data: the number. It may be set on a leaf, as optimizers do, and only there.
@@ -82,6 +110,7 @@ class Value(Recorded):
         parents: the operands, one for each slot: ``a * a`` has two.
         local_derivatives: ∂(this)/∂(operand) for each slot, recorded together with the value.
         name, scope: who it is and where it was made; either may be empty.
+        m, v, momentum, velocity: free for an optimizer of one's own, which sets them first.
 
     ``<``, ``<=``, ``>`` and ``>=`` compare numbers; ``==`` asks whether it is the same node, so
     that nodes can be keys. Compare ``.data`` for equal numbers.
@@ -111,7 +140,9 @@ class Value(Recorded):
     def __init_subclass__(cls) -> NoReturn:
         raise TypeError("Value is not made for subclassing; hold Values in a class of your own")
 
-    def __init__(self, data: Number, name: str = "") -> None:
+    m, v, momentum, velocity = _OfLeaves(), _OfLeaves(), _OfLeaves(), _OfLeaves()
+
+    def __init__(self, data: Number, name: str = "", _op: str = "", *, label: str = "") -> None:
         if type(data) is float:
             self._data, self._grad = data, 0.0
         elif isinstance(data, Value):
@@ -124,10 +155,12 @@ class Value(Recorded):
         self.op = None
         self.parents = ()
         self.local_derivatives = ()
-        if type(name) is str:
+        if type(name) is str and not label and not _op:
             self._name = name
         else:
-            self.name = name
+            self.name = label if name == "" else name
+            if _op:
+                raise TypeError(f"{_op!r} {_NO_OPERATION}")
         self.scope = _recording_now()[0]
 
     # ------------------------------------------------------------------------------ the number
@@ -175,8 +208,37 @@ class Value(Recorded):
     @name.setter
     def name(self, name: str) -> None:
         if not isinstance(name, str):
-            raise TypeError(f"name must be a string, got {type(name).__name__} {name!r:.40}")
+            advice = f"; an operation {_NO_OPERATION}" if isinstance(name, tuple | set) else ""
+            raise TypeError(
+                f"name must be a string, got {type(name).__name__} {name!r:.40}{advice}"
+            )
         self._name = name
+
+    # micrograd's words, so that code that draws its graphs draws these
+
+    @property
+    def label(self) -> str:
+        """The name."""
+        return self._name
+
+    @label.setter
+    def label(self, label: str) -> None:
+        self.name = label
+
+    @property
+    def _prev(self) -> tuple[Value, ...]:
+        """The parents, one for each slot."""
+        return self.parents
+
+    @property
+    def _op(self) -> str:
+        """The symbol of the operation; empty for a leaf."""
+        return self.op.symbol if self.op is not None else ""
+
+    def _refuse_backward(self, *_: object) -> NoReturn:
+        raise AttributeError(f"a Value has no _backward: an operation {_NO_OPERATION}")
+
+    _backward = property(_refuse_backward, _refuse_backward)
 
     def _as_gradient(self, gradient: Any) -> Number:
         """A number or Value that can be added to gradients of this value; 0 in its carrier."""
