@@ -163,11 +163,16 @@ class Outputs:
         mean: Value = fsum(losses) / len(losses)
         return mean
 
-    def __array__(self, *_: Any, **__: Any) -> NoReturn:
+    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
         raise TypeError(
-            "outputs of a batch are not turned into an array silently, because their gradient "
-            "would be lost; give them to a loss of autodiff.nn, or take .data for the numbers"
+            "the outputs of a batch are numbers of a compiled program, and arithmetic on them "
+            "would lose their gradient: give them to a loss of autodiff.nn, or to mean_loss(own, "
+            "targets) with a loss of your own for one example; .data has the numbers"
         )
+
+    __array__ = __getitem__ = __iter__ = __neg__ = _refuse
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _refuse
+    __truediv__ = __rtruediv__ = __pow__ = __matmul__ = _refuse
 
     def __repr__(self) -> str:
         return f"<outputs of {type(self._model).__name__} for a batch, shape {self.shape}>"
@@ -244,8 +249,8 @@ def _places(programs: Programs, captured: Sequence[Value]) -> NDArray[np.int64]:
 
 def _no_rule(*_: Any) -> NoReturn:
     raise TypeError(
-        "the loss of a batch was computed by a compiled program, which is not computed again or "
-        "differentiated twice; add up losses of single examples for that"
+        "the loss of a batch was computed by a compiled program, which is not drawn, replayed or "
+        "differentiated twice; take the loss of one example, loss(model(x[0]), y[0]), for that"
     )
 
 

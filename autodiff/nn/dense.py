@@ -85,6 +85,12 @@ class Dense(Module):
         """One for each unit; none as long as it is not known how many numbers go in."""
         return [] if self.linear is None else self.linear.neurons
 
+    @property
+    def layers(self) -> list[Module]:
+        """The Linear layer, and Softmax where that is the activation."""
+        last = [Softmax()] if self.activation == "softmax" else []
+        return [self.linear, *last] if self.linear is not None else []
+
     def build_for(self, shape: tuple[int, ...]) -> None:
         """Make the weights, unless they are there."""
         if self.linear is not None:
@@ -99,9 +105,10 @@ class Dense(Module):
     def forward(self, inputs: Signal) -> list[Any]:
         """One activation for each unit."""
         self.build_for(np.shape(inputs))
-        assert self.linear is not None
-        outputs = self.linear.forward(inputs)
-        return Softmax()(outputs) if self.activation == "softmax" else outputs
+        signal: Any = inputs
+        for layer in self.layers:
+            signal = layer(signal)
+        return signal  # type: ignore[no-any-return]
 
     def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """One number for each unit."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from autodiff.graph import Value
-from autodiff.nn import Linear, Module, Sequential
+from autodiff.nn import Dense, Linear, Module, Sequential
 from autodiff.nn.activations import Elementwise
 
 MOST_UNITS = 16
@@ -113,9 +113,15 @@ def layers_of(model: Any) -> list[list[Module]] | None:
 
 def _parts(model: Any) -> Sequence[Any]:
     """The layers of a Sequential, and of those inside it; a subclass may compute something else."""
-    if type(model).__call__ is not Sequential.__call__:
+    if not any(_computes_as(model, kind) for kind in (Sequential, Dense)):
         return [model]
     return [part for layer in model.layers for part in _parts(layer)]
+
+
+def _computes_as(model: Any, kind: type[Module]) -> bool:
+    own = type(model)
+    is_called_alike = own.__call__ is kind.__call__ and own.forward is kind.forward
+    return isinstance(model, kind) and is_called_alike
 
 
 def _column(i: int, count: int, height: float) -> list[tuple[float, float]]:
