@@ -33,7 +33,7 @@ _CALLED = {
 """Options by the names of PyTorch and Keras."""
 
 
-class Common(TypedDict, total=False):
+class _Common(TypedDict, total=False):
     """The options of every optimizer, by name; see :class:`Optimizer`."""
 
     lr: float | Schedule | None
@@ -246,7 +246,7 @@ class SGD(Optimizer):
         momentum: float = 0.0,
         *,
         nesterov: bool = False,
-        **common: Unpack[Common],
+        **common: Unpack[_Common],
     ) -> None:
         super().__init__(parameters, learning_rate, **common)
         _check("momentum", momentum, at_least=0, below=1)
@@ -307,7 +307,7 @@ class RMSProp(Optimizer):
         smoothing: float = 0.99,
         *,
         epsilon: float = 1e-8,
-        **common: Unpack[Common],
+        **common: Unpack[_Common],
     ) -> None:
         super().__init__(parameters, learning_rate, **common)
         _check("smoothing", smoothing, at_least=0, below=1)
@@ -367,7 +367,7 @@ class Adam(Optimizer):
         betas: tuple[float, float] = (0.9, 0.999),
         *,
         epsilon: float = 1e-8,
-        **common: Unpack[Common],
+        **common: Unpack[_Common],
     ) -> None:
         super().__init__(parameters, learning_rate, **common)
         for beta in betas:
@@ -417,7 +417,7 @@ class AdamW(Adam):
         betas: tuple[float, float] = (0.9, 0.999),
         *,
         epsilon: float = 1e-8,
-        **common: Unpack[Common],
+        **common: Unpack[_Common],
     ) -> None:
         common.setdefault("weight_decay", 0.01)
         super().__init__(parameters, learning_rate, betas, epsilon=epsilon, **common)

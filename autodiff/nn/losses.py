@@ -26,10 +26,11 @@ def _also_of_batches(loss: Loss) -> Loss:
     """Let a loss of one example take the outputs for a batch as well: that is the mean."""
 
     @functools.wraps(loss)
-    def of_one_or_many(outputs: Any, target: Any) -> Any:
+    def of_one_or_many(*arguments: Any, **named: Any) -> Any:
+        outputs, *targets = [*arguments, *named.values()] or [None]
         if hasattr(outputs, "mean_loss"):
-            return outputs.mean_loss(of_one_or_many, target)
-        return loss(outputs, target)
+            return outputs.mean_loss(of_one_or_many, *targets)
+        return loss(*arguments, **named)
 
     return of_one_or_many
 

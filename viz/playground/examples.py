@@ -41,7 +41,7 @@ def plane_examples(name: str, data: Any) -> PlaneExamples:
 
     Args:
         name: how a sentence calls them.
-        data: has ``inputs`` and ``targets``, as :class:`autodiff.data.Points` has, or is a pair
+        data: has ``inputs`` and ``targets``, as :class:`autodiff.data.Dataset` has, or is a pair
             (X, y) of shapes (count, 2) and (count,) or (count, 1).
 
     Raises:
