@@ -89,6 +89,15 @@ def test_inputs_are_found_out_at_the_first_call() -> None:
         assert len(model.parameters()) == 4 * 3 + 3 + 3 * 2 + 2
 
 
+def test_a_layer_alone_that_does_not_know_its_inputs() -> None:
+    layer = Dense(3)
+    for use in (layer.parameters, layer.state_dict, Sequential(Sequential(layer)).parameters):
+        with pytest.raises(ValueError, match=r"Dense\(3\) has no parameters yet"):
+            use()
+    assert len(layer([1.0, 2.0])) == 3
+    assert len(layer.parameters()) == 9
+
+
 def test_an_optimizer_without_parameters_takes_those_of_the_model() -> None:
     given, taken, by_name = (
         Sequential([Dense(3, "relu", input_dim=4, seed=0), Dense(2, seed=1)]) for _ in range(3)

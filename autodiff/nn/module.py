@@ -91,10 +91,11 @@ class Module:
         for path, part in contents(self):
             if isinstance(part, Leaves):
                 yield path, part
-            elif isinstance(part, Module) and part is not self and not part.is_built:
+            elif isinstance(part, Module) and not part.is_built:
                 raise ValueError(
-                    f"{part!r} has no parameters yet, since it is not known what goes in: give "
-                    "input_shape= to the first layer, or call the model on an example"
+                    f"{_innermost_unbuilt(part)!r} has no parameters yet, since it is not known "
+                    "what goes in: give input_shape= to the first layer, or call the model on an "
+                    "example"
                 )
 
     def zero_grad(self) -> None:
@@ -310,6 +311,11 @@ def contents(module: Module) -> Iterator[tuple[str, Any]]:
             pending += [(f"{within}{name}", each) for name, each in reversed(inner.items())]
     if strangers:
         _refuse_hidden(strangers, set[Any](modules).union(*found))
+
+
+def _innermost_unbuilt(module: Module) -> Module:
+    inner = [part for part in module.modules()[1:] if not part.is_built]
+    return _innermost_unbuilt(inner[0]) if inner else module
 
 
 def _leaves(part: Any) -> Leaves:
