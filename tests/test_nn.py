@@ -165,7 +165,7 @@ def test_layers_without_a_seed_differ() -> None:
 @pytest.mark.parametrize(
     ("make", "inputs", "complaint"),
     [
-        (lambda: nn.Linear(3, 2), np.ones((1, 3), object), "put Flatten"),
+        (lambda: nn.Linear(3, 2), np.ones((3, 1), object), "put Flatten"),
         (lambda: nn.Conv2d(1, 2, 3), [1.0] * 9, r"put Reshape\(\(1, height, width\)\) before it"),
         (lambda: nn.Conv2d(2, 2, 3), np.ones((1, 3, 3)), r"expects 2 channel\(s\)"),
         (lambda: nn.Conv2d(1, 2, 3), np.ones((1, 2, 2)), "larger window than its input"),

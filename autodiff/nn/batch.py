@@ -151,7 +151,7 @@ class Outputs:
     def _each(self) -> Any:
         for row, kept in zip(self._inputs, self._kept.tolist(), strict=True):
             with factors_given(kept):
-                yield flattened(self._model(one_example(row)))
+                yield flattened(self._model.of_example(one_example(row)))
 
     def _one_by_one(self) -> Array:
         """The numbers where the program has none for some example: what Values say."""
@@ -196,7 +196,7 @@ def probe(model: Module, row: Array) -> Probe:
     """Run a model on one example, to see what comes out."""
     found: list[Any] = []
     with no_grad():
-        rates = dropped_units(lambda: found.append(flattened(model(one_example(row)))))
+        rates = dropped_units(lambda: found.append(flattened(model.of_example(one_example(row)))))
     (outputs,) = found
     return Probe(len(outputs), np.array(rates), threshold(outputs))
 
@@ -218,7 +218,7 @@ def outputs_program(model: Module, **options: Any) -> Compiled:
 
     def run_model(example: Any, kept: Any) -> Any:
         with factors_given(list(kept)):
-            return flattened(model(one_example(example)))
+            return flattened(model.of_example(one_example(example)))
 
     return Compiled(run_model, ("example", "kept"), **options)
 
@@ -230,7 +230,7 @@ def loss_and_outputs(
 
     def run_both(example: Any, target: Any, kept: Any) -> Any:
         with factors_given(list(kept)):
-            outputs = flattened(model(one_example(example)))
+            outputs = flattened(model.of_example(one_example(example)))
         value = loss(outputs, list(target) if label is None else label)
         if isinstance(value, list | tuple | np.ndarray):
             raise TypeError(

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autodiff.functions import dot, maximum
-from autodiff.nn.layers import Seed, generator_of
+from autodiff.nn.layers import Seed, check_whole, generator_of
 from autodiff.nn.module import Module, Specification
 from autodiff.nn.signals import Signal, planes
 from autodiff.recording import scope
@@ -102,8 +102,8 @@ class _Windows(Module):
         padding: int = 0,
         seed: Seed = None,
     ) -> None:
-        _check_whole(self, channels=channels, filters=filters, size=size, stride=stride)
-        _check_whole(self, least=0, padding=padding)
+        check_whole(self, channels=channels, filters=filters, size=size, stride=stride)
+        check_whole(self, least=0, padding=padding)
         self.channels, self.filters, self.size = channels, filters, size
         self.stride, self.padding = stride, padding
         shape = (*self._first_axes(), size, size)
@@ -260,7 +260,7 @@ class MaxPool2d(Module):
     """
 
     def __init__(self, size: int = 2) -> None:
-        _check_whole(self, size=size)
+        check_whole(self, size=size)
         self.size = size
 
     def __call__(self, inputs: Signal) -> NDArray[Any]:
@@ -320,12 +320,3 @@ def _sides(layer: _Windows, shape: tuple[int, ...]) -> tuple[int, int]:
     if len(shape) != 3 or shape[0] != layer.channels:
         raise ValueError(f"{layer!r} expects shape ({layer.channels}, height, width), got {shape}")
     return shape[1], shape[2]
-
-
-def _check_whole(layer: Module, least: int = 1, **numbers: int) -> None:
-    for name, number in numbers.items():
-        if not isinstance(number, int | np.integer) or number < least:
-            raise ValueError(
-                f"{type(layer).__name__}: {name} must be a whole number of at least {least}, got "
-                f"{number!r}"
-            )

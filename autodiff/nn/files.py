@@ -28,9 +28,11 @@ _KINDS: dict[str, Callable[..., Module]] = {
     for kind in (
         nn.Linear, nn.MLP, nn.ReLU, nn.LeakyReLU, nn.Sigmoid, nn.Tanh, nn.GELU, nn.Softmax,
         nn.LogSoftmax, nn.Dropout, nn.Flatten, nn.Reshape, nn.Conv2d, nn.ConvTranspose2d,
-        nn.MaxPool2d, nn.Autoencoder, nn.Dense,
+        nn.MaxPool2d, nn.Autoencoder, nn.Dense, nn.Embedding, nn.PositionalEmbedding, nn.Window,
+        nn.LayerNorm, nn.RMSNorm, nn.MultiheadAttention, nn.RNN, nn.GRU, nn.LSTM,
     )
 }  # fmt: skip
+_CONTAINERS = {kind.__name__: kind for kind in (nn.Sequential, nn.Residual)}
 
 _ANY_SIZE = 10_000
 """Up to here the size of a layer is not compared with the number of parameters in its file."""
@@ -158,16 +160,21 @@ class _Budget(np.random.Generator):
 
     def normal(self, loc: Any = 0.0, scale: Any = 1.0, size: Any = None) -> Any:
         """Draw initial weights, which are about to be replaced by those in the file."""
-        self._spend(size)
+        self.spend(math.prod(np.atleast_1d(() if size is None else size).tolist()))
         return super().normal(loc, scale, size)
 
     def uniform(self, low: Any = 0.0, high: Any = 1.0, size: Any = None) -> Any:
         """Draw initial weights, as for :meth:`normal`."""
-        self._spend(size)
+        self.spend(math.prod(np.atleast_1d(() if size is None else size).tolist()))
         return super().uniform(low, high, size)
 
-    def _spend(self, size: Any) -> None:
-        self._left -= math.prod(np.atleast_1d(() if size is None else size).tolist())
+    def spend(self, count: int) -> None:
+        """Count parameters that were made, drawn or not.
+
+        Raises:
+            ValueError: if there are more than the file holds.
+        """
+        self._left -= count
         if self._left < 0:
             raise ValueError("it has more parameters than the file holds")
 
@@ -179,12 +186,16 @@ def _made(specification: Specification, budget: _Budget, path: Path) -> Module:
         kind = arguments.pop("kind", None)
         if "seed" in arguments:
             raise ValueError("no seed stands in a file")
-        if kind == "Sequential":
-            return nn.Sequential(*_layers(arguments["layers"], budget, path))
+        if kind in _CONTAINERS:
+            return _CONTAINERS[kind](*_layers(arguments["layers"], budget, path))
         if kind == "Reshape":
             return nn.Reshape(tuple(arguments["shape"]))
         if kind in _KINDS:
-            return _KINDS[kind](**arguments, **_seed(_KINDS[kind], budget))
+            seed = _seed(_KINDS[kind], budget)
+            layer = _KINDS[kind](**arguments, **seed)
+            if not seed:
+                budget.spend(len(layer.parameters()))
+            return layer
     except _NotMadeError:
         raise
     except (TypeError, KeyError, ValueError, AttributeError, RecursionError) as error:
