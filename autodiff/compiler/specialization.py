@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from autodiff.compiler.arguments import count_blocks
+from autodiff.compiler.gathers import with_gathers
 from autodiff.compiler.gradient import gradient
 from autodiff.compiler.program import BATCHED, Program
 from autodiff.compiler.schedule import schedule
@@ -101,7 +102,7 @@ class Specialization:
     def source(self, wanted: tuple[int, ...] | None) -> Source:
         """The generated text that returns the outputs and the gradients of the wanted inputs."""
         if wanted not in self.sources:
-            program = self.form
+            program = with_gathers(self.form) if self.target is NUMPY else self.form
             if wanted is not None:
                 program = gradient(program, wanted)
             self.sources[wanted] = self.target.source(program, self.dtype)

@@ -23,7 +23,8 @@ def gather(table: Sequence[Any] | NDArray[Any], index: Any) -> Any:
     A number chooses while the graph is recorded, and leaves no trace in it. The index that a
     compiled function is given is not known then: what is recorded is Σ over k of [index = k] ·
     table[k], a product with a vector of one 1. Programs for NumPy read the row instead, and add to
-    it on the way back. Nothing varies with the index itself.
+    it on the way back. Nothing varies with the index itself. (Machine code and JAX give 0 for an
+    index that is NaN; JAX also for any that is no place.)
 
     Args:
         table: scalars, or rows of scalars.
@@ -42,11 +43,15 @@ def gather(table: Sequence[Any] | NDArray[Any], index: Any) -> Any:
     """
     if not isinstance(index, Value):
         return table[_place(index, len(table))]
+    count = len(table)
+    shifted = index + 0.5  # so that nothing is compared with 0, which would be another operation
     if index._data is not UNKNOWN:
-        _place(index._data, len(table))
-    else:
-        _refuse_later(index, len(table))
-    chosen = [absolute(index - float(place)) <= 0.5 for place in range(len(table))]
+        _place(index._data, count)
+    else:  # roots that have no value unless the index is a place, which programs look at
+        sqrt(0.25 - absolute(index - round(index)))
+        sqrt(shifted)
+        sqrt(count - shifted)
+    chosen = [absolute(shifted - (place + 0.5)) <= 0.5 for place in range(count)]
     if np.ndim(table[0]) == 0:
         return dot(chosen, table)
     return [dot(chosen, column) for column in zip(*table, strict=True)]
@@ -59,13 +64,6 @@ def _place(index: Any, count: int) -> int:
             f"an index must be a whole number from 0 to {count - 1}, got {index!r:.40}"
         )
     return int(index)
-
-
-def _refuse_later(index: Value, count: int) -> None:
-    """Record roots that have no value unless the index is a place, which programs look at."""
-    sqrt(0.25 - absolute(index - round(index)))
-    sqrt(index + 0.5)
-    sqrt(count - 0.5 - index)
 
 
 class Embedding(Module):
