@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from autodiff.compiler import Compiled
-from autodiff.data import Pairs
+from autodiff.data import Dataset
 from autodiff.names.learning import Surprise, split_names, symbols_per_name
 from autodiff.names.models import MODELS
+from autodiff.nn.batch import BATCHED
 from autodiff.optim import Adam
-from autodiff.training.engines import BATCHED, CompiledEngine
+from autodiff.training.engines import CompiledEngine
 from benchmarks.measure import interleaved, seconds_of
 
 STEPS = 20
@@ -43,7 +44,7 @@ class _Engine(CompiledEngine):
         return Compiled(function, BATCHED, target=self.target)
 
 
-def ours(training: Pairs, batches: Sequence[np.ndarray], target: str) -> Callable[[], None]:
+def ours(training: Dataset, batches: Sequence[np.ndarray], target: str) -> Callable[[], None]:
     model = MODELS["gpt"].model(0)
     loss = Surprise(symbols_per_name(training))
     engine = _Engine(model, loss, Adam(model.parameters(), RATE))
@@ -56,7 +57,7 @@ def ours(training: Pairs, batches: Sequence[np.ndarray], target: str) -> Callabl
     return run
 
 
-def theirs(training: Pairs, batches: Sequence[np.ndarray]) -> Callable[[], None]:
+def theirs(training: Dataset, batches: Sequence[np.ndarray]) -> Callable[[], None]:
     """The same network, as it is written there: a module of modules, fused attention."""
     import torch
     from torch import nn

@@ -143,7 +143,8 @@ def test_layers_are_their_formulas(name: str, length: int) -> None:
     x = GENERATOR.normal(size=(length, 4))
     expected = formula(layer, x)
     assert layer.output_shape(x.shape) == expected.shape
-    np.testing.assert_allclose(numbers(layer(x)), expected, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(numbers(layer.of_example(x)), expected, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(layer(x[None]).data, [expected.ravel()], rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("target", ["numpy", "native"])
@@ -165,7 +166,7 @@ def test_gradients_of_layers(name: str) -> None:
     weights = GENERATOR.normal(size=layer.output_shape((3, 4)))
 
     def loss(x: Any) -> Any:
-        return (layer(x) * weights).sum()
+        return (layer.of_example(x) * weights).sum()
 
     x = GENERATOR.normal(size=(3, 4))
     check_gradient(loss, x)

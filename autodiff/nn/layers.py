@@ -169,6 +169,11 @@ class Linear(Module):
         return len(self.neurons[0].weights)
 
     @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Of one row."""
+        return (self.inputs,)
+
+    @property
     def activation(self) -> str:
         """The name of the activation."""
         return self.neurons[0].activation
@@ -363,8 +368,6 @@ class Sequential(Module):
 
 def known_input_shape(layer: Module) -> tuple[int, ...] | None:
     """The shape of one example, where a layer knows it."""
-    if isinstance(layer, Linear):
-        return (layer.inputs,)
     return getattr(layer, "input_shape", None)
 
 

@@ -265,9 +265,10 @@ def is_batch(module: Module, inputs: Any) -> bool:
         whole = _shape_after(module, inputs.shape)
     except NotImplementedError:
         return inputs.ndim == 2
-    if whole is None:
-        return row is not None or inputs.ndim == 2
-    return row is not None and whole == (len(inputs), *row)
+    if row is None and whole is None:  # what does not fit is said of what a module usually takes
+        known = getattr(module, "input_shape", None)
+        return known is not None and len(known) == inputs.ndim - 1
+    return row is not None and whole in (None, (len(inputs), *row))
 
 
 def _shape_after(module: Module, shape: tuple[int, ...]) -> tuple[int, ...] | None:
