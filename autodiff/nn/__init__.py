@@ -1,10 +1,21 @@
 """Layers and losses: networks as ordinary functions of Values."""
 
 from autodiff.nn import batch  # noqa: F401 (registers itself with Module)
-from autodiff.nn.activations import GELU, LeakyReLU, LogSoftmax, ReLU, Sigmoid, Softmax, Tanh
+from autodiff.nn.activations import (
+    ELU,
+    GELU,
+    LeakyReLU,
+    LogSoftmax,
+    ReLU,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    Tanh,
+)
 from autodiff.nn.attention import MultiheadAttention
 from autodiff.nn.autoencoder import Autoencoder
-from autodiff.nn.convolution import Conv2d, ConvTranspose2d, Flatten, MaxPool2d, Reshape
+from autodiff.nn.convolution import AvgPool2d, Conv2d, ConvTranspose2d, Flatten, MaxPool2d, Reshape
 from autodiff.nn.dense import Dense
 from autodiff.nn.dropout import Dropout
 from autodiff.nn.embedding import Embedding, PositionalEmbedding, Window, gather
@@ -13,6 +24,8 @@ from autodiff.nn.losses import (
     binary_cross_entropy,
     cross_entropy,
     hinge,
+    huber,
+    kl_divergence,
     l1_penalty,
     l2_penalty,
     mean_absolute_error,
@@ -33,11 +46,12 @@ from autodiff.nn.recurrent import GRU, LSTM, RNN
 from autodiff.nn.summary import summary
 
 __all__ = [
-    "GELU", "GRU", "LSTM", "MLP", "RNN", "Autoencoder", "BCELoss", "BCEWithLogitsLoss", "Conv2d",
-    "ConvTranspose2d", "CrossEntropyLoss", "Dense", "Dropout", "Embedding", "Flatten", "Input",
-    "L1Loss", "LayerNorm", "LeakyReLU", "Linear", "LogSoftmax", "MSELoss", "MaxPool2d", "Module",
-    "MultiheadAttention", "NLLLoss", "Neuron", "PositionalEmbedding", "RMSNorm", "ReLU", "Reshape",
-    "Residual", "Sequential", "Sigmoid", "Softmax", "Tanh", "Window", "binary_cross_entropy",
-    "cross_entropy", "gather", "hinge", "l1_penalty", "l2_penalty", "mean_absolute_error",
+    "ELU", "GELU", "GRU", "LSTM", "MLP", "RNN", "Autoencoder", "AvgPool2d", "BCELoss",
+    "BCEWithLogitsLoss", "Conv2d", "ConvTranspose2d", "CrossEntropyLoss", "Dense", "Dropout",
+    "Embedding", "Flatten", "Input", "L1Loss", "LayerNorm", "LeakyReLU", "Linear", "LogSoftmax",
+    "MSELoss", "MaxPool2d", "Module", "MultiheadAttention", "NLLLoss", "Neuron",
+    "PositionalEmbedding", "RMSNorm", "ReLU", "Reshape", "Residual", "Sequential", "SiLU",
+    "Sigmoid", "Softmax", "Softplus", "Tanh", "Window", "binary_cross_entropy", "cross_entropy",
+    "gather", "hinge", "huber", "kl_divergence", "l1_penalty", "l2_penalty", "mean_absolute_error",
     "mean_squared_error", "negative_log_likelihood", "summary",
 ]  # fmt: skip

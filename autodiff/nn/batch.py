@@ -106,7 +106,7 @@ class Outputs:
             FloatingPointError, ValueError, ...: where the loss itself has no value; it is what the
                 loss raises on that example.
         """
-        if loss in OF_NUMBERS and self._probe.outputs == 1:
+        if getattr(loss, "func", loss) in OF_NUMBERS and self._probe.outputs == 1:
             targets = np.asarray(real_numbers("targets", targets), float)
         rows = target_rows(loss, targets, len(self), self._probe.outputs)
         program = self._programs.get(

@@ -30,6 +30,7 @@ _KINDS: dict[str, Callable[..., Module]] = {
         nn.LogSoftmax, nn.Dropout, nn.Flatten, nn.Reshape, nn.Conv2d, nn.ConvTranspose2d,
         nn.MaxPool2d, nn.Autoencoder, nn.Dense, nn.Embedding, nn.PositionalEmbedding, nn.Window,
         nn.LayerNorm, nn.RMSNorm, nn.MultiheadAttention, nn.RNN, nn.GRU, nn.LSTM,
+        nn.ELU, nn.SiLU, nn.Softplus, nn.AvgPool2d,
     )
 }  # fmt: skip
 _CONTAINERS = {kind.__name__: kind for kind in (nn.Sequential, nn.Residual)}
