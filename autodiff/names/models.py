@@ -47,7 +47,11 @@ class CharacterModel:
 
 
 def _bigram(generator: np.random.Generator) -> Sequential:
-    return Sequential(Embedding(SYMBOLS, SYMBOLS, generator))
+    """Logits that start at 0, so that all symbols are equally likely after each other."""
+    table = Embedding(SYMBOLS, SYMBOLS, generator)
+    for logit in table.parameters():
+        logit.data = 0.0
+    return Sequential(table)
 
 
 def _mlp(generator: np.random.Generator) -> Sequential:
@@ -97,7 +101,7 @@ def _gpt(generator: np.random.Generator) -> Sequential:
 
 
 MODELS = {
-    "bigram": CharacterModel("a table of what follows each symbol", _bigram, epochs=3),
+    "bigram": CharacterModel("a table of what follows each symbol", _bigram, 3, learning_rate=0.05),
     "mlp": CharacterModel("three symbols and one hidden layer", _mlp),
     "rnn": CharacterModel("a state that each symbol changes", _rnn, learning_rate=0.005),
     "lstm": CharacterModel("a state and a cell behind gates", _lstm, epochs=8),
