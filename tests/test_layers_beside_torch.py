@@ -215,6 +215,36 @@ def _agree(found: Any, expected: Any) -> None:
     np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("kind", "shape"),
+    [("BatchNorm1d", (6, 3)), ("BatchNorm1d", (4, 3, 5)), ("BatchNorm2d", (3, 2, 4, 5))],
+)
+def test_batch_normalization(kind: str, shape: tuple[int, ...]) -> None:
+    layer = getattr(nn, kind)(shape[1], momentum=0.3)
+    theirs = getattr(torch.nn, kind)(shape[1], momentum=0.3).double()
+    for parameter in layer.parameters():
+        parameter.data = float(GENERATOR.normal())
+    put(theirs.weight, layer.gains)
+    put(theirs.bias, layer.biases)
+    x, weights = GENERATOR.normal(1.0, 2.0, shape), GENERATOR.normal(size=shape)
+    given = torch.tensor(x, requires_grad=True)
+    their_result = theirs(given)
+    (their_result * torch.tensor(weights)).sum().backward()
+
+    own = np.array([Value(a) for a in x.ravel()], object).reshape(shape)
+    result = layer.of_batch(own)
+    fsum((result * weights).ravel()).backward()
+    _agree(numbers(result), their_result.detach().numpy())
+    _agree(grads(own), given.grad.numpy())
+    _agree(grads(layer.gains), theirs.weight.grad.numpy())
+    _agree(numbers(layer.running.means), theirs.running_mean.numpy())
+    _agree(numbers(layer.running.variances), theirs.running_var.numpy())
+    f = compile(lambda x, w: (layer(x) * w).sum(), batched=("x", "w"))
+    _, slope = f.value_and_grad(x, weights)
+    _agree(slope, given.grad.numpy())
+    _agree(numbers(layer.eval().of_batch(x)), theirs.eval()(given).detach().numpy())
+
+
 @pytest.mark.parametrize("places", [[3], [0, 2, 0, 4]])
 def test_embedding(places: Sequence[int]) -> None:
     layer = nn.Embedding(5, 3, seed=0)

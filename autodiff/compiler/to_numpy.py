@@ -263,6 +263,10 @@ class _NumpyWriter:
             shape = shape if keep else tuple(n for a, n in enumerate(shape) if a not in sums)
         if self.program.is_summed_over_examples(instruction):
             written = self._method(written, "sum(-1)")
+        if block.kind == BATCHED and self.program.kind(formula) != BATCHED:
+            each = self._method(written, "", "[..., None]").text
+            axes = ", ".join(map(str, shape))
+            return f"broadcast_to({each}, ({axes}, n)).reshape{self._shape(block)}.copy()"
         if len(shape) > 1:
             written = self._method(written, f"reshape{self._shape(block)}")
         return written.text if shape else self._method(written, "", "[None]").text
@@ -298,6 +302,8 @@ class _NumpyWriter:
             if self.program.is_summed_over_examples(instruction):
                 written = self._method(written, "sum(-1)")
             is_full = shape_of(formula) == target.indices.shape and not sums
+            if block.kind == BATCHED and self.program.kind(formula) != BATCHED:
+                written, is_full = self._method(written, "", "[..., None]"), False
         found = self._window(target)
         if not found:
             self._scatter(target, written, sign, is_full)

@@ -15,6 +15,7 @@ from autodiff.nn.activations import (
 )
 from autodiff.nn.attention import MultiheadAttention
 from autodiff.nn.autoencoder import Autoencoder
+from autodiff.nn.batch_norm import BatchNorm1d, BatchNorm2d, batch_statistics
 from autodiff.nn.convolution import AvgPool2d, Conv2d, ConvTranspose2d, Flatten, MaxPool2d, Reshape
 from autodiff.nn.dense import Dense
 from autodiff.nn.dropout import Dropout
@@ -47,11 +48,12 @@ from autodiff.nn.summary import summary
 
 __all__ = [
     "ELU", "GELU", "GRU", "LSTM", "MLP", "RNN", "Autoencoder", "AvgPool2d", "BCELoss",
-    "BCEWithLogitsLoss", "Conv2d", "ConvTranspose2d", "CrossEntropyLoss", "Dense", "Dropout",
-    "Embedding", "Flatten", "Input", "L1Loss", "LayerNorm", "LeakyReLU", "Linear", "LogSoftmax",
-    "MSELoss", "MaxPool2d", "Module", "MultiheadAttention", "NLLLoss", "Neuron",
-    "PositionalEmbedding", "RMSNorm", "ReLU", "Reshape", "Residual", "Sequential", "SiLU",
-    "Sigmoid", "Softmax", "Softplus", "Tanh", "Window", "binary_cross_entropy", "cross_entropy",
-    "gather", "hinge", "huber", "kl_divergence", "l1_penalty", "l2_penalty", "mean_absolute_error",
-    "mean_squared_error", "negative_log_likelihood", "summary",
+    "BCEWithLogitsLoss", "BatchNorm1d", "BatchNorm2d", "Conv2d", "ConvTranspose2d",
+    "CrossEntropyLoss", "Dense", "Dropout", "Embedding", "Flatten", "Input", "L1Loss", "LayerNorm",
+    "LeakyReLU", "Linear", "LogSoftmax", "MSELoss", "MaxPool2d", "Module", "MultiheadAttention",
+    "NLLLoss", "Neuron", "PositionalEmbedding", "RMSNorm", "ReLU", "Reshape", "Residual",
+    "Sequential", "SiLU", "Sigmoid", "Softmax", "Softplus", "Tanh", "Window", "batch_statistics",
+    "binary_cross_entropy", "cross_entropy", "gather", "hinge", "huber", "kl_divergence",
+    "l1_penalty", "l2_penalty", "mean_absolute_error", "mean_squared_error",
+    "negative_log_likelihood", "summary",
 ]  # fmt: skip
