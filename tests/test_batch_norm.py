@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,12 @@ import pytest
 from autodiff import Value, check_gradient, compile, nn
 from autodiff.compiler.gradient import gradient
 from autodiff.compiler.vectors import interpret_vectors
+from autodiff.data import moons
+from autodiff.nn import files
+from autodiff.nn.batch_norm import running_values
+from autodiff.nn.programs import programs_of
+from autodiff.optim import Adam
+from autodiff.training import evaluate, fit
 
 GENERATOR = np.random.default_rng(0)
 LAYERS: list[tuple[Callable[[], Any], tuple[int, ...]]] = [
@@ -146,3 +154,83 @@ def test_what_cannot_be_normalized_is_said() -> None:
         layer.eval()([1.0, 2.0])
     with pytest.raises(ValueError, match="momentum must be above 0 and below 1, got 1"):
         nn.BatchNorm2d(2, momentum=1)
+
+
+# ------------------------------------------------------------------------------------- training
+
+
+def network() -> nn.Sequential:
+    return nn.Sequential(
+        nn.Linear(2, 6, seed=0), nn.BatchNorm1d(6), nn.ReLU(), nn.Linear(6, 2, seed=1)
+    )
+
+
+def train(epochs: int, **options: Any) -> tuple[nn.Sequential, list[float]]:
+    model = network()
+    optimizer = Adam(model.parameters(), 0.05)
+    fit(model, moons(), epochs=epochs, optimizer=optimizer, progress=False, **options)
+    return model, [v.data for v in (*model.parameters(), *running_values(model))]
+
+
+def test_fit_follows_the_batches() -> None:
+    model, _ = train(15)
+    norm: Any = model.layers[1]
+    assert norm.running.batches.data == 15 * math.ceil(len(moons()) / 16)
+    assert evaluate(model, moons(seed=1))[1] > 0.9
+    hidden = np.array([[v.data for v in model.layers[0](x)] for x in moons().inputs.tolist()])
+    means = np.array([mean.data for mean in norm.running.means])
+    spread = hidden.std(0)
+    assert (np.abs(means - hidden.mean(0)) < spread).all()
+
+
+def test_a_run_that_goes_on_has_the_same_statistics(tmp_path: Path) -> None:
+    _, expected = train(3)
+    path = tmp_path / "run.npz"
+    train(2, checkpoint=path)
+    _, found = train(3, checkpoint=path)
+    assert found == expected
+
+
+def test_files_keep_what_was_followed(tmp_path: Path) -> None:
+    model, numbers_before = train(1)
+    again = files.load(files.save(model, tmp_path / "m.npz"))
+    assert [v.data for v in (*again.parameters(), *running_values(again))] == numbers_before
+    x = moons().inputs[0].tolist()
+    assert [v.data for v in again(x)] == [v.data for v in model(x)]
+
+
+def test_what_cannot_be_trained_is_said() -> None:
+    with pytest.raises(ValueError, match="in training needs a batch"):
+        train(1, engine="eager")
+
+    def own(outputs: Any, label: int) -> Any:
+        return -outputs[label]
+
+    with pytest.raises(ValueError, match="computed for each label by itself"):
+        train(1, loss=own)
+
+
+def test_a_loop_of_ones_own_follows_each_batch_once() -> None:
+    layer, x = made(*LAYERS[0])
+    outputs = layer(x)
+    target = np.zeros((6, 3))
+    loss = nn.mean_squared_error(outputs, target)
+    nn.mean_squared_error(outputs, target)
+    np.testing.assert_allclose(outputs.data, by_numpy(layer, x), rtol=1e-12, atol=1e-12)
+    assert loss.data == pytest.approx((by_numpy(layer, x) ** 2).mean(), rel=1e-12)
+    assert layer.running.batches.data == 1
+    np.testing.assert_allclose(numbers(layer.running.means), 0.1 * x.mean(0), rtol=1e-12)
+    loss.backward()
+    own = np.array([Value(a) for a in x.ravel()], object).reshape(x.shape)
+    slopes = [gain.grad for gain in layer.gains]
+    layer.zero_grad()
+    ((layer.of_batch(own) ** 2).sum() / x.size).backward()
+    np.testing.assert_allclose(slopes, [gain.grad for gain in layer.gains], rtol=1e-10)
+
+
+def test_programs_stay_with_a_model_that_follows_batches() -> None:
+    model, _ = train(1)
+    before = programs_of(model)
+    loss = nn.cross_entropy(model.train()(moons().inputs), moons().labels)
+    loss.backward()
+    assert programs_of(model) is before

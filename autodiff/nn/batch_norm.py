@@ -19,7 +19,7 @@ from autodiff.nn.layers import check_whole
 from autodiff.nn.module import Module, Specification
 from autodiff.nn.signals import Signal
 from autodiff.primitives import over_examples
-from autodiff.recording import is_tracing
+from autodiff.recording import is_tracing, recording_now
 from autodiff.value import Value
 
 
@@ -28,13 +28,18 @@ class Running:
 
     Attributes:
         means, variances: one Value for each channel.
-        batches: how many batches there were.
+        batches: how many batches there were, a Value as well.
     """
 
     def __init__(self, width: int) -> None:
         self.means = [Value(0.0, "mean") for _ in range(width)]
         self.variances = [Value(1.0, "variance") for _ in range(width)]
-        self.batches = 0
+        self.batches = Value(0.0, "batches")
+
+    @property
+    def values(self) -> list[Value]:
+        """All of them, in a fixed order."""
+        return [*self.means, *self.variances, self.batches]
 
 
 class Statistics(NamedTuple):
@@ -73,6 +78,43 @@ def batch_statistics() -> Iterator[list[Statistics]]:
         _gathered.reset(token)
 
 
+def running_values(model: Module) -> list[Value]:
+    """Return what the layers of a model remember of batches, which files keep beside parameters.
+
+    Args:
+        model: with layers of batch normalization or without.
+    """
+    layers = [layer for layer in model.modules() if isinstance(layer, _BatchNorm)]
+    return [value for layer in layers for value in layer.running.values]
+
+
+class Followed(list["_BatchNorm"]):
+    """Layers whose statistics are the last results of a program, behind its loss and outputs.
+
+    They are put in the list, in the order of their statistics, when the program is traced.
+    """
+
+    def outputs_in(self, out: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the outputs among all results, a row for each.
+
+        Args:
+            out: all results, of shape (results, count).
+        """
+        return out[1 : len(out) - sum(2 * layer.width for layer in self)]
+
+    def follow(self, out: NDArray[np.float64]) -> None:
+        """Hand the statistics of a batch to the layers that normalize by it.
+
+        Args:
+            out: all results, of shape (results, count).
+        """
+        at = 1 + len(self.outputs_in(out))
+        for layer in self:
+            middle, end = at + layer.width, at + 2 * layer.width
+            layer.follow(out[at:middle, 0].tolist(), out[middle:end, 0].tolist())
+            at = end
+
+
 class _BatchNorm(Module):
     """gain · (a - mean) / √(variance + ε) + bias, for each channel; see BatchNorm1d."""
 
@@ -91,11 +133,17 @@ class _BatchNorm(Module):
         self.biases = [Value(0.0, f"b{i}") for i in range(width)]
         self.running = Running(width)
 
-    def __call__(self, inputs: Signal) -> Any:
-        """One example, normalized: in training by its batch, in evaluation by what was followed."""
+    def forward(self, inputs: Signal) -> Any:
+        """One example, normalized: in training by its batch, in evaluation by what was followed.
+
+        A single example of which nothing is recorded, under ``no_grad``, has no batch, and is
+        normalized as in evaluation.
+        """
         array = np.asarray(inputs, object)
         self.output_shape(array.shape)
         if not self.is_training:
+            self._check_followed()
+        if not self.is_training or not recording_now()[1]:
             return self._as_given(inputs, self._by_running(array))
         if not is_tracing():
             raise ValueError(
@@ -114,6 +162,7 @@ class _BatchNorm(Module):
         for example in array[:1]:
             self.output_shape(example.shape)
         if not self.is_training:
+            self._check_followed()
             return np.array([self._by_running(example) for example in array], object)
         if is_tracing():
             return self._by_batch(array)
@@ -133,7 +182,7 @@ class _BatchNorm(Module):
         for olds, news in ((running.means, means), (running.variances, variances)):
             for old, new in zip(olds, news, strict=True):
                 old.data += self.momentum * (float(new) - old.data)
-        running.batches += 1
+        running.batches.data += 1
 
     def _by_batch(self, batch: NDArray[Any], is_one: bool = False) -> NDArray[Any]:
         """By the mean and variance of the batch, of which one example stands for all if traced."""
@@ -159,12 +208,14 @@ class _BatchNorm(Module):
             gathered.append(Statistics(self, means, variances))
         return result
 
-    def _by_running(self, example: NDArray[Any]) -> NDArray[Any]:
-        if not self.running.batches:
+    def _check_followed(self) -> None:
+        if not self.running.batches.data:
             raise ValueError(
                 f"{self!r} has followed no batch yet, by which it could normalize in evaluation; "
                 "train the model first"
             )
+
+    def _by_running(self, example: NDArray[Any]) -> NDArray[Any]:
         result = np.empty(example.shape, object)
         running = self.running
         parts = zip(running.means, running.variances, self.gains, self.biases, strict=True)

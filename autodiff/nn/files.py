@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from autodiff import nn
 from autodiff.files import read_arrays, write_whole
+from autodiff.nn.batch_norm import running_values
 from autodiff.nn.layers import AGAIN
 from autodiff.nn.module import Module, Specification
 
@@ -30,7 +31,7 @@ _KINDS: dict[str, Callable[..., Module]] = {
         nn.LogSoftmax, nn.Dropout, nn.Flatten, nn.Reshape, nn.Conv2d, nn.ConvTranspose2d,
         nn.MaxPool2d, nn.Autoencoder, nn.Dense, nn.Embedding, nn.PositionalEmbedding, nn.Window,
         nn.LayerNorm, nn.RMSNorm, nn.MultiheadAttention, nn.RNN, nn.GRU, nn.LSTM,
-        nn.ELU, nn.SiLU, nn.Softplus, nn.AvgPool2d,
+        nn.ELU, nn.SiLU, nn.Softplus, nn.AvgPool2d, nn.BatchNorm1d, nn.BatchNorm2d,
     )
 }  # fmt: skip
 _CONTAINERS = {kind.__name__: kind for kind in (nn.Sequential, nn.Residual)}
@@ -62,7 +63,8 @@ def save(model: Module, path: str | os.PathLike[str]) -> Path:
     """
     path = _checked(path)
     file = io.BytesIO()
-    numbers = np.array([parameter.data for parameter in model.parameters()], float)
+    kept = [*model.parameters(), *running_values(model)]
+    numbers = np.array([value.data for value in kept], float)
     if not np.isfinite(numbers).all():
         raise ValueError("the model has parameters that are not finite; it was not saved")
     specification = json.dumps(model.specification())
@@ -237,7 +239,7 @@ def _seed(kind: Callable[..., Module], budget: _Budget) -> dict[str, Any]:
 
 
 def _fill(model: Module, numbers: NDArray[np.float64], path: Path) -> None:
-    parameters = model.parameters()
+    parameters = [*model.parameters(), *running_values(model)]
     if len(parameters) != len(numbers):
         raise ValueError(
             f"{path.name} holds {len(numbers):,} parameters, and the model has {len(parameters):,}"
