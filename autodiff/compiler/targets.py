@@ -75,7 +75,10 @@ class Target(Protocol):
         """The function that a text defines."""
 
 
-_WHOLE_BATCHES = "what depends on a whole batch, as BatchNorm in training, is for NumPy: no target="
+_WHOLE_BATCHES = (
+    "what depends on a whole batch, as BatchNorm in training, is for NumPy; leave target= and "
+    "engine= out"
+)
 
 
 class _Work(NamedTuple):

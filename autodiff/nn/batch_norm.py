@@ -45,7 +45,7 @@ class Running:
 class Statistics(NamedTuple):
     """Of a batch, one scalar for each channel of a layer; the variance is divided by n - 1."""
 
-    layer: _BatchNorm
+    layer: BatchNorm
     means: Sequence[Any]
     variances: Sequence[Any]
 
@@ -84,11 +84,11 @@ def running_values(model: Module) -> list[Value]:
     Args:
         model: with layers of batch normalization or without.
     """
-    layers = [layer for layer in model.modules() if isinstance(layer, _BatchNorm)]
+    layers = [layer for layer in model.modules() if isinstance(layer, BatchNorm)]
     return [value for layer in layers for value in layer.running.values]
 
 
-class Followed(list["_BatchNorm"]):
+class Followed(list["BatchNorm"]):
     """Layers whose statistics are the last results of a program, behind its loss and outputs.
 
     They are put in the list, in the order of their statistics, when the program is traced.
@@ -115,8 +115,12 @@ class Followed(list["_BatchNorm"]):
             at = end
 
 
-class _BatchNorm(Module):
-    """gain · (a - mean) / √(variance + ε) + bias, for each channel; see BatchNorm1d."""
+class BatchNorm(Module):
+    """Base of layers that normalize each channel by a batch; see :class:`BatchNorm1d`.
+
+    Attributes:
+        running: what is remembered of the batches.
+    """
 
     axes: tuple[int, ...] = ()
     """How many axes an example may have; the first is that of the channels."""
@@ -247,7 +251,7 @@ class _BatchNorm(Module):
         return f"{type(self).__name__}({self.width})"
 
 
-class BatchNorm1d(_BatchNorm):
+class BatchNorm1d(BatchNorm):
     """gain · (a - mean) / √(variance + ε) + bias, with the mean and variance over a batch.
 
     In evaluation they are those of the batches that were followed in training: running means.
@@ -274,7 +278,7 @@ class BatchNorm1d(_BatchNorm):
     axes = (1, 2)
 
 
-class BatchNorm2d(_BatchNorm):
+class BatchNorm2d(BatchNorm):
     """:class:`BatchNorm1d` for planes: the mean and variance of each over a batch and its pixels.
 
     Args:

@@ -173,7 +173,7 @@ def binary_cross_entropy(logits: Sequence[Any], target: Target) -> Any:
 
 @_also_of_batches
 def huber(outputs: Sequence[Any], target: Target, delta: float = 1.0) -> Any:
-    """The mean of d²/2 where a difference d is small, and of delta · (|d| - delta/2) elsewhere.
+    """The mean of d²/2 for a small difference d, and of ``delta · (|d| - delta/2)`` for others.
 
     Huber, Robust estimation of a location parameter (1964): outliers pull no harder than delta.
 
