@@ -69,7 +69,7 @@ def run(options: argparse.Namespace, draw: Draw) -> None:
     interrupted = False
     if options.load is not None:
         model = _loaded(options.load)
-        nats = held_out_nats(model, split_names(seed=options.seed)[1])
+        nats = held_out_nats(model, split_names()[1])
     else:
         speller = learn_to_spell(
             options.model,

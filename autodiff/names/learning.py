@@ -94,7 +94,7 @@ def learn_to_spell(
     True
     """
     kind_name, kind = _named(kind)
-    training, aside = split_names(names, seed)
+    training, aside = split_names(names)
     model = kind.model(seed)
     print(
         f"{kind_name}, {len(model.parameters()):,} parameters: {len(training):,} names to learn "
@@ -125,24 +125,23 @@ def _named(kind: CharacterModel | str) -> tuple[str, CharacterModel]:
     return kind, MODELS[kind]
 
 
-def split_names(names: int | None = None, seed: int = 0) -> tuple[Dataset, Dataset]:
-    """Return names to learn from, and those that are held out.
+def split_names(names: int | None = None) -> tuple[Dataset, Dataset]:
+    """Return names to learn from, and those that are held out: always the same ones.
 
     Args:
         names: how many to learn from; None for all others.
-        seed: of the choice.
 
     Raises:
         ValueError: if there are not so many.
     """
     everything = load_names()
-    most = len(everything) - HELD_OUT
-    if names is not None and not 1 <= names <= most:
-        raise ValueError(f"expected 1 to {most:,} names to learn from, got {names:,}")
-    order = np.random.default_rng(seed).permutation(len(everything))
-    pairs = encoded([everything[i] for i in order.tolist()])
-    kept = HELD_OUT + (most if names is None else names)
-    return pairs.take(np.arange(HELD_OUT, kept)), pairs.take(np.arange(HELD_OUT))
+    order = np.random.default_rng(0).permutation(len(everything)).tolist()
+    aside = [everything[i] for i in order[:HELD_OUT]]
+    unseen = frozenset(aside)  # many names are listed twice
+    kept = [name for name in (everything[i] for i in order[HELD_OUT:]) if name not in unseen]
+    if names is not None and not 1 <= names <= len(kept):
+        raise ValueError(f"expected 1 to {len(kept):,} names to learn from, got {names:,}")
+    return encoded(kept[:names]), encoded(aside)
 
 
 def symbols_per_name(pairs: Dataset) -> float:
