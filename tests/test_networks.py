@@ -343,3 +343,15 @@ def test_an_option_that_does_not_exist_is_named_with_those_that_do() -> None:
     for function in (viz.draw, viz.explore, viz.animate):
         with pytest.raises(TypeError, match=r"has no option 'colour'; its options are: fold, open"):
             function(x, colour="red")  # type: ignore[call-arg]
+
+
+def test_folded_neurons_keep_their_order_whatever_is_computed_first() -> None:
+    first, second = network(2, 3, 2)
+    loss = second - (first - second).tanh()  # the second neuron is computed first
+    scene = viz.draw(loss, fold="layer*/neuron*").scene
+    for count, layer in ((3, 0), (2, 1)):
+        boxes = [(texts(g)[0], middle(g)) for g in scene.groups if g.kind == "group"]
+        columns = sorted({place[0] for _, place in boxes}, key=lambda x: x)
+        titles = [title for title, place in sorted(boxes, key=lambda b: b[1][1])
+                  if place[0] == columns[layer]]  # fmt: skip
+        assert titles == [f"neuron{i}" for i in range(count)]

@@ -148,7 +148,7 @@ def in_own_order(dot: graphviz.Digraph, parts: Iterable[Part]) -> None:
     outputs = [part.id for part in parts if part.kind == "output"]
     with dot.subgraph(graph_attr={"rank": "same"}) as column:
         for one, following in itertools.pairwise(outputs):
-            column.edge(one, following, style="invis")
+            column.edge(one, following, style="invis", weight="1")
 
 
 class _Writer:
@@ -161,7 +161,7 @@ class _Writer:
         self.dot = graphviz.Digraph(
             graph_attr={"rankdir": "LR" if self.sideways else "TB", **SPACING},
             node_attr={"shape": "box", "fixedsize": "true", "fontname": font, "fontsize": "12"},
-            edge_attr={"dir": "none", "arrowsize": "0.7"},
+            edge_attr={"dir": "none", "arrowsize": "0.7", "weight": "9"},
         )
         if not diagram.clusters:
             self.dot.attr(ordering="in")  # operands from top to bottom

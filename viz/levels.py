@@ -6,9 +6,11 @@ no wire runs through a frame in which it has no business, and what a frame holds
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import NamedTuple
 
 import graphviz
@@ -34,6 +36,7 @@ _SIDE, _HEAD = 8, 28
 """Around what a frame holds: on its sides and beneath, and above, where its title is."""
 _FAN, _WIDEST_FAN = 0.03, 0.5
 """Room for each line that goes into a frame, and the most, in inches."""
+_STEM = re.compile(r"\d+$")
 _NARROWEST_BEND = 10
 _POINT = 2.0
 """How high a port is, and how wide the point inside that it leads to."""
@@ -174,9 +177,9 @@ class Levels:
                 "ordering": "in",
             },
             node_attr={"shape": "box", "fixedsize": "true", "fontname": self.font, "label": ""},
-            edge_attr={"dir": "none", "arrowsize": "0.7"},
+            edge_attr={"dir": "none", "arrowsize": "0.7", "weight": "9"},
         )
-        self._points(dot, level.entries, "min")
+        self._points(dot, [*level.entries], "min")
         for part in level.parts:
             shape = {"shape": "circle"} if is_round(part, self.size) else {}
             self._box(dot, part.id, part_size(part, self.size), **shape)
@@ -185,7 +188,7 @@ class Levels:
         for name in level.inner:
             self._frame(dot, name)
         in_own_order(dot, level.parts)
-        self._points(dot, level.exits, "max")
+        self._points(dot, self._in_own_order(level), "max")
         gates = {part.id for part in level.parts if part.kind == "gate"}
         first, last = ("w", "e") if self.sideways else ("n", "s")
         for number, ((tail, head), arrow) in enumerate(level.lines.items()):
@@ -199,11 +202,34 @@ class Levels:
         ports = [len(self.levels[name].entries) for name in level.inner]
         return min(float(SPACING["ranksep"]) + _FAN * max(ports, default=0), _WIDEST_FAN)
 
-    def _points(self, dot: graphviz.Digraph, names: Collection[str], rank: str) -> None:
-        if names:
-            with dot.subgraph(graph_attr={"rank": rank}) as column:
-                for name in names:
-                    self._box(column, name, (_POINT, _POINT))
+    def _in_own_order(self, level: _Level) -> list[str]:
+        """The exits of a frame, in the order of what they lead out of: neuron0, neuron1 and so on.
+
+        Parts come in the order in which they are computed, and that may be another one.
+        """
+        parts = {part.id: part for part in self.diagram.parts}
+        sources: dict[str, str] = {}  # of each exit, what stands in the frame and has it
+        for tail, head in level.lines:
+            if isinstance(head, str) and head in level.exits:
+                source = tail.frame if isinstance(tail, _Port) else tail.removesuffix("_out")
+                is_frame = isinstance(tail, _Port)
+                title = self.diagram.clusters[source].title if is_frame else parts[source].title
+                sources[head] = title
+        stems: dict[str, list[str]] = defaultdict(list)
+        for point, title in sources.items():
+            stems[_STEM.sub("", title)].append(point)
+        for alike in stems.values():
+            alike.sort(key=lambda point: int("0" + "".join(filter(str.isdecimal, sources[point]))))
+        taken = {stem: iter(alike) for stem, alike in stems.items()}
+        return [next(taken[_STEM.sub("", sources[point])]) for point in level.exits]
+
+    def _points(self, dot: graphviz.Digraph, names: Sequence[str], rank: str) -> None:
+        """Points on a border of the frame, in this order."""
+        with dot.subgraph(graph_attr={"rank": rank}) as column:
+            for name in names:
+                self._box(column, name, (_POINT, _POINT))
+            for one, following in pairwise(names):
+                column.edge(one, following, style="invis", weight="1")
 
     @staticmethod
     def _box(dot: graphviz.Digraph, name: str, size: tuple[float, float], **style: str) -> None:
