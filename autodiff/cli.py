@@ -1,4 +1,4 @@
-"""The command line: ``autodiff demo | train | predict | evaluate | draw``."""
+"""The command line: ``autodiff demo | train | predict | evaluate | names | draw``."""
 
 from __future__ import annotations
 
@@ -31,6 +31,9 @@ from autodiff.digits.presets import PRESETS, Preset, perceptron
 from autodiff.expression import evaluate, number
 from autodiff.files import check_place, steady_output
 from autodiff.graph import Graph
+from autodiff.names import command as names
+from autodiff.names.learning import attention_of
+from autodiff.nn import Sequential
 from autodiff.report import table
 from autodiff.training import Checkpoint, outputs, predict
 from autodiff.training.engines import ENGINES
@@ -228,6 +231,16 @@ def _evaluate(options: argparse.Namespace) -> None:
         print(f"most frequent mistakes: {mistakes}")
 
 
+def _names(options: argparse.Namespace) -> None:
+    names.run(options, _draw_attention)
+
+
+def _draw_attention(model: Sequential, name: str, path: Path) -> Path:
+    from viz import plots
+
+    return plots.attention_map(attention_of(model, name), f".{name}").save(path)
+
+
 def _cache(options: argparse.Namespace) -> None:
     from autodiff.compiler.native.cache import cache_folder, clear_cache, kept_bytes
 
@@ -379,6 +392,10 @@ def argument_parser() -> argparse.ArgumentParser:
         help="of the training, with --data subset (default: %(default)s)",
     )  # fmt: skip
     command.set_defaults(run=_evaluate)
+
+    command = commands.add_parser("names", help="train a model of characters on first names")
+    names.add_options(command, _count, _seed)
+    command.set_defaults(run=_names)
 
     command = commands.add_parser(
         "cache", help="say where machine code of compiled functions is kept, and how much"

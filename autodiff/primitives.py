@@ -213,6 +213,9 @@ class Primitive:
 
 PRIMITIVES: dict[str, Primitive] = {}
 
+STRUCTURAL: dict[str, Primitive] = {}
+"""Operations beside the table, which mean something to programs over many examples alone."""
+
 RECORDERS: dict[Primitive, Callable[..., Any]] = {}
 """Short ways to record an operation, filled from above; they leave the rest to ``apply``."""
 
@@ -245,7 +248,7 @@ def define(
 
 def named(name: str) -> Primitive:
     """The primitive with this name."""
-    return PRIMITIVES[name]
+    return PRIMITIVES[name] if name in PRIMITIVES else STRUCTURAL[name]
 
 
 def flat(*_: Any) -> int:
@@ -653,3 +656,12 @@ logsumexp = define(
     lambda m, y, *a: m.softmax(a),
     variadic=True,
 )
+
+# --------------------------------------------------------------- beside the table: whole batches
+
+# The sum over all examples of a batch, the same for each of them. One example is a batch of one.
+over_examples = define(
+    "over_examples", "Σₙ", lambda m, a: a,
+    lambda m, y, a: 1,
+)
+STRUCTURAL["over_examples"] = PRIMITIVES.pop("over_examples")

@@ -8,7 +8,7 @@ from benchmarks.measure import one_thread
 
 USAGE = (
     "usage: python -m benchmarks [eager | compiled [part ...] | "
-    "workloads [--target TARGET] [--memory] [name ...] | pictures | training | "
+    "workloads [--target TARGET] [--memory] [name ...] | pictures | training | spelling | "
     "devices [network] [mixture] [scaling] | "
     "digits [choose | unseen M.npz FOLDER]]"
 )
@@ -45,6 +45,11 @@ def main(arguments: list[str]) -> int:
         from benchmarks import training
 
         training.main()
+        return 0
+    if arguments == ["spelling"]:
+        from benchmarks import spelling
+
+        spelling.main()
         return 0
     if arguments[0] == "digits":
         from benchmarks import digits

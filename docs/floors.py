@@ -25,7 +25,8 @@ class Floor(NamedTuple):
 
 FLOORS = (  # from the roof to the cellar
     Floor("people", "commands and demonstrations",
-          ("cli", "demo", "digits/", "report", "worked_examples", "pictures", "startup")),
+          ("cli", "demo", "digits/", "names/", "report", "worked_examples", "pictures",
+           "startup")),
     Floor("viz", "pictures and pages: reads autodiff.graph, and programs as data",
           ("draw", "explore", "playground", "animate", "live", "plots/")),
     Floor("training", "a model learns from real digits", ("training/",)),

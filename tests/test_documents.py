@@ -296,7 +296,9 @@ def is_there(name: str) -> bool:
 
 # ---------------------------------------------------------------------------------- commands
 
-_BENCHMARKS = {"eager", "compiled", "pictures", "devices", "training", "digits", "workloads"}
+_BENCHMARKS = {
+    "eager", "compiled", "pictures", "devices", "spelling", "training", "digits", "workloads",
+}  # fmt: skip
 _QUICK_IMAGES = 500
 
 

@@ -37,6 +37,9 @@ ACTIVATIONS: list[tuple[nn.Module, Callable[[Any], Any]]] = [
     (nn.Sigmoid(), lambda a: 1 / (1 + mpmath.exp(-a))),
     (nn.Tanh(), mpmath.tanh),
     (nn.GELU(), lambda a: a * mpmath.ncdf(a)),
+    (nn.ELU(0.7), lambda a: a if a > 0 else mpmath.mpf(0.7) * mpmath.expm1(a)),
+    (nn.SiLU(), lambda a: a / (1 + mpmath.exp(-a))),
+    (nn.Softplus(), lambda a: mpmath.log1p(mpmath.exp(a))),
 ]
 
 
@@ -115,6 +118,61 @@ def test_convolutions_are_their_definitions(
     np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
 
 
+def windows_of(weights: np.ndarray, x: np.ndarray, layer: nn.Conv2d) -> np.ndarray:
+    """The definition, as loops: strides, gaps, margins and groups."""
+    (rows, columns), (down, across), (high, wide) = layer.size, layer.stride, layer.dilation
+    if layer.padding == "same":
+        missing = (high * (rows - 1), wide * (columns - 1))
+        margins = [(m // 2, m - m // 2) for m in missing]
+    else:
+        margins = [(p, p) for p in layer.padding]
+    x = np.pad(x, ((0, 0), *margins))
+    filters, each = weights.shape[:2]
+    height = (x.shape[1] - high * (rows - 1) - 1) // down + 1
+    width = (x.shape[2] - wide * (columns - 1) - 1) // across + 1
+    out = np.zeros((filters, height, width))
+    for o, i, j, c, u, v in np.ndindex(filters, height, width, each, rows, columns):
+        plane = o // (filters // layer.groups) * each + c
+        out[o, i, j] += weights[o, c, u, v] * x[plane, down * i + high * u, across * j + wide * v]
+    return out
+
+
+CONVOLUTIONS: list[dict[str, Any]] = [
+    {"size": (1, 3), "padding": "same"},
+    {"size": (2, 4), "padding": "same", "dilation": (2, 1)},
+    {"size": (3, 2), "stride": (2, 1), "padding": (1, 2), "groups": 2},
+    {"size": 2, "dilation": 2, "groups": 4, "bias": False},
+]
+
+
+@pytest.mark.parametrize("options", CONVOLUTIONS, ids=str)
+def test_convolutions_of_every_shape(options: dict[str, Any], tmp_path: Path) -> None:
+    layer = nn.Conv2d(4, 8, seed=1, **options)
+    weights = numbers(layer.weights).reshape(8, 4 // layer.groups, *layer.size)
+    x = GENERATOR.normal(size=(4, 5, 6))
+    expected = windows_of(weights, x, layer)
+    assert layer.output_shape(x.shape) == expected.shape
+    np.testing.assert_allclose(numbers(layer(x.astype(object))), expected, rtol=1e-12, atol=1e-12)
+    found = compile(lambda x: layer(x), batched="x", target="numpy")(x[None])[0]
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
+    again = files.load(files.save(layer, tmp_path / "layer.npz"))
+    assert again.specification() == layer.specification()
+
+
+@pytest.mark.parametrize(("size", "stride"), [(2, None), (3, 1), ((1, 2), (2, 1)), (2, 3)])
+def test_pooling_of_every_shape(size: Any, stride: Any) -> None:
+    x = GENERATOR.normal(size=(2, 5, 7))
+    for kind, of_window in ((nn.MaxPool2d, np.max), (nn.AvgPool2d, np.mean)):
+        layer = kind(size, stride)
+        (rows, columns), (down, across) = layer.size, layer.stride
+        shape = layer.output_shape(x.shape)
+        expected = np.empty(shape)
+        for c, i, j in np.ndindex(shape):
+            top, left = i * down, j * across
+            expected[c, i, j] = of_window(x[c, top : top + rows, left : left + columns])
+        np.testing.assert_allclose(numbers(layer(x.astype(object))), expected, rtol=1e-13)
+
+
 def test_a_shared_weight_gets_the_gradients_of_all_its_uses() -> None:
     layer = nn.Conv2d(1, 1, 2, seed=0)
     x = GENERATOR.normal(size=(1, 4, 4))
@@ -165,7 +223,7 @@ def test_layers_without_a_seed_differ() -> None:
 @pytest.mark.parametrize(
     ("make", "inputs", "complaint"),
     [
-        (lambda: nn.Linear(3, 2), np.ones((1, 3), object), "put Flatten"),
+        (lambda: nn.Linear(3, 2), np.ones((3, 1), object), "put Flatten"),
         (lambda: nn.Conv2d(1, 2, 3), [1.0] * 9, r"put Reshape\(\(1, height, width\)\) before it"),
         (lambda: nn.Conv2d(2, 2, 3), np.ones((1, 3, 3)), r"expects 2 channel\(s\)"),
         (lambda: nn.Conv2d(1, 2, 3), np.ones((1, 2, 2)), "larger window than its input"),
@@ -187,6 +245,14 @@ def test_signals_that_do_not_fit(make: Any, inputs: Any, complaint: str) -> None
         (lambda: nn.Conv2d(1, 1, 1, padding=-1), "padding must be a whole number of at least 0"),
         (lambda: nn.Dropout(1.0), "must be at least 0 and below 1, got 1.0"),
         (lambda: nn.MaxPool2d(0), "MaxPool2d: size"),
+        (lambda: nn.AvgPool2d(2, (1, 0)), "AvgPool2d: stride must be a whole number"),
+        (lambda: nn.Conv2d(1, 1, (1, 2, 3)), "Conv2d: size must be one whole number or two"),
+        (lambda: nn.Conv2d(2, 3, 1, groups=2), "groups must divide the channels and the filters"),
+        (lambda: nn.Conv2d(1, 1, 3, stride=2, padding="same"), "goes with stride 1, got 2"),
+        (lambda: nn.Conv2d(1, 1, 3, padding="valid"), "padding must be a whole number"),
+        (lambda: nn.ConvTranspose2d(1, 1, 3, padding="same"), "padding must be a whole number"),
+        (lambda: nn.ELU(0.0), "ELU: scale must be positive and finite, got 0.0"),
+        (lambda: nn.huber([1.0], [2.0], delta=0.0), "delta must be positive, got 0.0"),
     ],
 )
 def test_layers_that_cannot_be(make: Any, complaint: str) -> None:
@@ -231,6 +297,11 @@ def by_hand(name: str, outputs: list[float], target: list[float]) -> float:
         return float(((z - t) ** 2).mean())
     if name == "mae":
         return float(np.abs(z - t).mean())
+    if name == "huber":
+        d = np.abs(z - t)
+        return float(np.where(d <= 1, d**2 / 2, d - 0.5).mean())
+    if name == "kl":
+        return float(sum(p * (math.log(p) - q) for p, q in zip(target, outputs, strict=True) if p))
     with mpmath.workdps(40):
         chances = [1 / (1 + mpmath.exp(-a)) for a in outputs]
         logs = [mpmath.log(p if right else 1 - p) for p, right in zip(chances, t, strict=True)]
@@ -419,3 +490,15 @@ def test_padded_convolutions_compile(
         expected, slopes = value_and_grad(lambda v: loss(v))(row)
         assert value == pytest.approx(expected, rel=1e-10)
         np.testing.assert_allclose(gradient, slopes, rtol=1e-9, atol=1e-10)
+
+
+def test_options_of_a_loss_hold_for_batches_too() -> None:
+    model = nn.Linear(3, 1, seed=0)
+    x, y = np.arange(12.0).reshape(4, 3), np.array([0, 5, -40, 2])
+    for delta in (1.0, 2.0):
+        loss = nn.huber(model(x), y, delta=delta)
+        alone = [
+            nn.huber(model(list(a)), [float(t)], delta).data for a, t in zip(x, y, strict=True)
+        ]
+        assert loss.data == pytest.approx(np.mean(alone), rel=1e-12)
+        loss.backward()

@@ -43,6 +43,7 @@ TRACKS = {
 }
 
 
+SHARES = [[[1, 0, 0], [0.25, 0.75, 0], [0.5, 0.25, 0.25]], [[1, 0, 0], [0, 1, 0], [0, 0, 1]]]
 CURVES = {"2x": ([0, 1, 2], [0, 2, 4]), "1/x": ([0, 1, 2], [math.inf, 1, 0.5])}
 
 
@@ -75,6 +76,7 @@ def every_plot(theme: Any = "light") -> dict[str, plots.Plot | plots.Animation]:
         "curves": plots.training_curves(HISTORY, theme=theme),
         "grid": plots.prediction_grid(IMAGES, LABELS, LABELS[::-1], theme=theme),
         "confusion": plots.confusion_matrix(LABELS, LABELS[::-1], theme=theme),
+        "attention": plots.attention_map(SHARES, ".ab", theme=theme),
         "weights": plots.weight_images(IMAGES - 0.5, theme=theme),
         "binary": plots.decision_boundary(right_half, POINTS, SIDES, resolution=20, theme=theme),
         "classes": plots.decision_boundary(
@@ -228,6 +230,8 @@ BAD_INPUT: list[tuple[Callable[[], object], type[Exception], str]] = [
     (lambda: plots.weight_images([[math.inf]]), ValueError, r"got inf at \[0, 0\]"),
     (lambda: plots.weight_images([["a"]]), TypeError, "expected numbers, got str"),
     (lambda: plots.weight_images(None), ValueError, "weights: expected numbers in shape"),  # type: ignore[arg-type]
+    (lambda: plots.attention_map([[[1.0]]], "ab"), ValueError, r"shape \(heads, 2, 2\)"),
+    (lambda: plots.attention_map([[[1.5]]], "a"), ValueError, "from 0 to 1, got 1.5 to 1.5"),
     (lambda: plots.confusion_matrix([0, 1], [0]), ValueError, "expected 2, one for each"),
     (lambda: plots.confusion_matrix([], []), ValueError, "one whole number for each example"),
     (lambda: plots.confusion_matrix([0.5], [0]), TypeError, "whole numbers, got 0.5"),
@@ -483,6 +487,19 @@ def test_opposite_weights_differ_in_every_theme(theme: str) -> None:
         to_hex(c) for c in image.to_rgba(image.get_array()).reshape(4, 4)
     )
     assert len({negative, zero, positive}) == 3
+
+
+def test_attention_is_darker_where_the_share_is_larger() -> None:
+    plot = plots.attention_map(SHARES, ".ab")
+    assert [axes.get_title("left") for axes in plot.figure.axes] == ["head 1", "head 2"]
+    for axes, head in zip(plot.figure.axes, SHARES, strict=True):
+        assert [label.get_text() for label in axes.get_xticklabels()] == [".", "a", "b"]
+        (mesh,) = axes.collections
+        light = np.asarray(mesh.get_facecolor())[:, :3].sum(1).reshape(3, 3)
+        np.testing.assert_array_equal(
+            np.argsort(-light, axis=None, kind="stable"),
+            np.argsort(np.array(head), axis=None, kind="stable"),
+        )
 
 
 def test_the_confusion_matrix_counts() -> None:

@@ -190,6 +190,16 @@ PLANES = {"kind": "Reshape", "shape": [1, 28, 28]}
 READERS: list[tuple[list[dict[str, Any]], int, str]] = [
     ([PLANES, conv(padding=9_999), {"kind": "Flatten"}], 2, "more than 1,000,000 numbers of an im"),
     ([PLANES, conv(padding=9_999, stride=9_999), {"kind": "Flatten"}], 2, "more than 1,000,000"),
+    ([PLANES, {**conv(padding="same"), "dilation": 9_999, "size": 2}], 5, "more than 1,000,000"),
+    (
+        [
+            {"kind": "Reshape", "shape": [784, 1]},
+            {"kind": "Linear", "inputs": 1, "outputs": 2, "activation": "linear"},
+            {"kind": "MultiheadAttention", "width": 2, "heads": 2, "causal": False, "bias": False},
+        ],
+        20,
+        "more than 1,000,000 numbers",
+    ),
     ([PLANES, {**conv(stride=9_999), "kind": "ConvTranspose2d"}], 2, "more than 1,000,000 numbers"),
     ([{"kind": "Sequential", "layers": [PLANES, conv(padding=9_999)]}], 2, "more than 1,000,000"),
     ([linear(784, 9)], 7065, "is no network that reads digits: it has 9 outputs"),
@@ -209,10 +219,13 @@ def test_models_that_read_no_digits(
     refused(lambda: load_reader(path), words)
 
 
-KINDS = st.sampled_from(["Linear", "MLP", "Conv2d", "Reshape", "LeakyReLU", "Dropout", "Other"])
+KINDS = st.sampled_from(
+    ["Linear", "MLP", "Conv2d", "Reshape", "LeakyReLU", "Dropout", "Embedding", "Window", "LSTM",
+     "LayerNorm", "MultiheadAttention", "Residual", "Other"]
+)  # fmt: skip
 NAMES = st.sampled_from(
     ["kind", "inputs", "outputs", "widths", "shape", "slope", "rate", "layers", "size", "channels",
-     "filters", "activation", "padding", "stride"]
+     "filters", "activation", "padding", "stride", "count", "width", "heads", "epsilon"]
 )  # fmt: skip
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | KINDS,

@@ -482,6 +482,11 @@ class Compiled(Outlined):
                 f"{self.__name__} gave a number that is not finite, and was unpickled without its "
                 "function, which could say where"
             )
+        if call.special.couples_examples:
+            raise FloatingPointError(
+                f"{self.__name__} gave a number that is not finite; it depends on a whole batch, "
+                "and no single example can say where"
+            )
         log.info("a number in %s has no finite value: running it on Values", self.__name__)
         return on_values(self.function, call, argnums)
 

@@ -21,11 +21,13 @@ from autodiff.compiler.vectors import (
     Contraction,
     Elementwise,
     Fill,
+    Gather,
     Given,
     Indices,
     Instruction,
     Loop,
     Pack,
+    Scatter,
     VectorProgram,
     View,
     formulas_of,
@@ -143,6 +145,8 @@ class _Gradients:
                 self._backward_rows(instruction)
             else:
                 self._backward_product(instruction)
+        elif isinstance(instruction, Gather):
+            self._backward_gather(instruction)
         elif isinstance(instruction, Pack):
             for view, place in zip(instruction.views, instruction.places, strict=True):
                 if view.block in self.varies:
@@ -238,6 +242,15 @@ class _Gradients:
             turned = View(d.block, d.indices.swapaxes(1, 2))
             target = right.reshaped(right.indices.swapaxes(1, 2))
             self._contribute_product(target, left.reshaped(left.indices.swapaxes(1, 2)), turned)
+
+    def _backward_gather(self, instruction: Gather) -> None:
+        table, chosen, block = instruction
+        if table.block not in self.varies:
+            return
+        at = np.arange(self.program.blocks[block].size).reshape(len(table.indices), -1)
+        slope = self._read_all(block, at)
+        target = View(self._accumulator(table.block), table.indices)
+        self._append(Scatter(target, chosen, slope))
 
     # ------------------------------------------------------------------------------- loops
 
@@ -507,4 +520,6 @@ def _linked(instruction: Instruction) -> list[View]:
         flat = instruction.primitive.flat_slots
         operands = [o for slot, o in enumerate(instruction.operands) if slot not in flat]
         return [operand for operand in operands if isinstance(operand, View)]
+    if isinstance(instruction, Gather):
+        return [instruction.table]
     return views_of(instruction)

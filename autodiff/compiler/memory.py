@@ -14,6 +14,7 @@ from autodiff.compiler.vectors import (
     Fill,
     Instruction,
     Interpreter,
+    Scatter,
     VectorProgram,
     Watch,
     made_by,
@@ -41,13 +42,20 @@ def memory_plan(program: VectorProgram) -> MemoryPlan:
     puts: set[int] = set()
     unfilled: set[int] = set()
     additions: dict[int, list[int]] = {}
+    scattered: set[int] = set()
     for at, instruction in enumerate(program.instructions):
         if isinstance(instruction, Fill) and instruction.number == 0:
             additions[instruction.block] = []
         elif isinstance(instruction, Add) and instruction.block in additions:
             additions[instruction.block].append(at)
+        elif isinstance(instruction, Scatter):  # whose places are not known beforehand
+            scattered.add(instruction.block)
     for at, instruction in enumerate(program.instructions):
-        if isinstance(instruction, Fill) and instruction.number == 0:
+        if (
+            isinstance(instruction, Fill)
+            and instruction.number == 0
+            and instruction.block not in scattered
+        ):
             first = _first_writers(program, additions[instruction.block])
             puts.update(first.writers)
             if first.are_all:

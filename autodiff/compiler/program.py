@@ -14,10 +14,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from autodiff.primitives import Primitive
+from autodiff.primitives import Primitive, over_examples
 
 CONSTANT, SHARED, BATCHED = range(3)
 """Kinds: fixed at tracing; the same for all examples; one number for each example."""
+
+
+def kind_of_result(operation: Primitive, kinds: Sequence[int]) -> int:
+    """The kind of a result: that of the operand that varies most, but what is summed is shared."""
+    kind = max(kinds)
+    return SHARED if operation is over_examples and kind == BATCHED else kind
 
 
 class Input(NamedTuple):
@@ -91,9 +97,14 @@ class Program:
         """The kind of every scalar: that of the operand that varies most."""
         kinds = [block.kind for block in self.inputs for _ in range(block.size)]
         kinds += [CONSTANT] * len(self.constants)
-        for operands in self.operands:
-            kinds.append(max([kinds[operand] for operand in operands]))
+        for operation, operands in zip(self.operations, self.operands, strict=True):
+            kinds.append(kind_of_result(operation, [kinds[operand] for operand in operands]))
         return kinds
+
+    @property
+    def couples_examples(self) -> bool:
+        """Whether the result for one example depends on the others in its batch."""
+        return over_examples in self.operations
 
     def depths(self) -> list[int]:
         """For every scalar the length of the longest chain of instructions that leads to it."""

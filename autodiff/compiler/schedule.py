@@ -45,6 +45,7 @@ def schedule(program: Program, rolled: bool = False) -> VectorProgram:
     Args:
         rolled: whether recurrences become loops.
     """
+    rolled = rolled and not program.couples_examples
     return _Scheduler(program, recurrences(program) if rolled else []).run()
 
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from autodiff import primitives
-from autodiff.compiler.program import BATCHED, Program
+from autodiff.compiler.program import BATCHED, Program, kind_of_result
 
 _TRIVIAL_WITH_NUMBERS = frozenset(
     [primitives.multiply, primitives.add, primitives.subtract, primitives.divide]
@@ -334,7 +334,7 @@ class _Gatherer:
         kind, depth = self.kind, self.depth
         number = self.new.append(operation, operands, scope, name)
         if number == len(kind):
-            kind.append(max([kind[operand] for operand in operands]))
+            kind.append(kind_of_result(operation, [kind[operand] for operand in operands]))
             depth.append(1 + max([depth[operand] for operand in operands]))
         return number
 

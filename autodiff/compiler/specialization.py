@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from autodiff.compiler.arguments import count_blocks
+from autodiff.compiler.gathers import with_gathers
 from autodiff.compiler.gradient import gradient
 from autodiff.compiler.program import BATCHED, Program
 from autodiff.compiler.schedule import schedule
@@ -83,6 +84,12 @@ class Specialization:
             program = reordered(program, last, order)
             self.captured = [self.captured[i] for i in order]
         self.inputs = program.inputs
+        self.couples_examples = program.couples_examples
+        """Whether the result for one example depends on the others in its batch."""
+        if self.couples_examples and not any(self.is_batched):
+            raise ValueError(
+                "what depends on a whole batch, as BatchNorm in training, is compiled with batched="
+            )
         self.instructions = len(program.operations)
         self.program: Program | None = program
         self.target = TARGETS.get(target) or choose(
@@ -101,7 +108,7 @@ class Specialization:
     def source(self, wanted: tuple[int, ...] | None) -> Source:
         """The generated text that returns the outputs and the gradients of the wanted inputs."""
         if wanted not in self.sources:
-            program = self.form
+            program = with_gathers(self.form) if self.target is NUMPY else self.form
             if wanted is not None:
                 program = gradient(program, wanted)
             self.sources[wanted] = self.target.source(program, self.dtype)
@@ -147,7 +154,7 @@ class Specialization:
     @functools.cached_property
     def chunk(self) -> int:
         """How many examples are computed at a time."""
-        if self.target is JAX:
+        if self.target is JAX or self.couples_examples:
             return sys.maxsize
         if self.target is NATIVE:
             return max(FEWEST_EXAMPLES, NATIVE_WORK // max(1, self.instructions))

@@ -75,6 +75,12 @@ class Target(Protocol):
         """The function that a text defines."""
 
 
+_WHOLE_BATCHES = (
+    "what depends on a whole batch, as BatchNorm in training, is for NumPy; leave target= and "
+    "engine= out"
+)
+
+
 class _Work(NamedTuple):
     """How many operators and functions are evaluated."""
 
@@ -237,10 +243,10 @@ class _Native:
     FIRST = 9e-6  # seconds of the call itself; operations hardly count beside it
     MOST_SCALARS, MOST_COMPILED, MOST_PRODUCTS = 1_000_000, 4_000, 100_000
 
-    def refusal(self, program: Program) -> str:  # noqa: ARG002
+    def refusal(self, program: Program) -> str:
         if not machine.is_there():
             return 'target="native" needs llvmlite: pip install "autodiff-viz[native]"'
-        return ""
+        return _WHOLE_BATCHES if program.couples_examples else ""
 
     def form(self, program: Program) -> VectorProgram:
         return schedule(program, rolled=True)
@@ -274,8 +280,8 @@ class _Jax:
     name = "jax"
     raises = watches = False
 
-    def refusal(self, program: Program) -> str:  # noqa: ARG002
-        return ""
+    def refusal(self, program: Program) -> str:
+        return _WHOLE_BATCHES if program.couples_examples else ""
 
     def check(self, dtype: np.dtype[Any]) -> None:
         """Raise an error unless JAX is there, and computes with numbers of this type."""

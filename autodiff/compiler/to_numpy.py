@@ -32,12 +32,15 @@ from autodiff.compiler.vectors import (
     Contraction,
     Elementwise,
     Fill,
+    Gather,
     Indices,
     Instruction,
     Loop,
     Pack,
+    Scatter,
     VectorProgram,
     View,
+    places_in,
     shape_of,
     views_in,
     views_of,
@@ -71,6 +74,7 @@ def namespace(source: Source, dtype: Any) -> dict[str, Any]:
     typed = {name: _typed(ours[name], dtype) for name in _MAKE_FLOAT64}
     typed["where"] = _typed(np.where, dtype)  # of two literals it is float64
     typed["einsum"] = _watched_einsum
+    typed.update(places_in=places_in, added_by_place=added_by_place)
     pi = np.dtype(dtype).type(np.pi)
     return {**ours, **numpys, **typed, "dtype": dtype, "pi": pi, **arrays}
 
@@ -83,6 +87,18 @@ def _typed(function: Callable[..., Any], dtype: Any) -> Callable[..., Any]:
         return result if result.dtype == dtype else result.astype(dtype)
 
     return typed
+
+
+def added_by_place(slope: Any, places: Any, count: int) -> Any:
+    """Columns added up by place: of shape (rows, count), from (rows, ...) and places (...)."""
+    flat = places.ravel()
+    columns = np.broadcast_to(slope, (len(slope), *places.shape)).reshape(len(slope), -1)
+    total = np.zeros((len(slope), count), slope.dtype)
+    order = flat.argsort(kind="stable")
+    found, starts = np.unique(flat[order], return_index=True)
+    if len(found):
+        total[:, found] = np.add.reduceat(columns.take(order, 1), starts, 1)
+    return total
 
 
 def _watched_einsum(subscripts: str, left: Any, right: Any) -> Any:
@@ -123,7 +139,17 @@ class _Product(NamedTuple):
     """The axes of (groups, rows, columns) that its array has."""
 
 
-TAKEN = {"n", "dtype", "run", "where", "range", *functions(ARRAY), *FUNCTIONS}
+TAKEN = {
+    "n",
+    "dtype",
+    "run",
+    "where",
+    "range",
+    "places_in",
+    "added_by_place",
+    *functions(ARRAY),
+    *FUNCTIONS,
+}
 
 
 class _NumpyWriter:
@@ -151,6 +177,7 @@ class _NumpyWriter:
         self.gathered: dict[View, str] = {}
         self.gathers_of: dict[int, list[str]] = {}
         self.matrices: dict[View, str] = {}
+        self.places: dict[tuple[View, int], str] = {}
         self.products: dict[int, _Product] = {}
         self.to_free: list[str] = []
         self.scope = ""
@@ -196,6 +223,10 @@ class _NumpyWriter:
             self._add(instruction, "=" if at in self.plan.puts else "+=")
         elif isinstance(instruction, Pack):
             self._pack(instruction, block)
+        elif isinstance(instruction, Gather):
+            self._gather(instruction, block)
+        elif isinstance(instruction, Scatter):
+            self._scatter_at_run_time(instruction)
         else:
             self._loop(instruction)
 
@@ -232,6 +263,10 @@ class _NumpyWriter:
             shape = shape if keep else tuple(n for a, n in enumerate(shape) if a not in sums)
         if self.program.is_summed_over_examples(instruction):
             written = self._method(written, "sum(-1)")
+        if block.kind == BATCHED and self.program.kind(formula) != BATCHED:
+            each = self._method(written, "", "[..., None]").text
+            axes = ", ".join(map(str, shape))
+            return f"broadcast_to({each}, ({axes}, n)).reshape{self._shape(block)}.copy()"
         if len(shape) > 1:
             written = self._method(written, f"reshape{self._shape(block)}")
         return written.text if shape else self._method(written, "", "[None]").text
@@ -267,6 +302,8 @@ class _NumpyWriter:
             if self.program.is_summed_over_examples(instruction):
                 written = self._method(written, "sum(-1)")
             is_full = shape_of(formula) == target.indices.shape and not sums
+            if block.kind == BATCHED and self.program.kind(formula) != BATCHED:
+                written, is_full = self._method(written, "", "[..., None]"), False
         found = self._window(target)
         if not found:
             self._scatter(target, written, sign, is_full)
@@ -304,6 +341,33 @@ class _NumpyWriter:
         for view, place in zip(instruction.views, instruction.places, strict=True):
             written = self._within(view, view.indices.shape, batched)
             self._line(f"{name}[{self._place(place)}] = {written.text}")
+
+    # ---------------------------------------------------------------------------- look-ups
+
+    def _gather(self, instruction: Gather, block: Block) -> None:
+        places = self._places(instruction.chosen, instruction.table.indices.shape[1])
+        taken = f"{self._read(instruction.table).text}.take({places}, 1)"
+        self._line(f"{self.names[instruction.block]} = {taken}.reshape{self._shape(block)}")
+
+    def _scatter_at_run_time(self, instruction: Scatter) -> None:
+        target, chosen, slope = instruction
+        count = target.indices.shape[1]
+        places = self._places(chosen, count)
+        written = self._within(slope, slope.indices.shape, self._kind(chosen) == BATCHED)
+        added = f"added_by_place({written.text}, {places}, {count})"
+        found = self._window(target)
+        if found:
+            place = self._slice(target, found)
+            self._line(f"{place}{'[...]' * bool(found.shape)} += {added}")
+        else:
+            self._scatter(target, Written(added), "+=", True)
+
+    def _places(self, chosen: View, count: int) -> str:
+        """The name of whole numbers as places in a table."""
+        if (chosen, count) not in self.places:
+            name = self.places[chosen, count] = self._fresh("places")
+            self._line(f"{name} = places_in({self._read(chosen).text}, {count})")
+        return self.places[chosen, count]
 
     # ----------------------------------------------------------------------------------- loops
 

@@ -113,6 +113,30 @@ class Pack(NamedTuple):
     block: int
 
 
+class Gather(NamedTuple):
+    """table[i, chosen[j]] for all i and j: columns of a table, by whole numbers known at run time.
+
+    A number that is no place in the table is refused.
+    """
+
+    table: View
+    chosen: View
+    block: int
+
+
+class Scatter(NamedTuple):
+    """slope[i, j], added to the elements target[i, chosen[j]]: what a gather hands back."""
+
+    target: View
+    chosen: View
+    slope: View
+
+    @property
+    def block(self) -> int:
+        """The block that is added to."""
+        return self.target.block
+
+
 class Fill(NamedTuple):
     """One number everywhere."""
 
@@ -166,7 +190,7 @@ class Loop(NamedTuple):
     is_reversed: bool = False
 
 
-Instruction = Elementwise | Contraction | Pack | Fill | Add | Loop
+Instruction = Elementwise | Contraction | Pack | Fill | Add | Loop | Gather | Scatter
 
 
 @dataclass
@@ -230,6 +254,10 @@ def formulas_of(instruction: Instruction) -> tuple[Expression, ...]:
         return (instruction.formula,)
     if isinstance(instruction, Contraction):
         return instruction.left, instruction.right
+    if isinstance(instruction, Gather):
+        return instruction.table, instruction.chosen
+    if isinstance(instruction, Scatter):
+        return instruction.chosen, instruction.slope
     if isinstance(instruction, Loop):
         return (instruction.start, *[given.view for given in instruction.given])
     return instruction.views if isinstance(instruction, Pack) else ()
@@ -356,6 +384,12 @@ class Interpreter:
         if isinstance(instruction, Loop):
             self._loop(instruction, watch)
             return
+        if isinstance(instruction, Gather):
+            self._gather(instruction)
+            return
+        if isinstance(instruction, Scatter):
+            self._scatter(instruction)
+            return
         block = self.program.blocks[instruction.block]
         operands = [self.read(view) for view in views_of(instruction)]
         if isinstance(instruction, Fill):
@@ -384,6 +418,21 @@ class Interpreter:
         numbers = {view: self.read(view) for view in views_of(instruction)}
         result = 1.0 * evaluate(instruction.formula, numbers, ARRAY)  # comparisons: 0 or 1
         return np.asarray(result).sum(instruction.sums, keepdims=True)
+
+    def _gather(self, instruction: Gather) -> None:
+        table = self.read(instruction.table)
+        places = places_in(self.read(instruction.chosen), table.shape[1])
+        made = np.take_along_axis(table, places[None], 1)
+        self.values[instruction.block] = made.reshape(-1, made.shape[-1])
+
+    def _scatter(self, instruction: Scatter) -> None:
+        rows, count = instruction.target.indices.shape
+        places = places_in(self.read(instruction.chosen), count)
+        slope = np.broadcast_to(self.read(instruction.slope), (rows, *places.shape))
+        accumulated = self.values[instruction.block]
+        for i, j, example in np.ndindex(slope.shape):
+            place = instruction.target.indices[i, places[j, example]]
+            accumulated[place, 0] += slope[i, j, example]
 
     def _loop(self, loop: Loop, watch: Watch | None) -> None:
         state, steps = self.read(loop.start), list(range(loop.steps))
@@ -429,6 +478,20 @@ class Interpreter:
         shape = (*target.indices.shape, columns)
         np.add.at(accumulated, target.indices, np.broadcast_to(result, shape))
         self.values[target.block] = accumulated
+
+
+def places_in(index: Any, count: int) -> Any:
+    """Whole numbers as places in a table of so many columns.
+
+    Raises:
+        ValueError: if one of them is no such place.
+    """
+    with np.errstate(invalid="ignore"):
+        places = index.astype(np.int64)
+    if places.size and ((places != index).any() or places.min() < 0 or places.max() >= count):
+        bad = index[(places != index) | (places < 0) | (places >= count)].flat[0]
+        raise ValueError(f"an index must be a whole number from 0 to {count - 1}, got {bad!r}")
+    return places
 
 
 def goes_wrong(program: VectorProgram, inputs: Sequence[Any], dtype: Any) -> bool:

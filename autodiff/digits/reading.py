@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from autodiff.data import Dataset, Pairs, load_mnist, load_subset, split
 from autodiff.digits.presets import PRESETS, Preset
-from autodiff.nn import Module, Sequential, files
+from autodiff.nn import Conv2d, Module, MultiheadAttention, Sequential, files
 from autodiff.training import evaluate, fit
 from autodiff.training.checkpoints import Checkpoint
 from autodiff.training.history import History
@@ -241,17 +241,24 @@ def _shape_after(model: Module, shape: tuple[int, ...], path: Path) -> tuple[int
     """Return the shape of the outputs, while nothing inside is too large."""
     for layer in model.layers if isinstance(model, Sequential) else [model]:
         if isinstance(layer, Sequential):
-            shape = _shape_after(layer, shape, path)
-            continue
-        padding = 2 * getattr(layer, "padding", 0)
-        padded = [shape[0], *(side + padding for side in shape[1:])]
+            _shape_after(layer, shape, path)
+        inside = _most_inside(layer, shape)
         shape = layer.output_shape(shape)
-        if max(math.prod(padded), math.prod(shape)) > _MOST_SCALARS:
+        if max(inside, math.prod(shape)) > _MOST_SCALARS:
             raise ValueError(
                 f"{path} is no network that reads digits: it makes more than {_MOST_SCALARS:,} "
                 f"numbers of an image, in {layer!r:.60}"
             )
     return shape
+
+
+def _most_inside(layer: Module, shape: tuple[int, ...]) -> int:
+    """Return how many numbers there are inside a layer, before its result."""
+    if isinstance(layer, Conv2d):
+        return math.prod(layer.padded_shape(shape))
+    if isinstance(layer, MultiheadAttention):
+        return layer.heads * shape[0] ** 2
+    return 0
 
 
 def load_to_evaluate(data: str, seed: int = 0) -> tuple[Dataset, str]:

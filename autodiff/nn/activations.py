@@ -7,7 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.functions import erf, exp, logsumexp, relu, sigmoid, tanh, where
+from autodiff.functions import (
+    erf,
+    exp,
+    expm1,
+    logsumexp,
+    relu,
+    sigmoid,
+    softplus,
+    tanh,
+    where,
+)
 from autodiff.nn.module import Module, Specification
 from autodiff.nn.probabilities import Probabilities, of_sigmoid, of_softmax
 from autodiff.nn.signals import Signal, flat, mapped
@@ -120,6 +130,67 @@ class GELU(Elementwise):
     def function(self, a: Any) -> Any:
         """See the class."""
         return a * (1 + erf(a / math.sqrt(2))) / 2
+
+
+class ELU(Elementwise):
+    """a where it is positive, else ``scale`` · (exp(a) - 1).
+
+    Clevert, Unterthiner and Hochreiter, Fast and accurate deep network learning by exponential
+    linear units (2016), equation 1.
+
+    Args:
+        scale: how far below 0 it goes; positive.
+
+    Raises:
+        ValueError: if the scale is not positive and finite.
+
+    >>> [round(a, 4) for a in ELU()([-1.0, 3.0])]
+    [-0.6321, 3.0]
+    """
+
+    def __init__(self, scale: float = 1.0) -> None:
+        if not 0 < scale < math.inf:
+            raise ValueError(f"ELU: scale must be positive and finite, got {scale!r}")
+        self.scale = scale
+
+    def function(self, a: Any) -> Any:
+        """See the class."""
+        is_positive = a > 0
+        below = expm1(where(is_positive, 0.0, a))  # which cannot overflow
+        return where(is_positive, a, self.scale * below)
+
+    def specification(self) -> Specification:
+        """The kind and the scale."""
+        return {"kind": "ELU", "scale": self.scale}
+
+    def __repr__(self) -> str:
+        return f"ELU({self.scale:g})"
+
+
+class SiLU(Elementwise):
+    """a · σ(a), also known as swish: Elfwing, Uchibe and Doya, Sigmoid-weighted linear units for
+    neural network function approximation in reinforcement learning (2018).
+
+    >>> round(SiLU()([1.0])[0], 6)
+    0.731059
+    """
+
+    def function(self, a: Any) -> Any:
+        """See the class."""
+        return a * sigmoid(a)
+
+
+class Softplus(Elementwise):
+    """log(1 + exp(a)), a smooth ReLU: Dugas et al., Incorporating second-order functional knowledge
+    for better option pricing (2001).
+
+    >>> round(Softplus()([0.0])[0], 6)
+    0.693147
+    """
+
+    def function(self, a: Any) -> Any:
+        """See the class."""
+        return softplus(a)
 
 
 class LogSoftmax(Elementwise):

@@ -18,6 +18,7 @@ from autodiff.compiler import Compiled
 from autodiff.compiler.running import Call, run
 from autodiff.data.dataset import real_numbers
 from autodiff.functions import fsum
+from autodiff.nn.batch_norm import Followed, batch_statistics
 from autodiff.nn.dropout import dropped_units, factors, factors_given
 from autodiff.nn.losses import OF_NUMBERS, Loss, target_rows
 from autodiff.nn.module import Module, register_batch
@@ -68,6 +69,7 @@ class Outputs:
         self._probe = self._programs.get(key, lambda: probe(model, self._inputs[0]))
         self._kept = self._drawn()
         self._data: Array | None = None
+        self._is_followed = False
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -106,12 +108,11 @@ class Outputs:
             FloatingPointError, ValueError, ...: where the loss itself has no value; it is what the
                 loss raises on that example.
         """
-        if loss in OF_NUMBERS and self._probe.outputs == 1:
+        if getattr(loss, "func", loss) in OF_NUMBERS and self._probe.outputs == 1:
             targets = np.asarray(real_numbers("targets", targets), float)
         rows = target_rows(loss, targets, len(self), self._probe.outputs)
-        program = self._programs.get(
-            ("loss", "compiled", loss, self._modes),
-            lambda: Compiled(loss_and_outputs(self._model, loss), BATCHED),
+        program, followed = self._programs.get(
+            ("loss", "compiled", loss, self._modes), lambda: self._loss_program(loss)
         )
         call = self._call(program, self._inputs, rows, self._kept)
         captured = call.special.captured
@@ -121,10 +122,17 @@ class Outputs:
         if ran is None:
             return self._mean_one_by_one(loss, rows)
         out, gradients = ran
-        self._data = out[1:].T
+        self._data = followed.outputs_in(out).T
+        if not self._is_followed:
+            followed.follow(out)
+            self._is_followed = True
         slopes = (gradients[0] / len(self)).tolist() if wanted else []
         parents = tuple(captured) if wanted else ()
         return computed_value(float(out[0].mean()), _MEAN_LOSS, parents, tuple(slopes))
+
+    def _loss_program(self, loss: Loss) -> tuple[Compiled, Followed]:
+        followed = Followed()
+        return Compiled(loss_and_outputs(self._model, loss, followed), BATCHED), followed
 
     def _drawn(self) -> Array:
         """The factors of dropped units, a row for each example."""
@@ -151,7 +159,7 @@ class Outputs:
     def _each(self) -> Any:
         for row, kept in zip(self._inputs, self._kept.tolist(), strict=True):
             with factors_given(kept):
-                yield flattened(self._model(one_example(row)))
+                yield flattened(self._model.of_example(one_example(row)))
 
     def _one_by_one(self) -> Array:
         """The numbers where the program has none for some example: what Values say."""
@@ -196,7 +204,7 @@ def probe(model: Module, row: Array) -> Probe:
     """Run a model on one example, to see what comes out."""
     found: list[Any] = []
     with no_grad():
-        rates = dropped_units(lambda: found.append(flattened(model(one_example(row)))))
+        rates = dropped_units(lambda: found.append(flattened(model.of_example(one_example(row)))))
     (outputs,) = found
     return Probe(len(outputs), np.array(rates), threshold(outputs))
 
@@ -218,25 +226,30 @@ def outputs_program(model: Module, **options: Any) -> Compiled:
 
     def run_model(example: Any, kept: Any) -> Any:
         with factors_given(list(kept)):
-            return flattened(model(one_example(example)))
+            return flattened(model.of_example(one_example(example)))
 
     return Compiled(run_model, ("example", "kept"), **options)
 
 
 def loss_and_outputs(
-    model: Module, loss: Loss, label: int | None = None
+    model: Module, loss: Loss, followed: Followed, label: int | None = None
 ) -> Callable[[Any, Any, Any], list[Any]]:
-    """The loss of one example, and the outputs; the target is an input unless a label is given."""
+    """The loss of one example, the outputs, and what layers are told of the whole batch.
+
+    The target is an input unless a label is given. Which layers are told is put in the list when
+    the function is traced.
+    """
 
     def run_both(example: Any, target: Any, kept: Any) -> Any:
-        with factors_given(list(kept)):
-            outputs = flattened(model(one_example(example)))
+        with factors_given(list(kept)), batch_statistics() as found:
+            outputs = flattened(model.of_example(one_example(example)))
         value = loss(outputs, list(target) if label is None else label)
         if isinstance(value, list | tuple | np.ndarray):
             raise TypeError(
                 f"a loss gives one number, and this one gave {type(value).__name__} of {len(value)}"
             )
-        return [value, outputs]
+        followed[:] = [own.layer for own in found]
+        return [value, outputs, [(own.means, own.variances) for own in found]]
 
     return run_both
 

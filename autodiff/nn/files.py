@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from autodiff import nn
 from autodiff.files import read_arrays, write_whole
+from autodiff.nn.batch_norm import running_values
 from autodiff.nn.layers import AGAIN
 from autodiff.nn.module import Module, Specification
 
@@ -28,9 +29,12 @@ _KINDS: dict[str, Callable[..., Module]] = {
     for kind in (
         nn.Linear, nn.MLP, nn.ReLU, nn.LeakyReLU, nn.Sigmoid, nn.Tanh, nn.GELU, nn.Softmax,
         nn.LogSoftmax, nn.Dropout, nn.Flatten, nn.Reshape, nn.Conv2d, nn.ConvTranspose2d,
-        nn.MaxPool2d, nn.Autoencoder, nn.Dense,
+        nn.MaxPool2d, nn.Autoencoder, nn.Dense, nn.Embedding, nn.PositionalEmbedding, nn.Window,
+        nn.LayerNorm, nn.RMSNorm, nn.MultiheadAttention, nn.RNN, nn.GRU, nn.LSTM,
+        nn.ELU, nn.SiLU, nn.Softplus, nn.AvgPool2d, nn.BatchNorm1d, nn.BatchNorm2d,
     )
 }  # fmt: skip
+_CONTAINERS = {kind.__name__: kind for kind in (nn.Sequential, nn.Residual)}
 
 _ANY_SIZE = 10_000
 """Up to here the size of a layer is not compared with the number of parameters in its file."""
@@ -59,7 +63,8 @@ def save(model: Module, path: str | os.PathLike[str]) -> Path:
     """
     path = _checked(path)
     file = io.BytesIO()
-    numbers = np.array([parameter.data for parameter in model.parameters()], float)
+    kept = [*model.parameters(), *running_values(model)]
+    numbers = np.array([value.data for value in kept], float)
     if not np.isfinite(numbers).all():
         raise ValueError("the model has parameters that are not finite; it was not saved")
     specification = json.dumps(model.specification())
@@ -158,16 +163,21 @@ class _Budget(np.random.Generator):
 
     def normal(self, loc: Any = 0.0, scale: Any = 1.0, size: Any = None) -> Any:
         """Draw initial weights, which are about to be replaced by those in the file."""
-        self._spend(size)
+        self.spend(math.prod(np.atleast_1d(() if size is None else size).tolist()))
         return super().normal(loc, scale, size)
 
     def uniform(self, low: Any = 0.0, high: Any = 1.0, size: Any = None) -> Any:
         """Draw initial weights, as for :meth:`normal`."""
-        self._spend(size)
+        self.spend(math.prod(np.atleast_1d(() if size is None else size).tolist()))
         return super().uniform(low, high, size)
 
-    def _spend(self, size: Any) -> None:
-        self._left -= math.prod(np.atleast_1d(() if size is None else size).tolist())
+    def spend(self, count: int) -> None:
+        """Count parameters that were made, drawn or not.
+
+        Raises:
+            ValueError: if there are more than the file holds.
+        """
+        self._left -= count
         if self._left < 0:
             raise ValueError("it has more parameters than the file holds")
 
@@ -179,12 +189,16 @@ def _made(specification: Specification, budget: _Budget, path: Path) -> Module:
         kind = arguments.pop("kind", None)
         if "seed" in arguments:
             raise ValueError("no seed stands in a file")
-        if kind == "Sequential":
-            return nn.Sequential(*_layers(arguments["layers"], budget, path))
+        if kind in _CONTAINERS:
+            return _CONTAINERS[kind](*_layers(arguments["layers"], budget, path))
         if kind == "Reshape":
             return nn.Reshape(tuple(arguments["shape"]))
         if kind in _KINDS:
-            return _KINDS[kind](**arguments, **_seed(_KINDS[kind], budget))
+            seed = _seed(_KINDS[kind], budget)
+            layer = _KINDS[kind](**arguments, **seed)
+            if not seed:
+                budget.spend(len(layer.parameters()))
+            return layer
     except _NotMadeError:
         raise
     except (TypeError, KeyError, ValueError, AttributeError, RecursionError) as error:
@@ -225,7 +239,7 @@ def _seed(kind: Callable[..., Module], budget: _Budget) -> dict[str, Any]:
 
 
 def _fill(model: Module, numbers: NDArray[np.float64], path: Path) -> None:
-    parameters = model.parameters()
+    parameters = [*model.parameters(), *running_values(model)]
     if len(parameters) != len(numbers):
         raise ValueError(
             f"{path.name} holds {len(numbers):,} parameters, and the model has {len(parameters):,}"

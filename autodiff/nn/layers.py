@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from autodiff.functions import dot, relu, sigmoid, tanh
 from autodiff.nn.module import Module, Specification
@@ -54,6 +55,16 @@ def initial_deviation(activation: str, inputs: int, outputs: int) -> float:
     return math.sqrt(2 / inputs) if activation == "relu" else math.sqrt(2 / (inputs + outputs))
 
 
+def check_whole(layer: Module, least: int = 1, **numbers: int) -> None:
+    """Raise ValueError unless these arguments of a layer are whole numbers of at least that."""
+    for name, number in numbers.items():
+        if not isinstance(number, int | np.integer) or number < least:
+            raise ValueError(
+                f"{type(layer).__name__}: {name} must be a whole number of at least {least}, got "
+                f"{number!r}"
+            )
+
+
 def check_activation(name: str) -> None:
     """Raise ValueError unless it is one of ``ACTIVATIONS``."""
     if name not in ACTIVATIONS:
@@ -66,7 +77,10 @@ class Neuron(Module):
     Args:
         weights: the initial weights, one for each input.
         activation: ``"relu"``, ``"tanh"``, ``"sigmoid"`` or ``"linear"``.
-        bias: the initial bias.
+        bias: the initial bias; None for a neuron without one.
+
+    Attributes:
+        weights, bias: Values; the bias may be None.
 
     Raises:
         ValueError: if there is no such activation; at a call, if there are not as many inputs as
@@ -78,11 +92,11 @@ class Neuron(Module):
     """
 
     def __init__(
-        self, weights: Sequence[float], activation: str = "relu", bias: float = 0.0
+        self, weights: Sequence[float], activation: str = "relu", bias: float | None = 0.0
     ) -> None:
         check_activation(activation)
         self.weights = [Value(weight, f"w{i}") for i, weight in enumerate(weights)]
-        self.bias = Value(bias, "b")
+        self.bias: Any = None if bias is None else Value(bias, "b")
         self.activation = activation
 
     def __call__(self, inputs: Sequence[Any]) -> Value:
@@ -106,13 +120,14 @@ class Linear(Module):
     """Neurons side by side, each connected to every input: ``activation(W x + b)``.
 
     Weights start at random, so that signals keep their size (see
-    :func:`autodiff.nn.layers.initial_deviation`), and biases at zero. Keras' name is
-    :class:`autodiff.nn.Dense`.
+    :func:`autodiff.nn.layers.initial_deviation`), and biases at zero. An array of several axes is
+    taken row by row: its last axis holds the inputs. Keras' name is :class:`autodiff.nn.Dense`.
 
     Args:
         inputs, outputs: how many numbers go in, and how many neurons there are.
         activation: ``"relu"``, ``"tanh"``, ``"sigmoid"`` or ``"linear"``, for none.
         seed: where the random weights come from, an int or a NumPy generator.
+        bias: whether the neurons have biases.
 
     Raises:
         ValueError: if a number is not a positive whole one, or there is no such activation; at a
@@ -121,10 +136,17 @@ class Linear(Module):
     >>> layer = Linear(3, 2, seed=0)
     >>> len(layer([1.0, 2.0, 3.0])), len(layer.parameters())
     (2, 8)
+    >>> layer(np.ones((5, 3))).shape
+    (5, 2)
     """
 
     def __init__(
-        self, inputs: int, outputs: int, activation: str = "linear", seed: Seed = None
+        self,
+        inputs: int,
+        outputs: int,
+        activation: str = "linear",
+        seed: Seed = None,
+        bias: bool = True,
     ) -> None:
         check_activation(activation)
         if not all(isinstance(n, int | np.integer) and n > 0 for n in (inputs, outputs)):
@@ -138,7 +160,8 @@ class Linear(Module):
         for i in range(outputs):
             with scope(f"neuron{i}"):
                 weights = generator.normal(0.0, deviation, inputs)
-                self.neurons.append(Neuron(weights.tolist(), activation))
+                first = 0.0 if bias else None
+                self.neurons.append(Neuron(weights.tolist(), activation, first))
 
     @property
     def inputs(self) -> int:
@@ -146,12 +169,33 @@ class Linear(Module):
         return len(self.neurons[0].weights)
 
     @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Of one row."""
+        return (self.inputs,)
+
+    @property
     def activation(self) -> str:
         """The name of the activation."""
         return self.neurons[0].activation
 
-    def forward(self, inputs: Signal) -> list[Value]:
-        """One activation for each neuron."""
+    @property
+    def has_bias(self) -> bool:
+        """Whether the neurons have biases."""
+        return self.neurons[0].bias is not None
+
+    def forward(self, inputs: Signal) -> Any:
+        """One activation for each neuron, of each row."""
+        if isinstance(inputs, np.ndarray) and inputs.ndim > 1 and inputs.shape[-1] == self.inputs:
+            return self._of_rows(inputs)
+        return self._of_row(inputs)
+
+    def _of_rows(self, inputs: NDArray[Any]) -> NDArray[Any]:
+        result = np.empty((*inputs.shape[:-1], len(self.neurons)), object)
+        for place in np.ndindex(inputs.shape[:-1]):
+            result[place] = self._of_row(inputs[place])
+        return result
+
+    def _of_row(self, inputs: Signal) -> list[Value]:
         signal = as_values(flat(inputs, "Linear"))
         activation = ACTIVATIONS[self.activation]
         sums, outputs = [], []
@@ -163,22 +207,24 @@ class Linear(Module):
 
     def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """One number for each neuron."""
-        if shape != (self.inputs,):
+        if not shape or shape[-1] != self.inputs:
             raise ValueError(f"{self!r} expects shape ({self.inputs},), got {shape}")
-        return (len(self.neurons),)
+        return (*shape[:-1], len(self.neurons))
 
     def specification(self) -> Specification:
         """The arguments that make a layer of this shape."""
-        return {
+        own: Specification = {
             "kind": "Linear",
             "inputs": self.inputs,
             "outputs": len(self.neurons),
             "activation": self.activation,
         }
+        return own if self.has_bias else own | {"bias": False}
 
     def __repr__(self) -> str:
         activation = "" if self.activation == "linear" else f", {self.activation}"
-        return f"Linear({self.inputs}, {len(self.neurons)}{activation})"
+        bias = "" if self.has_bias else ", bias=False"
+        return f"Linear({self.inputs}, {len(self.neurons)}{activation}{bias})"
 
 
 class Input(Module):
@@ -295,7 +341,7 @@ class Sequential(Module):
         signal = inputs
         for i, layer in enumerate(self.layers, start=1):
             with scope(f"layer{i}"):
-                signal = layer(signal)
+                signal = layer.of_example(signal)
         return signal
 
     def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -322,9 +368,47 @@ class Sequential(Module):
 
 def known_input_shape(layer: Module) -> tuple[int, ...] | None:
     """The shape of one example, where a layer knows it."""
-    if isinstance(layer, Linear):
-        return (layer.inputs,)
     return getattr(layer, "input_shape", None)
+
+
+class Residual(Sequential):
+    """Layers whose result is added to what goes into them: a + layers(a).
+
+    He et al., Deep residual learning for image recognition (2016), section 3.1.
+
+    Args:
+        layers: modules, one after another, that keep the shape.
+
+    Raises:
+        TypeError: if one of them is no module.
+        ValueError: at a call, if they change the shape.
+
+    >>> block = Residual(Linear(4, 8, "relu", seed=0), Linear(8, 4, seed=1))
+    >>> block.output_shape((4,)), len(block([1.0, 2.0, 3.0, 4.0]))
+    ((4,), 4)
+    """
+
+    def forward(self, inputs: Any) -> Any:
+        """The inputs, and what the layers make of them, added up."""
+        found = super().forward(inputs)
+        if np.shape(found) != np.shape(inputs):
+            self.output_shape(np.shape(inputs))
+        if isinstance(found, np.ndarray):
+            return np.asarray(inputs, object) + found
+        return [a + change for a, change in zip(inputs, found, strict=True)]
+
+    def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """As it was."""
+        found = super().output_shape(shape)
+        if found != shape:
+            raise ValueError(
+                f"the layers of a Residual must keep the shape, and made {found} of {shape}"
+            )
+        return shape
+
+    def specification(self) -> Specification:
+        """Those of the layers, in order."""
+        return {**super().specification(), "kind": "Residual"}
 
 
 class MLP(Sequential):

@@ -8,6 +8,7 @@ network gives for a batch, and as many targets, it is the mean.
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from autodiff.functions import abs as absolute
-from autodiff.functions import dot, fsum, logsumexp, maximum, softplus
+from autodiff.functions import dot, fsum, log, logsumexp, maximum, minimum, softplus, where
 from autodiff.nn.probabilities import as_log_odds, as_logits
 
 Target = int | Sequence[Any]
@@ -24,15 +25,23 @@ Loss = Callable[[Any, Any], Any]
 
 def _also_of_batches(loss: Loss) -> Loss:
     """Let a loss of one example take the outputs for a batch as well: that is the mean."""
+    names = list(inspect.signature(loss).parameters)
 
     @functools.wraps(loss)
     def of_one_or_many(*arguments: Any, **named: Any) -> Any:
-        outputs, *targets = [*arguments, *named.values()] or [None]
-        if hasattr(outputs, "mean_loss"):
-            return outputs.mean_loss(of_one_or_many, *targets)
+        given = dict(zip(names, arguments, strict=False)) | named
+        if hasattr(given.get(names[0]), "mean_loss"):
+            outputs, *targets = [given.pop(name) for name in names[:2] if name in given]
+            return outputs.mean_loss(_with_options(of_one_or_many, **given), *targets)
         return loss(*arguments, **named)
 
     return of_one_or_many
+
+
+@functools.cache
+def _with_options(loss: Loss, **options: Any) -> Loss:
+    """A loss with options, the same one each time, so that what was compiled of it is found."""
+    return functools.partial(loss, **options) if options else loss
 
 
 @_also_of_batches
@@ -162,6 +171,57 @@ def binary_cross_entropy(logits: Sequence[Any], target: Target) -> Any:
     return fsum(terms) / len(terms)
 
 
+@_also_of_batches
+def huber(outputs: Sequence[Any], target: Target, delta: float = 1.0) -> Any:
+    """The mean of d²/2 for a small difference d, and of ``delta · (|d| - delta/2)`` for others.
+
+    Huber, Robust estimation of a location parameter (1964): outliers pull no harder than delta.
+
+    Args:
+        outputs, target: as for :func:`mean_squared_error`.
+        delta: up to which difference the loss is a square; positive.
+
+    Raises:
+        ValueError: as :func:`mean_squared_error` does, and if delta is not positive.
+
+    >>> huber([0.5, 3.0], [0.0, 0.0])
+    1.3125
+    """
+    if not delta > 0:
+        raise ValueError(f"delta must be positive, got {delta!r}")
+    sizes = [absolute(difference) for difference in _differences(outputs, target)]
+    squares = [minimum(size, delta) for size in sizes]  # the part of each that is squared
+    terms = [
+        inner * inner / 2 + delta * (size - inner)
+        for size, inner in zip(sizes, squares, strict=True)
+    ]
+    return fsum(terms) / len(terms)
+
+
+@_also_of_batches
+def kl_divergence(log_probabilities: Sequence[Any], target: Target) -> Any:
+    """Σ t (log t - log p): how many nats are lost by taking p for the true probabilities t.
+
+    Kullback and Leibler, On information and sufficiency (1951). Where t is 0, its term is 0.
+
+    Args:
+        log_probabilities: one Value or number per class, at most 0, as LogSoftmax gives them; or
+            what Softmax gave.
+        target: a probability for each class; or a label, for which this is
+            :func:`negative_log_likelihood`.
+
+    Raises:
+        ValueError: as :func:`mean_squared_error` does.
+
+    >>> round(kl_divergence([-1.0, -2.0], [0.5, 0.5]), 6)
+    0.806853
+    """
+    log_probabilities = as_logits(log_probabilities)
+    targets = _targets(log_probabilities, target)
+    entropy = fsum([t * log(where(t > 0, t, 1.0)) for t in targets])
+    return entropy - dot(targets, log_probabilities)
+
+
 def l2_penalty(parameters: Iterable[Any], strength: float) -> Any:
     """strength · Σ w², which keeps weights small. Bishop (2006), equation 3.27, up to the factor.
 
@@ -197,9 +257,11 @@ LOSSES: dict[str, Loss] = {
     "mse": mean_squared_error,
     "mae": mean_absolute_error,
     "binary_cross_entropy": binary_cross_entropy,
+    "huber": huber,
+    "kl": kl_divergence,
 }
 """Losses by name; all of them also take a vector as the target."""
-OF_NUMBERS = (mean_squared_error, mean_absolute_error)
+OF_NUMBERS = (mean_squared_error, mean_absolute_error, huber)
 """The losses whose targets are numbers rather than classes."""
 
 

@@ -195,6 +195,16 @@ class Module:
             return _on_batch[0](self, inputs)
         return self.forward(inputs)
 
+    def of_example(self, inputs: Any) -> Any:
+        """What the module makes of one example, where an array is never taken for a batch.
+
+        Args:
+            inputs: one example, as another layer gives it.
+        """
+        if type(self).__call__ is Module.__call__:
+            return self.forward(inputs)
+        return self(inputs)
+
     def forward(self, inputs: Any) -> Any:  # noqa: ARG002
         """What the module makes of one example; PyTorch's name for it."""
         name = type(self).__name__
@@ -242,25 +252,31 @@ def register_batch(on_batch: Any) -> None:
 def is_batch(module: Module, inputs: Any) -> bool:
     """Whether these are many examples for a module, rather than one.
 
-    They are numbers in a NumPy array whose shape does not fit the module, while the shape of its
-    rows does. Where the module does not say which shapes fit, an array of two axes is a batch.
+    They are numbers in a NumPy array whose rows fit the module, while the whole does not fit it, or
+    fits because each row is computed by itself. Where the module does not say which shapes fit, an
+    array of two axes is a batch.
     """
     if type(inputs) is not np.ndarray or inputs.ndim < 2 or inputs.dtype.kind not in "biuf":
         return False
-    return (
-        not is_tracing()
-        and not _fits(module, inputs.shape)
-        and (inputs.ndim == 2 or _fits(module, inputs.shape[1:]))
-    )
-
-
-def _fits(module: Module, shape: tuple[int, ...]) -> bool:
-    """Whether the module says that it takes inputs of this shape."""
-    try:
-        module.output_shape(shape)
-    except (ValueError, NotImplementedError):
+    if is_tracing():
         return False
-    return True
+    try:
+        row = _shape_after(module, inputs.shape[1:])
+        whole = _shape_after(module, inputs.shape)
+    except NotImplementedError:
+        return inputs.ndim == 2
+    if row is None and whole is None:  # what does not fit is said of what a module usually takes
+        known = getattr(module, "input_shape", None)
+        return known is not None and len(known) == inputs.ndim - 1
+    return row is not None and whole in (None, (len(inputs), *row))
+
+
+def _shape_after(module: Module, shape: tuple[int, ...]) -> tuple[int, ...] | None:
+    """What a module makes of inputs of this shape; None if they do not fit."""
+    try:
+        return module.output_shape(shape)
+    except ValueError:
+        return None
 
 
 # ------------------------------------------------------------------------- what a module holds

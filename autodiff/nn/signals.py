@@ -47,3 +47,20 @@ def planes(signal: Signal, channels: int, layer: str) -> NDArray[Any]:
             f"put Reshape(({channels}, height, width)) before it"
         )
     return array
+
+
+def as_rows(signal: Signal, width: int, layer: str) -> NDArray[Any]:
+    """A signal that must have the shape (length, width).
+
+    Raises:
+        ValueError: if it has another shape.
+    """
+    array = np.asarray(signal, object)
+    rows_shape(array.shape, width, layer)
+    return array
+
+
+def rows_shape(shape: tuple[int, ...], width: int, layer: str) -> None:
+    """Raise ValueError unless this is the shape of rows of that width."""
+    if len(shape) != 2 or shape[1] != width:
+        raise ValueError(f"{layer} expects rows of shape (length, {width}), got shape {shape}")

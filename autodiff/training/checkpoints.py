@@ -98,7 +98,7 @@ class Checkpoint:
             optimizer: what it remembers, in an order of its own.
         """
         place = {value: i for i, value in enumerate(optimizer.parameters)}
-        order = [place[value] for value in values]
+        order = [place[value] for value in values if value in place]
         numbers = {f"remembered_{name}": vector[order] for name, vector in optimizer.state.items()}
         words = {name: value for name, value in vars(state).items() if name != "best"}
         file = io.BytesIO()
@@ -139,11 +139,11 @@ class Checkpoint:
                     f"{self.path.name} holds another run: {name} is {_line(theirs.get(name))} "
                     f"there and {ours} here; remove it to start anew, or name another file"
                 )
-        self._check_sizes(found, len(values), optimizer)
+        place = {value: i for i, value in enumerate(optimizer.parameters)}
+        order = [place[value] for value in values if value in place]
+        self._check_sizes(found, len(values), len(order), optimizer)
         for value, number in zip(values, found.parameters.tolist(), strict=True):
             value.data = number
-        place = {value: i for i, value in enumerate(optimizer.parameters)}
-        order = [place[value] for value in values]
         for name, vector in optimizer.state.items():
             vector[order] = found.remembered[name]
         optimizer.steps = found.steps
@@ -153,12 +153,15 @@ class Checkpoint:
         """What the file holds; None if there is none."""
         return self.path.read_bytes() if self.path.is_file() else None
 
-    def _check_sizes(self, found: _Unpacked, count: int, optimizer: Optimizer) -> None:
+    def _check_sizes(
+        self, found: _Unpacked, count: int, trained: int, optimizer: Optimizer
+    ) -> None:
         """What was read fits, so that nothing is changed before it is known to be right."""
-        vectors = [found.parameters, *(found.remembered.get(n, _NONE) for n in optimizer.state)]
+        vectors = [(found.parameters, count)]
+        vectors += [(found.remembered.get(n, _NONE), trained) for n in optimizer.state]
         if found.state.best.size:
-            vectors.append(found.state.best)
-        if any(v.shape != (count,) or not np.isfinite(v).all() for v in vectors):
+            vectors.append((found.state.best, count))
+        if any(v.shape != (size,) or not np.isfinite(v).all() for v, size in vectors):
             raise ValueError(
                 f"{self.path.name} holds numbers that do not fit this run; remove it to start anew"
             )

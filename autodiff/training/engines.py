@@ -19,6 +19,7 @@ from autodiff.compiler.targets import JAX
 from autodiff.data.dataset import Dataset
 from autodiff.nn import Module
 from autodiff.nn.batch import BATCHED, Probe, flattened, loss_and_outputs, probe
+from autodiff.nn.batch_norm import Followed, running_values
 from autodiff.nn.dropout import factors, factors_given
 from autodiff.nn.losses import LOSSES, Loss, target_rows
 from autodiff.nn.probabilities import threshold
@@ -195,7 +196,8 @@ class CompiledEngine(_Local):
                 slopes[places] = partial
             gradient = slopes if gradient is None else gradient + slopes
             total += float(out[0].sum())
-            right += self._right(out[1:], part)
+            right += self._right(program.followed.outputs_in(out), part)
+            program.followed.follow(out)
         assert gradient is not None
         gradient /= len(batch)
         self._move(gradient)
@@ -207,7 +209,7 @@ class CompiledEngine(_Local):
         total, right = 0.0, 0.0
         drawn = np.zeros((len(examples), 0))
         for program, part, inputs in self._parts(examples, drawn):
-            losses, outputs = program.compiled(*inputs)
+            losses, outputs, _ = program.compiled(*inputs)
             total += float(np.sum(losses))
             right += self._right(np.array(outputs), part)
         return Measured(total, right)
@@ -231,6 +233,11 @@ class CompiledEngine(_Local):
             inputs = [examples.inputs, targets, drawn]
             yield self._program(_Key(training, None), inputs), examples, inputs
             return
+        if training and running_values(self.model):
+            raise ValueError(
+                "BatchNorm needs a whole batch, and a loss of labels that is not of autodiff.nn is "
+                "computed for each label by itself; give targets as vectors"
+            )
         for label in np.unique(examples.targets).tolist():
             at = np.flatnonzero(examples.targets == label)
             inputs = [examples.inputs[at], np.zeros((len(at), 0)), drawn[at]]
@@ -238,20 +245,25 @@ class CompiledEngine(_Local):
 
     def _program(self, key: _Key, inputs: list[NDArray[Any]]) -> _Program:
         if key not in self.programs:
-            compiled = self._kept(key)
+            compiled, followed = self._kept(key)
             try:
                 compiled.specialize(*inputs)
             except TypeError as error:
                 error.add_note('engine="eager" also runs models that cannot be traced')
                 raise
-            self.programs[key] = _Program(compiled)
+            self.programs[key] = _Program(compiled, followed)
         return self.programs[key]
 
-    def _kept(self, key: _Key) -> Compiled:
-        """The program that belongs to the model; with a loss that is not ours, one of this run."""
+    def _kept(self, key: _Key) -> tuple[Compiled, Followed]:
+        """The program, and the layers that follow its batches.
 
-        def make() -> Compiled:
-            return self._compiled(loss_and_outputs(self.model, self.loss, key.label))
+        They belong to the model; with a loss that is not ours, to this run.
+        """
+
+        def make() -> tuple[Compiled, Followed]:
+            followed = Followed()
+            function = loss_and_outputs(self.model, self.loss, followed, key.label)
+            return self._compiled(function), followed
 
         if self.loss not in LOSSES.values():  # it may see what changes between two runs
             return make()
@@ -332,6 +344,7 @@ class _Program:
     """A compiled loss, and where its captured Values stand in the engine's vector; None: as is."""
 
     compiled: Compiled
+    followed: Followed
     places: NDArray[np.int64] | None = None
     has_room: bool = False
 

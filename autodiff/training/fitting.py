@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from autodiff.data.dataset import Dataset, real_numbers
 from autodiff.nn import Module, cross_entropy
 from autodiff.nn.batch import flattened, outputs_program, probe
+from autodiff.nn.batch_norm import running_values
 from autodiff.nn.losses import LOSSES, Loss
 from autodiff.nn.programs import programs_of
 from autodiff.optim import SGD, Optimizer
@@ -580,10 +581,10 @@ def _loss(loss: Loss | str) -> Loss:
 
 
 def _in_order(model: Module, optimizer: Optimizer) -> list[Value]:
-    """What is trained, in the order of the model: an optimizer's own changes while it trains."""
+    """What changes in training, in the order of the model; an optimizer's own changes meanwhile."""
     trained = dict.fromkeys(optimizer.parameters)
     own = [parameter for parameter in model.parameters() if parameter in trained]
-    return list(dict.fromkeys([*own, *trained]))
+    return list(dict.fromkeys([*own, *trained, *running_values(model)]))
 
 
 def _check_engine(engine: str) -> None:

@@ -5,6 +5,7 @@
 - `image_grid`: images side by side
 - `prediction_grid`: images with what the model took them for
 - `confusion_matrix`: which class is taken for which
+- `attention_map`: how much each part of a sequence takes in from each other one
 - `weight_images`: what each unit of a first layer looks for
 - `decision_boundary`: the regions of a classifier of points, at one time
 - `decision_boundary_animation`: the same while it learns
@@ -22,6 +23,7 @@ them need matplotlib, from the ``pictures`` extra. Its settings have no influenc
 <Plot: confusion matrix of 2 classes, accuracy 75.0%: 3 of 4>
 """
 
+from viz.plots.attention import attention_map
 from viz.plots.bars import bars
 from viz.plots.boundary import decision_boundary, decision_boundary_animation
 from viz.plots.confusion import confusion_matrix
@@ -37,6 +39,7 @@ __all__ = [
     "Animation",
     "HistoryLike",
     "Plot",
+    "attention_map",
     "bars",
     "confusion_matrix",
     "decision_boundary",

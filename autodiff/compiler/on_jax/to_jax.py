@@ -211,6 +211,7 @@ class _Writer:
         elif isinstance(instruction, Contraction):
             self._bind(instruction.block, self._contraction(instruction))
         else:
+            assert isinstance(instruction, Elementwise)  # NumPy alone looks rows up
             self._bind(instruction.block, self._elementwise(instruction))
 
     def _bind(self, block: int, written: Written) -> None:
