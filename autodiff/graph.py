@@ -63,6 +63,7 @@ class Graph:
         outputs: the values that it was made from.
         nodes: every node, operands before the operations that use them. The order depends on the
             structure alone.
+        is_replayable: whether it can be computed again at another point; not so a mirror's.
 
     Raises:
         TypeError: if there is no output, or one is no Value.
@@ -74,6 +75,8 @@ class Graph:
     >>> graph.forward({x: 3.0}), graph.backward()[x]
     (9.0, 6.0)
     """
+
+    is_replayable = True
 
     def __init__(self, *outputs: Value) -> None:
         if not outputs:
@@ -182,6 +185,9 @@ class Graph:
             format_number(self.value(operand), number) if number else name_of(operand)
             for operand in operands
         ]
+        return self._written(node, texts)
+
+    def _written(self, node: Value, texts: Sequence[str]) -> str:
         if self.group(node) is not None:
             return notation.call_of(self.symbol(node), texts)
         assert node.op is not None

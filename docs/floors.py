@@ -25,7 +25,7 @@ class Floor(NamedTuple):
 
 FLOORS = (  # from the roof to the cellar
     Floor("people", "commands and demonstrations",
-          ("cli", "demo", "digits/", "names/", "report", "worked_examples", "pictures",
+          ("cli", "demo", "digits/", "names/", "exercises", "report", "worked_examples",
            "startup")),
     Floor("viz", "pictures and pages: reads autodiff.graph, and programs as data",
           ("draw", "explore", "playground", "animate", "live", "plots/")),
@@ -33,7 +33,8 @@ FLOORS = (  # from the roof to the cellar
     Floor("layers", "layers, losses, optimizers, data", ("nn/", "optim", "schedules", "data/")),
     Floor("functions", "what functions become: derivatives, fast programs, checks",
           ("transforms", "compiler/", "checking/", "testing", "expression")),
-    Floor("graph", "nodes and edges as data, replay, paths, gates", ("graph", "paths", "replay")),
+    Floor("graph", "nodes and edges as data, replay, paths, gates",
+          ("graph", "mirror", "paths", "replay")),
     Floor("value", "Value, its operators, backward()",
           ("value", "recorders", "derivative_graphs", "functions", "array_functions",
            "linearize")),

@@ -14,6 +14,7 @@ import autodiff
 from autodiff import (
     Graph,
     Value,
+    exercises,
     exp,
     gate,
     log,
@@ -24,7 +25,6 @@ from autodiff import (
     softplus,
     tanh,
 )
-from notebooks import exercises
 
 RIGHT: list[tuple[str, Any]] = []
 WRONG: list[tuple[str, Any, str]] = []

@@ -34,7 +34,9 @@ def draw(
     """Draw everything that a value was computed from.
 
     Args:
-        value: a Value, several Values, a Graph, or a compiled function that has been called.
+        value: a Value, several Values, a Graph, or a compiled function that has been called; or a
+            node of your own class, with ``data``, ``parents`` and ``local_derivatives``, whose
+            numbers are drawn as they are (see :class:`autodiff.mirror.Mirror`).
         view: ``"both"`` (value above each wire, gradient below; the default), ``"forward"`` (values
             only), ``"backward"`` (arrows turned round; above each wire local derivative × gradient
             at the operation, below it their product, which is what arrives), ``"derivatives"``

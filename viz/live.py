@@ -87,13 +87,18 @@ def sliders(
         KeyError: if a value is not a leaf of the graph.
         TypeError: if a leaf that is to be moved is no float, but a Fraction for instance.
         ValueError: if there are too many leaves, or a leaf or a range is not finite, or a range
-            does not go from a number to a larger one.
+            does not go from a number to a larger one; or if the nodes are of a class of your own.
 
     >>> x, y = Value(-2.0, "x"), Value(5.0, "y")
     >>> sliders(x * y, {x: (-3, 3)}, view="backward")
     <Live: n2, with x>
     """
     graph = copy.copy(graph_of(value))
+    if not graph.is_replayable:
+        raise ValueError(
+            "expected Values, got nodes of a class of your own, whose rules are not known here; "
+            "give viz.live(...) a function that computes and draws them"
+        )
     ranges = leaves if isinstance(leaves, Mapping) else {}
     leaves = [leaves] if isinstance(leaves, Value) else leaves
     moved = list(graph.leaves if leaves is None else leaves)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypedDict
 import numpy as np
 
 from autodiff.graph import Graph, Outlined, Value, dot
+from autodiff.mirror import Mirror, is_node
 from viz import folding
 from viz.checks import check_choice, check_number_format, check_seconds
 from viz.folding import Folding
@@ -51,7 +52,7 @@ class Subject:
     """A value and how it is shown.
 
     Args:
-        value: a Value, several Values, a Graph, or a compiled function that has been called.
+        value: as for :func:`viz.draw`.
         fold, open, parameters, direction, number, limit, seconds: as for :func:`viz.draw`.
 
     Raises:
@@ -156,12 +157,13 @@ def check_values(name: str, given: Any) -> frozenset[Value]:
 
 
 def graph_of(value: Any) -> Graph:
-    """The graph of a Value or of several, or a graph as it is."""
+    """The graph of a Value or of several, or of nodes of another class, or a graph as it is."""
     if isinstance(value, Graph):
         return value
     if isinstance(value, np.ndarray):
-        return Graph(*value.flat)
-    return Graph(*value) if isinstance(value, list | tuple) else Graph(value)
+        return graph_of(list(value.flat))
+    values = value if isinstance(value, list | tuple) else [value]
+    return Mirror(*values) if values and all(map(is_node, values)) else Graph(*values)
 
 
 def _opened(graph: Graph, which: bool | str | Sequence[str]) -> tuple[Graph, Mapping[Value, Value]]:

@@ -23,8 +23,10 @@ def recorded_graph(stage: Stage) -> dict[str, Any] | None:
     Nodes go by their position, which is the number in their id.
 
     Returns:
-        None if the graph has too many operations, or numbers that are no floats.
+        None if the graph has too many operations, or numbers that are no floats, or no rules.
     """
+    if not stage.graph.is_replayable:
+        return None
     graph = stage.graph.open()
     operands = [len(node.parents) for node in graph.nodes if node.parents]
     if len(operands) > MOST_OPERATIONS or sum(operands) > MOST_OPERANDS:

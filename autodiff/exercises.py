@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from fractions import Fraction
-from functools import partial, wraps
+from functools import wraps
 from numbers import Real
 from typing import Any, NamedTuple
 
@@ -385,7 +385,10 @@ def slope_of_cross_entropy(answer: Any) -> None:
         found = _numbers(slope(list(logits), label), len(logits))
         if math.isclose(sum(found), 1, abs_tol=1e-6):
             raise Wrong("those add up to 1, as probabilities do; a gradient on logits adds up to 0")
-        loss = partial(nn.cross_entropy, label=label)
+
+        def loss(given: Any, label: int = label) -> Any:
+            return nn.cross_entropy(given, label)
+
         check_gradient(loss, logits, gradient=lambda _, found=found: found)
 
 
@@ -491,7 +494,11 @@ def separates_xor(network: Any) -> None:
             side = "above" if x1 != x2 else "below"
             raise Wrong(f"at ({x1}, {x2}) it gives {answer:.3f}, which should be {side} 0.5")
     edges = (lambda t: (t, 0), lambda t: (0, t), lambda t: (t, 1), lambda t: (1, t))
-    if any(_jumps(lambda t, edge=edge: _number(network(*edge(t)))) for edge in edges):
+
+    def along(edge: Callable[[float], tuple[float, float]]) -> Callable[[float], float]:
+        return lambda t: _number(network(*edge(t)))
+
+    if any(_jumps(along(edge)) for edge in edges):
         raise Wrong("right at the corners, but it jumps between them: build it of sigmoids")
 
 
@@ -548,8 +555,9 @@ def slope_of_absolute_error(answer: Any) -> None:
         raise Wrong("that is the gradient of the squared error")
     if np.allclose(found, np.sign(np.array(outputs) - targets)):
         raise Wrong("the mean of four errors: each counts for a quarter")
-    loss = partial(nn.mean_absolute_error, target=targets)
-    check_gradient(loss, outputs, gradient=lambda _: found)
+    check_gradient(
+        lambda given: nn.mean_absolute_error(given, targets), outputs, gradient=lambda _: found
+    )
 
 
 # ----------------------------------------------------------------- 8 from scalars to matrices
