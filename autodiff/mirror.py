@@ -60,12 +60,13 @@ class Mirror(Graph):
 
     def __init__(self, *outputs: Any) -> None:
         self._recorded: dict[Value, tuple[Number, Number, Sequence[Number]]] = {}
+        self._twins: dict[Any, Value] = {}
         super().__init__(*self._mirrored(outputs))
 
     def _mirrored(self, outputs: Sequence[Any]) -> list[Value]:
         """A Value in the place of each node, linked as they are."""
         _check(outputs)
-        twins: dict[Any, Value] = {}
+        twins = self._twins
         for operation in topological_order(outputs):
             for node in (*operation.parents, operation):
                 if node not in twins:
@@ -91,6 +92,10 @@ class Mirror(Graph):
             twin.op = _operation(str(getattr(node, "op", "")) or "f", len(parents))
         self._recorded[twin] = data, grad, locals_
         return twin
+
+    def node(self, original: Any) -> Value | None:
+        """The node of this graph that stands for one of yours; None if it is not in it."""
+        return self._twins.get(original)
 
     def forward(self, feed: Mapping[Value, Number] | None = None) -> Any:
         """The numbers as they were recorded; ValueError if others are fed, for want of a rule."""

@@ -1,5 +1,7 @@
 """Hypothesis strategies for other people's tests: random expressions, and points in their domain.
 
+:func:`check_engine` is such a test already: of an engine that you wrote, against this one.
+
 ::
 
     from hypothesis import given
@@ -17,12 +19,22 @@ extra ``test``.
 
 from __future__ import annotations
 
+import math
+import operator
+import re
 from collections.abc import Callable, Mapping, Sequence
+from random import Random
 from typing import Any, NamedTuple
 
+from hypothesis import find, settings
 from hypothesis import strategies as st
+from hypothesis.errors import NoSuchExample
 
+from autodiff.checking import GradientError
+from autodiff.graph import Graph
+from autodiff.mirror import Mirror, is_node
 from autodiff.primitives import PRIMITIVES
+from autodiff.value import Value
 
 _OPERATORS = {
     "add": "{} + {}", "subtract": "{} - {}", "multiply": "{} * {}", "divide": "{} / {}",
@@ -42,6 +54,9 @@ SMOOTH = tuple(name for name, primitive in _OPERATIONS.items() if primitive.corn
 
 KINKED = tuple(name for name, primitive in _OPERATIONS.items() if primitive.corner)
 """Operations with a corner, where a derivative jumps or is infinite; expressions stay away."""
+
+
+_HUNDREDTHS = st.integers(-300, 300).map(lambda n: n / 100)
 
 
 class Expression(NamedTuple):
@@ -105,6 +120,7 @@ def expressions_at_points(
     max_steps: int = 25,
     operations: Sequence[str] = SMOOTH + KINKED,
     largest: float = 1e3,
+    numbers: st.SearchStrategy[float] = _HUNDREDTHS,
 ) -> Example:
     """Random expressions with shared subexpressions, at points inside their domain.
 
@@ -114,6 +130,7 @@ def expressions_at_points(
         operations: names from the table of primitives. The condition of a ``"where"`` is a
             comparison, which ``functions`` must then have, too.
         largest: no intermediate result is larger than this.
+        numbers: what the point is made of.
 
     Raises:
         ValueError: if there is no operation of that name.
@@ -127,7 +144,6 @@ def expressions_at_points(
     """
     if unknown := [name for name in operations if name not in PRIMITIVES]:
         raise ValueError(f"unknown operation(s) {unknown}; the table has {', '.join(PRIMITIVES)}")
-    numbers = st.integers(-300, 300).map(lambda n: n / 100)
     point = draw(st.lists(numbers, min_size=1, max_size=max_inputs))
     results = list(point)
     steps: list[tuple[str, tuple[int, ...]]] = []
@@ -187,3 +203,179 @@ def _without_dead_steps(expression: Expression) -> Expression:
             places[i] = expression.inputs + len(steps)
             steps.append((name, tuple(places[operand] for operand in operands)))
     return Expression(expression.inputs, tuple(steps))
+
+
+_ROUND = st.sampled_from((2.0, 3.0, -1.0, 0.5, -2.0, 1.5))
+"""Numbers for examples that people read, the plainest first."""
+_CALLS: dict[str, Callable[..., Any]] = {
+    "add": operator.add, "subtract": operator.sub, "multiply": operator.mul,
+    "divide": operator.truediv, "power": operator.pow, "negate": operator.neg,
+    "abs": operator.abs,
+}  # fmt: skip
+_TRIED = 200
+
+
+def check_engine(
+    leaf: Callable[[float], Any],
+    operations: Sequence[str] = ("add", "multiply"),
+    *,
+    backward: int = 1,
+    plain: bool = False,
+    deepest: int = 0,
+) -> None:
+    """Compare an engine of your own with autodiff, and name the smallest mistake.
+
+    Random expressions are computed by both. The values must agree; so must the derivatives that
+    the nodes recorded, if they have ``parents`` and ``local_derivatives``; and so must what
+    ``backward()`` leaves in ``grad``. Of the expressions that differ the smallest is told.
+
+    Args:
+        leaf: makes a leaf of a float: the class itself, mostly. Nodes have ``data`` and ``grad``.
+        operations: names from the table of primitives, as operators where Python has one, else as
+            methods: ``"tanh"`` calls ``node.tanh()``.
+        backward: how often backward() is called on the same result; by then leaves hold so many
+            times their gradient. 0 leaves it out.
+        plain: whether operands may be plain numbers, on either side of an operator.
+        deepest: if not 0, a chain of so many additions is tried as well.
+
+    Raises:
+        GradientError: an AssertionError with one sentence that has the expression, the point, what
+            was expected and what came.
+
+    >>> class Number:
+    ...     def __init__(self, data):
+    ...         self.data = data
+    ...     def __add__(self, other):
+    ...         return Number(self.data + other.data)
+    ...     def __mul__(self, other):
+    ...         return Number(self.data * self.data)
+    >>> check_engine(Number, backward=0)  # doctest: +IGNORE_EXCEPTION_DETAIL
+    Traceback (most recent call last):
+    ...
+    GradientError: x0 * x1 with x0 = 2, x1 = 3: expected a value of 6, got 4
+    """
+    points = expressions_at_points(3, 8, operations, numbers=_ROUND)
+    which = st.frozensets(st.integers(0, 2)) if plain else st.just(frozenset[int]())
+
+    def is_wrong(drawn: tuple[Example, frozenset[int]]) -> bool:
+        return bool(_mistake(leaf, *drawn, backward))
+
+    try:
+        example, numbers = find(
+            st.tuples(points, which),
+            is_wrong,
+            settings=settings(max_examples=_TRIED, database=None, deadline=None),
+            random=Random(0),
+        )
+    except NoSuchExample:
+        if deepest:
+            _check_chain(leaf, deepest, backward)
+        return
+    what = _as_sentence(example, numbers)
+    raise GradientError(f"{what}: {_mistake(leaf, example, numbers, backward)}")
+
+
+def _mistake(
+    leaf: Callable[[float], Any], example: Example, numbers: frozenset[int], backward: int
+) -> str:
+    """What an engine gets wrong; empty if nothing."""
+    expression, point = example
+    ours = [x if i in numbers else Value(x) for i, x in enumerate(point)]
+    expected = expression(ours)
+    if not isinstance(expected, Value):
+        return ""  # nothing but plain numbers
+    try:
+        theirs = [x if i in numbers else leaf(x) for i, x in enumerate(point)]
+        result = expression(theirs, {name: _call(name) for name, _ in expression.steps})
+        slopes = Graph(expected)
+        inputs = [
+            (f"x{i}", node, float(slopes.gradient(value)) if value in slopes else 0.0)
+            for i, (node, value) in enumerate(zip(theirs, ours, strict=True))
+            if isinstance(value, Value)
+        ]
+        return (
+            _differs("a value", getattr(result, "data", result), expected.data)
+            or _recorded_wrongly(result, inputs)
+            or _goes_back_wrongly(result, inputs, backward)
+        )
+    except Exception as error:  # somebody else's code may raise anything
+        return f"{type(error).__name__}: {error}"
+
+
+def _call(name: str) -> Callable[..., Any]:
+    """An operation as people write it, on whatever its operands are."""
+
+    def called(*operands: Any) -> Any:
+        if all(isinstance(operand, float) for operand in operands):
+            return PRIMITIVES[name](*operands)
+        if name in _CALLS:
+            return _CALLS[name](*operands)
+        return getattr(operands[0], name)(*operands[1:])
+
+    return called
+
+
+def _differs(what: str, found: Any, expected: Any) -> str:
+    is_number = isinstance(found, int | float) and not isinstance(found, bool)
+    if is_number and math.isclose(found, expected, rel_tol=1e-9, abs_tol=1e-9):
+        return ""
+    said = f"{found:.6g}" if is_number else f"{found!r:.60}"
+    return f"expected {what} of {expected:.6g}, got {said}"
+
+
+_Inputs = Sequence[tuple[str, Any, float]]
+"""Leaves: what each is called, the node, and the gradient that is right."""
+
+
+def _recorded_wrongly(result: Any, inputs: _Inputs) -> str:
+    """Whether parents and local derivatives, by the chain rule, give another gradient."""
+    if not is_node(result):
+        return ""
+    mirror = Mirror(result)
+    total: dict[Value | None, float] = dict.fromkeys(mirror.nodes, 0.0)
+    total[mirror.outputs[0]] = 1.0
+    for edge in reversed(mirror.edges):
+        total[edge.tail] += edge.local * total[edge.head]
+    for name, node, expected in inputs:
+        found = total.get(mirror.node(node), 0.0)
+        what = f"the local derivatives to make a derivative by {name}"
+        if said := _differs(what, found, expected):
+            return said
+    return ""
+
+
+def _goes_back_wrongly(result: Any, inputs: _Inputs, times: int) -> str:
+    """Whether backward() leaves another gradient in the leaves."""
+    for time in range(1, times + 1):
+        result.backward()
+        for name, node, once in inputs:
+            often = f" after backward() {time} times on the same result" if time > 1 else ""
+            if said := _differs(f"{name}.grad", node.grad, time * once):
+                return said.replace(f"{name}.grad of", f"{name}.grad{often} to be")
+    return ""
+
+
+def _check_chain(leaf: Callable[[float], Any], length: int, times: int) -> None:
+    x = leaf(2.0)
+    what = f"a chain of {length:,} additions of x"
+    try:
+        node = x
+        for _ in range(length):
+            node = node + x
+        said = _goes_back_wrongly(node, [("x", x, length + 1.0)], times)
+    except Exception as error:
+        said = f"{type(error).__name__}: {error}"
+    if said:
+        raise GradientError(f"{what}: {said}")
+
+
+def _as_sentence(example: Example, numbers: frozenset[int]) -> str:
+    """An expression in one line, and its point."""
+    expression, point = example
+    *steps, last = str(expression).splitlines() or ["x0"]
+    text = "; ".join([*steps, last.partition(" = ")[2] or last])
+    for i in numbers:
+        if i < len(point):
+            text = re.sub(rf"\bx{i}\b", f"{point[i]:g}", text)
+    variables = [f"x{i} = {x:g}" for i, x in enumerate(point) if i not in numbers]
+    return f"{text} with {', '.join(variables)}"
