@@ -6,7 +6,8 @@ A check is given the reader's answer and returns a verdict: it raises nothing, w
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from fractions import Fraction
 from functools import wraps
 from numbers import Real
@@ -46,6 +47,15 @@ __all__ = [
     "loss_of_knowing_nothing",
     "momentum",
     "number_of_edges",
+    "own_addition",
+    "own_backward",
+    "own_backward_twice",
+    "own_engine",
+    "own_order",
+    "own_product",
+    "own_step",
+    "own_tanh",
+    "own_tanh_by_parts",
     "parameters_of_784_2_784",
     "parameters_of_784_100_10",
     "products_of_three_layers",
@@ -159,6 +169,134 @@ def _numbers(answer: Any, count: int) -> list[float]:
     if any(number is ... for number in answer):
         raise _NoAnswerError
     return [_number(number) for number in answer]
+
+
+# ------------------------------------------------------------------------- 0 write your own engine
+
+
+@exercise("one more a is one more a + b: both local derivatives are 1.")
+def own_addition(answer: Any) -> None:
+    """A class of the reader's whose nodes can be added, with parents and local derivatives."""
+    _check_own(answer, lambda a, b: a + b, ("add",), backward=0)
+
+
+@exercise("one more a is b more of a · b, and the other way round; a · a has two parents, both a.")
+def own_product(answer: Any) -> None:
+    """The same class, whose nodes can be multiplied as well."""
+    _check_own(answer, lambda a, b: a * b, ("add", "multiply"), backward=0)
+
+
+@exercise("each node once, and none before all that was computed from it; depth does not matter.")
+def own_order(answer: Any) -> None:
+    """A function from a node to all nodes below it, each after whatever uses it."""
+    order = _function(answer)
+    x, y = Value(2.0, "x"), Value(3.0, "y")
+    product, chain = x * y, x
+    for _ in range(5000):
+        chain = chain + 1.0
+    graphs = {
+        "x": x,
+        "x · y": product,
+        "x · y + x": product + x,
+        "x · y · y · x, with x · y used twice": product * (product * y) * x,
+        "a chain of 5,000 additions": chain,
+    }
+    for text, root in graphs.items():
+        try:
+            found = list(order(root))
+        except RecursionError:
+            raise Wrong(
+                f"{text}: Python does not call that deep; keep the nodes that are still to be "
+                "visited in a list"
+            ) from None
+        _check_order(f"of {text}", root, found)
+
+
+def _check_order(what: str, root: Value, found: list[Any]) -> None:
+    nodes = set(Graph(root).nodes)
+    if missing := nodes - set(found):
+        raise Wrong(f"{what}: {len(missing)} of {len(nodes)} nodes are missing")
+    if len(found) > len(nodes):
+        raise Wrong(f"{what}: expected {len(nodes)} nodes, each once, got {len(found)}")
+    place = {node: at for at, node in enumerate(found)}
+    early = (p for node in found for p in node.parents if place[p] < place[node])
+    if (node := next(early, None)) is not None:
+        called = node.name or f"a node for {node.op}"
+        raise Wrong(f"{what}: {called} comes before a node that was computed from it")
+
+
+@exercise("every node adds up what comes back, and hands it on when it has all of it.")
+def own_backward(answer: Any) -> None:
+    """The same class, whose nodes can go backward once."""
+    _check_own(answer, lambda a, b: (a + b).backward(), ("add", "multiply"), backward=1)
+
+
+@exercise("leaves add up, and what is between them starts from 0 each time, as in autodiff.")
+def own_backward_twice(answer: Any) -> None:
+    """The same class, whose nodes can go backward again."""
+    _check_own(
+        answer, lambda a, b: (a + b).backward(), ("add", "multiply"), backward=2, deepest=5000
+    )
+
+
+@exercise("1 - tanh²: it needs no more than its own value.")
+def own_tanh(answer: Any) -> None:
+    """The same class, with tanh as one gate."""
+    _check_own(answer, lambda a, _: a.tanh(), ("add", "multiply", "tanh"), backward=2)
+
+
+@exercise("the same numbers from other gates: a gate may be as large or as small as you like.")
+def own_tanh_by_parts(answer: Any) -> None:
+    """The same class, with tanh made of other gates."""
+    _check_own(answer, lambda a, _: a.tanh(), ("add", "multiply", "tanh"), backward=2)
+    result = answer(0.5).tanh()
+    if all(not parent.parents for parent in result.parents):
+        raise Wrong("that is one gate; make it of exp, +, - and /")
+
+
+@exercise("a step against the gradient, which then starts from 0 again.")
+def own_step(answer: Any) -> None:
+    """A function of parameters and a rate that takes a step of gradient descent."""
+    step = _function(answer)
+    parameters = [Value(3.0), Value(-1.0)]
+    for _ in range(2):
+        for parameter, gradient in zip(parameters, (2.0, -4.0), strict=True):
+            parameter.grad += gradient
+        with suppress(_NoAnswerError):  # it need not return anything
+            step(parameters, 0.25)
+    found = [parameter.data for parameter in parameters]
+    if found == [3.0, -1.0]:
+        raise _NoAnswerError
+    if found[0] > 3:
+        raise Wrong("that goes up the slope: the loss falls against the gradient")
+    if found == [1.5, 2.0]:
+        raise Wrong("one step is right; at the next the old gradient is still there")
+    if found != [2.0, 1.0]:
+        raise Wrong(f"from 3 by 2 steps of 0.25 · 2: expected 2, got {found[0]:g}")
+
+
+@exercise("no difference from autodiff was found. It is an engine.")
+def own_engine(answer: Any) -> None:
+    """A whole class: all its operators, functions, plain numbers, backward, and depth."""
+    operations = ("add", "multiply", "subtract", "divide", "negate", "exp", "tanh")
+    _check_own(answer, lambda a, _: a, operations, backward=2, plain=True, deepest=5000)
+
+
+def _check_own(
+    answer: Any, try_out: Callable[[Any, Any], Any], operations: Sequence[str], **options: Any
+) -> None:
+    """The reader's class against autodiff; three dots where it gives an ellipsis."""
+    from autodiff.testing import check_engine  # needs hypothesis, as no other exercise does
+
+    leaf = _function(answer)
+    a, b = leaf(2.0), leaf(3.0)
+    try:
+        is_open = try_out(a, b) is ...
+    except Exception:  # the check itself says what is wrong
+        is_open = False
+    if is_open:
+        raise _NoAnswerError
+    check_engine(leaf, operations, **options)
 
 
 # ------------------------------------------------------------------------------ 1 graphs by hand

@@ -212,7 +212,7 @@ _CALLS: dict[str, Callable[..., Any]] = {
     "divide": operator.truediv, "power": operator.pow, "negate": operator.neg,
     "abs": operator.abs,
 }  # fmt: skip
-_TRIED = 200
+_TRIED = 100
 
 
 def check_engine(
@@ -299,7 +299,7 @@ def _mistake(
             or _goes_back_wrongly(result, inputs, backward)
         )
     except Exception as error:  # somebody else's code may raise anything
-        return f"{type(error).__name__}: {error}"
+        return _raised(error)
 
 
 def _call(name: str) -> Callable[..., Any]:
@@ -364,9 +364,16 @@ def _check_chain(leaf: Callable[[float], Any], length: int, times: int) -> None:
             node = node + x
         said = _goes_back_wrongly(node, [("x", x, length + 1.0)], times)
     except Exception as error:
-        said = f"{type(error).__name__}: {error}"
+        said = _raised(error)
     if said:
         raise GradientError(f"{what}: {said}")
+
+
+def _raised(error: Exception) -> str:
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:  # an exception may be unable to show itself
+        return type(error).__name__
 
 
 def _as_sentence(example: Example, numbers: frozenset[int]) -> str:

@@ -25,11 +25,248 @@ from autodiff import (
     softplus,
     tanh,
 )
+from autodiff.adjoint import topological_order
 
 RIGHT: list[tuple[str, Any]] = []
 WRONG: list[tuple[str, Any, str]] = []
 UNANSWERED: list[tuple[str, Any]] = []
 """Besides three dots themselves, and functions that return them."""
+
+# ------------------------------------------------------------------------- 0 write your own engine
+
+
+class Engine:
+    """An engine as a reader may write it, whose faults are its subclasses'."""
+
+    made = 0
+
+    def __init__(self, data: float, parents: Any = (), local_derivatives: Any = ()) -> None:
+        self.data, self.parents, self.local_derivatives = data, parents, local_derivatives
+        self.grad = 0.0
+        Engine.made += 1
+        self.age = Engine.made
+
+    def of(self, data: float, parents: Any, local_derivatives: Any) -> Any:
+        return type(self)(data, parents, local_derivatives)
+
+    def wrapped(self, other: Any) -> Any:
+        return other if isinstance(other, Engine) else type(self)(other)
+
+    def __add__(self, other: Any) -> Any:
+        other = self.wrapped(other)
+        return self.of(self.data + other.data, (self, other), (1.0, 1.0))
+
+    def __mul__(self, other: Any) -> Any:
+        other = self.wrapped(other)
+        return self.of(self.data * other.data, (self, other), (other.data, self.data))
+
+    __radd__, __rmul__ = __add__, __mul__
+
+    def __neg__(self) -> Any:
+        return self * -1.0
+
+    def __sub__(self, other: Any) -> Any:
+        return self + -self.wrapped(other)
+
+    def __rsub__(self, other: Any) -> Any:
+        return -self + other
+
+    def __pow__(self, n: float) -> Any:
+        return self.of(self.data**n, (self,), (n * self.data ** (n - 1),))
+
+    def __truediv__(self, other: Any) -> Any:
+        return self * self.wrapped(other) ** -1.0
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return self.wrapped(other) / self
+
+    def exp(self) -> Any:
+        y = math.exp(self.data)
+        return self.of(y, (self,), (y,))
+
+    def tanh(self) -> Any:
+        y = math.tanh(self.data)
+        return self.of(y, (self,), (1 - y * y,))
+
+    def backward(self) -> Any:
+        order = by_age(self)
+        for node in order:
+            node.grad *= not node.parents
+        self.grad += 1.0
+        for node in order:
+            for parent, local in zip(node.parents, node.local_derivatives, strict=True):
+                self.hand(parent, local * node.grad)
+
+    def hand(self, parent: Any, gradient: float) -> None:
+        parent.grad += gradient
+
+
+def reachable(root: Any) -> list[Any]:
+    found = {root: None}
+    pending = [root]
+    for node in pending:
+        for parent in node.parents:
+            if parent not in found:
+                found[parent] = None
+                pending.append(parent)
+    return list(found)
+
+
+def by_age(root: Any) -> list[Any]:
+    return sorted(reachable(root), key=lambda node: -node.age)
+
+
+def by_recursion(root: Any) -> list[Any]:
+    order: list[Any] = []
+    seen = set()
+
+    def visit(node: Any) -> None:
+        if node not in seen:
+            seen.add(node)
+            for parent in node.parents:
+                visit(parent)
+            order.append(node)
+
+    visit(root)
+    return order[::-1]
+
+
+def by_depth_first_search(root: Any) -> list[Any]:
+    ends = [node for node in reachable(root) if not node.parents]
+    return [*reversed(topological_order([root])), *ends]
+
+
+class TanhByParts(Engine):
+    def tanh(self) -> Any:
+        e = (self * -2.0).exp()
+        return (1.0 - e) / (1.0 + e)
+
+
+class DotsForSums(Engine):
+    def __add__(self, other: Any) -> Any:
+        return ...
+
+
+class DotsForProducts(Engine):
+    def __mul__(self, other: Any) -> Any:
+        return ...
+
+
+class DotsForBackward(Engine):
+    def backward(self) -> Any:
+        return ...
+
+
+class DotsForTanh(Engine):
+    def tanh(self) -> Any:
+        return ...
+
+
+class SumOfSecond(Engine):
+    def __add__(self, other: Any) -> Any:
+        return self.of(self.data + other.data, (self, other), (0.0, 1.0))
+
+
+class Unswapped(Engine):
+    def __mul__(self, other: Any) -> Any:
+        return self.of(self.data * other.data, (self, other), (self.data, other.data))
+
+
+class OneParentEach(Engine):
+    def __mul__(self, other: Any) -> Any:
+        return self.of(self.data * other.data, {self, other}, (other.data, self.data))
+
+
+class Overwrites(Engine):
+    def hand(self, parent: Any, gradient: float) -> None:
+        parent.grad = gradient
+
+
+class Stale(Engine):
+    def backward(self) -> Any:
+        self.grad = 1.0
+        for node in by_age(self):
+            for parent, local in zip(node.parents, node.local_derivatives, strict=True):
+                parent.grad += local * node.grad
+
+
+class WrongSlope(Engine):
+    def tanh(self) -> Any:
+        y = math.tanh(self.data)
+        return self.of(y, (self,), (1 - y,))
+
+
+class NoReflection(Engine):
+    __radd__ = None  # type: ignore[assignment]
+
+
+def descend(parameters: Any, rate: float) -> None:
+    for p in parameters:
+        p.data -= rate * p.grad
+        p.grad = 0.0
+
+
+def forget_zero(parameters: Any, rate: float) -> None:
+    for p in parameters:
+        p.data -= rate * p.grad
+
+
+def ascend(parameters: Any, rate: float) -> None:
+    for p in parameters:
+        p.data += rate * p.grad
+        p.grad = 0.0
+
+
+def ignore_rate(parameters: Any, rate: float) -> None:
+    for p in parameters:
+        p.data -= p.grad
+        p.grad = 0.0
+
+
+RIGHT += [
+    ("own_addition", Engine),
+    ("own_addition", DotsForProducts),
+    ("own_product", Engine),
+    ("own_product", DotsForBackward),
+    ("own_order", by_depth_first_search),
+    ("own_backward", Engine),
+    ("own_backward", Stale),
+    ("own_backward_twice", Engine),
+    ("own_tanh", Engine),
+    ("own_tanh_by_parts", TanhByParts),
+    ("own_step", descend),
+    ("own_step", lambda parameters, rate: descend(parameters, rate) or parameters),
+    ("own_engine", Engine),
+    ("own_engine", TanhByParts),
+    ("own_engine", Value),
+]
+WRONG += [
+    ("own_addition", SumOfSecond, "a derivative by x0 of 2, got 1"),
+    ("own_addition", object, "TypeError"),
+    ("own_product", Unswapped, "x1 * x0 with x0 = 2, x1 = 3: expected the local derivatives"),
+    ("own_product", OneParentEach, "x0 * x0 with x0 = 2: ValueError: expected one local"),
+    ("own_order", reachable, "comes before a node that was computed from it"),
+    ("own_order", lambda root: [root], "2 of 3 nodes are missing"),
+    ("own_order", lambda root: by_depth_first_search(root) * 2, "expected 1 nodes, each once"),
+    ("own_order", by_recursion, "Python does not call that deep"),
+    ("own_backward", Overwrites, "x0 + x0 with x0 = 2: expected x0.grad to be 2, got 1"),
+    ("own_backward_twice", Stale, "after backward() 2 times on the same result"),
+    ("own_tanh", WrongSlope, "tanh(x0) with x0 = 2: expected the local derivatives"),
+    ("own_tanh_by_parts", Engine, "that is one gate"),
+    ("own_step", forget_zero, "the old gradient is still there"),
+    ("own_step", ascend, "against the gradient"),
+    ("own_step", ignore_rate, "expected 2, got -1"),
+    ("own_engine", NoReflection, "2 + x0 with x0 = "),
+    ("own_engine", 3, "expected a function, got 3"),
+]
+UNANSWERED += [
+    ("own_addition", DotsForSums),
+    ("own_product", DotsForProducts),
+    ("own_backward", DotsForBackward),
+    ("own_backward_twice", DotsForBackward),
+    ("own_tanh", DotsForTanh),
+    ("own_step", lambda parameters, rate: ...),
+]
 
 # ------------------------------------------------------------------------------ 1 graphs by hand
 
