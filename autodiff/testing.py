@@ -14,7 +14,7 @@
 
 An expression is called with Values or floats, or with your own numbers and ``functions=``. It
 prints as readable code, and a failing example shrinks to a small one. Needs hypothesis, from the
-extra ``test``.
+extra ``test`` or ``notebooks``.
 """
 
 from __future__ import annotations
@@ -252,7 +252,7 @@ def check_engine(
     >>> check_engine(Number, backward=0)  # doctest: +IGNORE_EXCEPTION_DETAIL
     Traceback (most recent call last):
     ...
-    GradientError: x0 * x1 with x0 = 2, x1 = 3: expected a value of 6, got 4
+    GradientError: x0 * x1 with x0 = 2, x1 = 3: expected the value to be 6, got 4
     """
     points = expressions_at_points(3, 8, operations, numbers=_ROUND)
     which = st.frozensets(st.integers(0, 2)) if plain else st.just(frozenset[int]())
@@ -294,7 +294,7 @@ def _mistake(
             if isinstance(value, Value)
         ]
         return (
-            _differs("a value", getattr(result, "data", result), expected.data)
+            _differs("the value", getattr(result, "data", result), expected.data)
             or _recorded_wrongly(result, inputs)
             or _goes_back_wrongly(result, inputs, backward)
         )
@@ -320,7 +320,7 @@ def _differs(what: str, found: Any, expected: Any) -> str:
     if is_number and math.isclose(found, expected, rel_tol=1e-9, abs_tol=1e-9):
         return ""
     said = f"{found:.6g}" if is_number else f"{found!r:.60}"
-    return f"expected {what} of {expected:.6g}, got {said}"
+    return f"expected {what} to be {expected:.6g}, got {said}"
 
 
 _Inputs = Sequence[tuple[str, Any, float]]
@@ -338,8 +338,7 @@ def _recorded_wrongly(result: Any, inputs: _Inputs) -> str:
         total[edge.tail] += edge.local * total[edge.head]
     for name, node, expected in inputs:
         found = total.get(mirror.node(node), 0.0)
-        what = f"the local derivatives to make a derivative by {name}"
-        if said := _differs(what, found, expected):
+        if said := _differs(f"∂/∂{name}, by the local derivatives,", found, expected):
             return said
     return ""
 
@@ -349,9 +348,9 @@ def _goes_back_wrongly(result: Any, inputs: _Inputs, times: int) -> str:
     for time in range(1, times + 1):
         result.backward()
         for name, node, once in inputs:
-            often = f" after backward() {time} times on the same result" if time > 1 else ""
-            if said := _differs(f"{name}.grad", node.grad, time * once):
-                return said.replace(f"{name}.grad of", f"{name}.grad{often} to be")
+            often = f", after backward() {time} times on the same result," if time > 1 else ""
+            if said := _differs(f"{name}.grad{often}", node.grad, time * once):
+                return said
     return ""
 
 

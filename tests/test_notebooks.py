@@ -7,6 +7,8 @@ import os
 import re
 import subprocess
 import sys
+import textwrap
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +64,25 @@ def test_a_notebook_can_be_read_without_running_it(path: Path) -> None:
     assert len(pictures) >= 3
     assert sum("viz.live" in c.source or "viz.sliders" in c.source for c in cells) >= 3
     assert sum("exercises." in cell.source for cell in cells) >= 2
+
+
+def test_who_solves_the_first_notebook_is_told_so(tmp_path: Path) -> None:
+    """Each of its exercises, answered with what is in the closed cell below it."""
+    notebook = nbformat.read(FOLDER / "0-write-your-own-engine.ipynb", as_version=4)
+    cells = notebook.cells
+    asked = []
+    for cell, after in pairwise(cells):
+        if after.cell_type == "code" and after.source.startswith("if not verdict.is_right"):
+            answer = textwrap.dedent(after.source.partition("\n")[2])
+            answer = re.sub(r"^(Value\.|assert ).*", "", answer, flags=re.MULTILINE)
+            stub = re.compile(r"def .*\n    return \.\.\.\n|Engine = \.\.\.\n")
+            cell.source = stub.sub(lambda _, answer=answer: answer + "\n", cell.source)
+            asked.append(cells.index(cell))
+    nbformat.write(notebook, tmp_path / "0-solved.ipynb")
+    solved = execute(tmp_path / "0-solved.ipynb").notebook.cells
+    verdicts = [solved[at].outputs[-1].data["text/plain"] for at in asked]
+    assert len(verdicts) == 9
+    assert [verdict for verdict in verdicts if not verdict.startswith("right: ")] == []
 
 
 def notebook_of(folder: Path, *sources: str) -> Path:

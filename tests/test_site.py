@@ -351,7 +351,7 @@ def test_explorers_in_comments_are_opened_on_the_site() -> None:
     )
 
 
-@pytest.mark.parametrize("name", NOTEBOOKS[:3])
+@pytest.mark.parametrize("name", NOTEBOOKS[1:4])
 def test_the_first_notebooks_are_live_on_the_site_and_keep_their_stills_elsewhere(
     name: str,
 ) -> None:
