@@ -22,7 +22,7 @@ from __future__ import annotations
 import math
 import operator
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from random import Random
 from typing import Any, NamedTuple
 
@@ -254,25 +254,48 @@ def check_engine(
     ...
     GradientError: x0 * x1 with x0 = 2, x1 = 3: expected the value to be 6, got 4
     """
+
+    def is_wrong(tried: _Tried) -> bool:
+        return bool(_mistake(leaf, *tried, backward))
+
+    tried = next(filter(is_wrong, _of_one_operation(operations, plain)), None)
+    tried = tried or _smallest(is_wrong, operations, plain)
+    if tried:
+        raise GradientError(f"{_as_sentence(*tried)}: {_mistake(leaf, *tried, backward)}")
+    if deepest:
+        _check_chain(leaf, deepest, backward)
+
+
+_Tried = tuple[Example, frozenset[int]]
+"""An expression at a point, and which of its inputs are plain numbers."""
+
+
+def _of_one_operation(operations: Sequence[str], plain: bool) -> Iterator[_Tried]:
+    """Each operation on inputs of its own."""
+    for name in operations:
+        primitive = PRIMITIVES.get(name)
+        if primitive is None or primitive.arity is None:
+            continue
+        inputs = range(primitive.arity)
+        point = [2.0, 3.0, -1.0][: primitive.arity]
+        if primitive.domain.contains(*point):
+            example = Example(Expression(len(point), ((name, tuple(inputs)),)), point)
+            yield example, frozenset()
+            if plain and len(inputs) == 2:
+                yield from ((example, frozenset([i])) for i in inputs)
+
+
+def _smallest(
+    is_wrong: Callable[[_Tried], bool], operations: Sequence[str], plain: bool
+) -> _Tried | None:
+    """The smallest of the random expressions that are wrong; None if none is."""
     points = expressions_at_points(3, 8, operations, numbers=_ROUND)
     which = st.frozensets(st.integers(0, 2)) if plain else st.just(frozenset[int]())
-
-    def is_wrong(drawn: tuple[Example, frozenset[int]]) -> bool:
-        return bool(_mistake(leaf, *drawn, backward))
-
+    options = settings(max_examples=_TRIED, database=None, deadline=None)
     try:
-        example, numbers = find(
-            st.tuples(points, which),
-            is_wrong,
-            settings=settings(max_examples=_TRIED, database=None, deadline=None),
-            random=Random(0),
-        )
+        return find(st.tuples(points, which), is_wrong, settings=options, random=Random(0))
     except NoSuchExample:
-        if deepest:
-            _check_chain(leaf, deepest, backward)
-        return
-    what = _as_sentence(example, numbers)
-    raise GradientError(f"{what}: {_mistake(leaf, example, numbers, backward)}")
+        return None
 
 
 def _mistake(

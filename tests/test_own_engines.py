@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from autodiff import Value
 from autodiff.checking import GradientError
 from autodiff.testing import Example, check_engine, expressions_at_points
+from test_exercises import Engine
 
 
 class Closures:
@@ -99,12 +100,12 @@ def test_autodiff_agrees_with_itself() -> None:
 @pytest.mark.parametrize(
     ("fault", "said"),
     [
-        (lambda a, b: None, "expected the value to be 4, got None"),
+        (lambda a, b: None, "expected the value to be 5, got None"),
         (lambda a, b: a.data + b.data, "AttributeError: 'float' object has no attribute"),
-        (lambda a, b: "4", "expected the value to be 4, got '4'"),
-        (lambda a, b: True, "expected the value to be 4, got True"),
-        (lambda a, b: Closures(math.nan), "expected the value to be 4, got nan"),
-        (lambda a, b: Closures(a.data + b.data), "expected x0.grad to be 2, got 0"),
+        (lambda a, b: "4", "expected the value to be 5, got '4'"),
+        (lambda a, b: True, "expected the value to be 5, got True"),
+        (lambda a, b: Closures(math.nan), "expected the value to be 5, got nan"),
+        (lambda a, b: Closures(a.data + b.data), "expected x0.grad to be 1, got 0"),
         (lambda a, b: 1 / 0, "ZeroDivisionError: division by zero"),
     ],
 )
@@ -115,7 +116,23 @@ def test_whatever_an_engine_gives_is_answered_in_a_sentence(fault: Any, said: st
 
     with pytest.raises(GradientError) as raised:
         check_engine(Faulty, ["add"])
-    assert str(raised.value).startswith(f"x0 + x0 with x0 = 2: {said}")
+    assert str(raised.value).startswith(f"x0 + x1 with x0 = 2, x1 = 3: {said}")
+
+
+def test_each_operator_is_tried_with_a_number_on_either_side() -> None:
+    class Reflected(Engine):
+        def __rsub__(self, other: Any) -> Any:
+            return self - other
+
+    operations = ["add", "multiply", "subtract", "divide", "negate", "exp", "tanh"]
+    check_engine(Reflected, operations)
+    with pytest.raises(GradientError, match=r"^2 - x1 with x1 = 3: expected the value to be -1"):
+        check_engine(Reflected, operations, plain=True)
+
+
+def test_an_unknown_operation_is_named() -> None:
+    with pytest.raises(ValueError, match="'addd'"):
+        check_engine(Closures, ["addd"])
 
 
 def test_a_missing_method_is_named() -> None:
