@@ -26,7 +26,7 @@ class Floor(NamedTuple):
 FLOORS = (  # from the roof to the cellar
     Floor("people", "commands and demonstrations",
           ("cli", "demo", "digits/", "names/", "exercises", "report", "worked_examples",
-           "startup")),
+           "pictures", "startup")),
     Floor("viz", "pictures and pages: reads autodiff.graph, and programs as data",
           ("draw", "explore", "playground", "animate", "live", "plots/")),
     Floor("training", "a model learns from real digits", ("training/",)),
