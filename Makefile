@@ -68,6 +68,7 @@ notebooks: $(VENV)/.with-test ## run the notebooks and keep what they show
 	$(BIN)/python -m notebooks
 
 docs: $(VENV)/.with-docs ## build the site, site/index.html; a warning is an error
+	rm -rf site # pages of code that did not change would be left as they are
 	$(SPHINX) -b html docs site
 	@echo "built site/index.html"
 

@@ -75,7 +75,7 @@ from autodiff.value import Value
 if TYPE_CHECKING:
     import viz as viz
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 
 def __getattr__(name: str) -> Primitive:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 
 class Node(Protocol):
-    """What the chain rule asks of a node."""
+    """The interface of a node that the chain rule needs."""
 
     _grad: Any
 

@@ -1,4 +1,4 @@
-"""What NumPy's functions record on arrays of Values, composed of the operations of the table.
+"""NumPy's functions on arrays of Values, composed of the operations of the table.
 
 Nothing here looks at a number: a graph that is replayed with others, or compiled, chooses anew.
 """

@@ -199,7 +199,7 @@ def _check_model_file(path: Path) -> None:
 
 
 def _show_codes(reader: Reader, path: Path) -> None:
-    """What an autoencoder with two numbers in the middle made of the digits."""
+    """Draw the codes that an autoencoder with two numbers in the middle made of the digits."""
     from autodiff.digits import morph
 
     for written in morph.pictures(reader.model, reader.validation, path.with_suffix("")):
@@ -317,7 +317,7 @@ def _named_numbers(pairs: Sequence[str]) -> list[tuple[str, float]]:
 
 
 def argument_parser() -> argparse.ArgumentParser:
-    """What the command line understands."""
+    """Build the parser of the command line."""
     parser = argparse.ArgumentParser(
         prog="autodiff",
         description="Scalar automatic differentiation whose every computation is a graph.",
@@ -330,7 +330,7 @@ def argument_parser() -> argparse.ArgumentParser:
     )
     command.add_argument(
         "-o", "--output", type=Path, default=Path("demo"), metavar="FOLDER",
-        help="where the pictures go (default: %(default)s)",
+        help="folder for the pictures (default: %(default)s)",
     )  # fmt: skip
     _add_training_options(command)
     command.set_defaults(run=_demo)
@@ -366,22 +366,26 @@ def argument_parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     command.add_argument(
         "--coordinator", metavar="HOST:PORT",
-        help="with --engine jax on several machines: where rank 0 can be reached",
+        help="with --engine jax on several machines: the address of rank 0",
     )  # fmt: skip
-    command.add_argument("--processes", type=_count, metavar="N", help="how many there are")
-    command.add_argument("--rank", type=_seed, metavar="K", help="which one this is, from 0")
+    command.add_argument("--processes", type=_count, metavar="N", help="number of processes")
+    command.add_argument("--rank", type=_seed, metavar="K", help="number of this process, from 0")
     command.set_defaults(run=_train)
 
-    command = commands.add_parser("predict", help="say which digits pictures show")
-    command.add_argument("model", type=Path, metavar="M.npz", help="what train --save wrote")
+    command = commands.add_parser("predict", help="read the digits in pictures")
+    command.add_argument(
+        "model", type=Path, metavar="M.npz", help="a model that train --save wrote"
+    )
     command.add_argument(
         "images", nargs="+", type=Path, metavar="PICTURE",
-        help="one digit each, of any size, dark on light or light on dark",
+        help="a picture of one digit, of any size, dark on light or light on dark",
     )  # fmt: skip
     command.set_defaults(run=_predict)
 
     command = commands.add_parser("evaluate", help="measure a model on labelled digits")
-    command.add_argument("model", type=Path, metavar="M.npz", help="what train --save wrote")
+    command.add_argument(
+        "model", type=Path, metavar="M.npz", help="a model that train --save wrote"
+    )
     command.add_argument(
         "--data", required=True, metavar="subset|mnist|FOLDER",
         help="the packaged images that training sets aside, MNIST's test images, or a folder: its "
@@ -389,7 +393,7 @@ def argument_parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     command.add_argument(
         "--seed", type=_seed, default=0,
-        help="of the training, with --data subset (default: %(default)s)",
+        help="seed of the training, with --data subset (default: %(default)s)",
     )  # fmt: skip
     command.set_defaults(run=_evaluate)
 
@@ -398,9 +402,9 @@ def argument_parser() -> argparse.ArgumentParser:
     command.set_defaults(run=_names)
 
     command = commands.add_parser(
-        "cache", help="say where machine code of compiled functions is kept, and how much"
+        "cache", help="show the folder and the size of the cache of machine code"
     )
-    command.add_argument("--clear", action="store_true", help="remove it all")
+    command.add_argument("--clear", action="store_true", help="remove all of it")
     command.set_defaults(run=_cache)
 
     command = commands.add_parser(
@@ -439,7 +443,7 @@ def argument_parser() -> argparse.ArgumentParser:
     )
     command.add_argument(
         "--number", default=".4g", metavar="FORMAT",
-        help="how numbers are written, such as .2f (default: %(default)s)",
+        help="format of numbers, such as .2f (default: %(default)s)",
     )  # fmt: skip
     command.set_defaults(run=_draw)
     return parser
@@ -447,11 +451,16 @@ def argument_parser() -> argparse.ArgumentParser:
 
 def _add_training_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--images", type=_count, help="how many to train on (default: all but those set aside)"
+        "--images",
+        type=_count,
+        help="number of images to train on (default: all but those set aside)",
     )
     command.add_argument("--epochs", type=_count, help="default: 15, or the preset's")
     command.add_argument(
-        "--seed", type=_seed, default=0, help="same seed, same run (default: %(default)s)"
+        "--seed",
+        type=_seed,
+        default=0,
+        help="the same seed gives the same run (default: %(default)s)",
     )
 
 

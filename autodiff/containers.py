@@ -27,7 +27,7 @@ class Form(NamedTuple):
     names: tuple[Any, ...]
     """Of the parts: keys or fields; empty where they are only counted."""
     rest: Hashable
-    """What else is needed to make it again."""
+    """Anything else that is needed to build an equal object."""
     parts: tuple[Any, ...]
 
     @property
@@ -71,13 +71,13 @@ class Labelled(NamedTuple):
 
 
 class Container(NamedTuple):
-    """How objects of a class are taken apart and made again."""
+    """The functions that take objects of a class apart and rebuild them."""
 
     split: Callable[[Any], tuple[tuple[Any, ...], Iterable[Any], Hashable]]
     """From an object to the names of its parts, if they have any, the parts, and the rest."""
     make: Callable[[Form, list[Any]], Any]
     place: Callable[[Any], str] = "[{!r}]".format
-    """How a part is reached in Python."""
+    """The Python expression that reaches a part."""
 
 
 Leaf: TypeAlias = Callable[[Any], tuple[Any, Any]]
@@ -172,7 +172,7 @@ def _hashable(rest: Any, what: str) -> Hashable:
 
 
 def _find(cls: type) -> Container | Leaf:
-    """How a class is treated that was not met before."""
+    """Find the container for a class that is new."""
     if issubclass(cls, np.ndarray):
         return _masked if issubclass(cls, np.ma.MaskedArray) else _array
     if issubclass(cls, dict):

@@ -42,7 +42,7 @@ def shallow_copy(node: Any) -> Any:
 
 
 def reduce(node: Any) -> tuple[Any, ...]:
-    """What pickle asks for: how to make the node again, after everything below it."""
+    """Tell pickle how to rebuild the node, after everything below it."""
     state = node._state(node.parents)
     if _pickling.below or not node.parents:
         return object.__new__, (type(node),), state

@@ -116,7 +116,7 @@ def _show_reader(gallery: _Gallery, reader: Reader) -> None:
 
 
 def _plots(reader: Reader, shown: int = 40) -> Iterator[tuple[str, Plot]]:
-    """How training went, and what was learned."""
+    """Draw the curves of training, and the results."""
     from viz import plots
 
     images, labels = reader.validation.images, reader.validation.labels

@@ -72,7 +72,7 @@ __all__ = [
 
 
 class Verdict(NamedTuple):
-    """What a check says of an answer.
+    """The verdict of a check on an answer.
 
     Attributes:
         is_right: None if there is no answer yet.
@@ -529,7 +529,7 @@ def slope_of_cross_entropy(answer: Any) -> None:
     for logits, label in (([0.5, -1.0, 2.0], 0), ([3.0, 3.0], 1), ([-0.3, 0.1, 0.2, 0.9], 3)):
         found = _numbers(slope(list(logits), label), len(logits))
         if math.isclose(sum(found), 1, abs_tol=1e-6):
-            raise Wrong("those add up to 1, as probabilities do; a gradient on logits adds up to 0")
+            raise Wrong("those add up to 1, as probabilities do; a gradient of logits adds up to 0")
 
         def loss(given: Any, label: int = label) -> Any:
             return nn.cross_entropy(given, label)
@@ -735,7 +735,7 @@ def linear_cross_entropy(answer: Any) -> None:
 
 @exercise("3 forward, 3 for the weights, 2 for the hidden units.")
 def products_of_three_layers(answer: Any) -> None:
-    """How many matrix products value and gradient of three layers take."""
+    """The number of matrix products that value and gradient of three layers take."""
     given = _number(answer)
     hints = {
         3.0: "those are the products forward; each layer also needs some on the way back",

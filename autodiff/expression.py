@@ -50,7 +50,7 @@ CONSTANTS = {"pi": math.pi, "e": math.e}
 
 
 class ExpressionError(ValueError):
-    """What is wrong with an expression, in one sentence."""
+    """A fault in an expression, described in one sentence."""
 
 
 def evaluate(expression: str, variables: Mapping[str, Value]) -> Value:
@@ -74,7 +74,7 @@ def evaluate(expression: str, variables: Mapping[str, Value]) -> Value:
     if not has_variable:
         raise ExpressionError(
             "expected an expression with at least one variable, got the constant "
-            f"{expression[:60]!r}; there is nothing to differentiate by"
+            f"{expression[:60]!r}; there is nothing to differentiate with respect to"
         )
     return result
 

@@ -42,7 +42,7 @@ class Outlined:
 
     @property
     def stats(self) -> dict[str, Any]:
-        """How large it is, by names."""
+        """Sizes of the graph, by name."""
         raise NotImplementedError
 
 
@@ -113,7 +113,7 @@ class Graph:
         ]
 
     def operands(self, node: Value) -> Sequence[Value]:
-        """What a node is computed from; for a gate, what its function was given."""
+        """Return the operands of a node; for a gate, the arguments of its function."""
         if node not in self._group_of:
             return node.parents
         return [operand for operand, _ in self._operands(node)]
@@ -164,7 +164,7 @@ class Graph:
     def formula(
         self, node: Value, number: str = "", called: Callable[[Value], str] | None = None
     ) -> str:
-        """How a node is computed from its operands, for people to read; a leaf has none.
+        """Return the formula of a node in its operands, for people to read; a leaf has none.
 
         Args:
             node: an operation; operands without a name are called a, b, c, or by their ids if a
@@ -214,7 +214,7 @@ class Graph:
         return notation.derivative(head.op, result, operands, edge.slot)
 
     def _called(self, node: Value) -> str:
-        """What a formula calls an operand: its name, or its number if it is a constant.
+        """Return the word for an operand in a formula: its name, or the number of a constant.
 
         Others are left to the letters a, b, c, unless a node has such a name; then they are called
         by their ids.
@@ -230,7 +230,7 @@ class Graph:
         return any(re.fullmatch(r"[abcy]|a[0-9₀-₉]+", node.name) for node in self._all)
 
     def symbol(self, node: Value) -> str:
-        """What stands in the gate of an operation; a leaf has none."""
+        """Return the symbol in the gate of an operation; a leaf has none."""
         group = self.group(node)
         if isinstance(group, GateCall):
             return group.symbol
@@ -412,7 +412,7 @@ def _outermost_call(node: Value) -> GateCall | None:
 
 
 def _described(given: object) -> str:
-    """What is no Value, and how to get one."""
+    """Describe an object that is not a Value, and how to get one."""
     if inspect.isroutine(given):
         name = given.__name__
         return f"the function {name}; give it what {name} returns for at least one Value(...)"

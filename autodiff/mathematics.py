@@ -28,7 +28,7 @@ Thunk = Callable[[], Any]
 
 
 class Mathematics:
-    """What a rule may ask of its carrier."""
+    """The functions that a rule may use, whatever the numbers are."""
 
     carrier: Callable[[Any], Any]
     pi: Any
@@ -182,7 +182,7 @@ def sinc_slope(m: Mathematics, a: Any) -> Any:
 
 
 class NumberMathematics(Mathematics):
-    """What is composed of the above, written once for all kinds of numbers."""
+    """Functions composed of the above, written once for all kinds of numbers."""
 
     def maximum(self, a: Any, b: Any) -> Any:
         """The larger of two; NaN where either is NaN."""
@@ -567,7 +567,7 @@ def mathematics_of(operands: Iterable[Number]) -> Mathematics:
 
 
 def carrier_of(number: Number) -> Callable[[Any], Number]:
-    """What makes a number of the same kind; programs compute with floats.
+    """Return a function that makes numbers of the same kind; programs compute with floats.
 
     >>> carrier_of(Fraction(1, 3))(2)
     Fraction(2, 1)

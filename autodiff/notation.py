@@ -81,7 +81,7 @@ def value(primitive: Primitive, operands: Sequence[str]) -> str:
 
 
 def symbol(primitive: Primitive, count: int) -> str:
-    """What stands in a gate; in that of a dot product also whether there is a bias.
+    """Return the symbol in a gate; that of a dot product also shows whether there is a bias.
 
     >>> from autodiff import primitives
     >>> symbol(primitives.dot, 4), symbol(primitives.dot, 5), symbol(primitives.multiply, 2)
@@ -320,7 +320,7 @@ class _Textbook(Printer):
         return Written(f"{shares.function}{subscripted(str(index))}")
 
     def write_polygamma(self, expression: Call) -> Written:
-        """The digamma function ψ, and its derivatives by their order."""
+        """Write the digamma function ψ, or its derivative of some order."""
         order, at = expression.operands
         if not isinstance(order, Literal):
             return self.called(expression)

@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 
 class Domain(NamedTuple):
-    """Where an operation and its derivatives are defined: in words and as a test."""
+    """The domain of an operation and of its derivatives, in words and as a test."""
 
     text: str
     contains: Callable[..., bool]
@@ -318,7 +318,7 @@ def _bell(m: Mathematics, a: Any) -> Any:
 
 
 def _distance_to_whole(a: float) -> float:
-    """How far the nearest whole number is, up to a half."""
+    """Return the distance to the nearest whole number, at most a half."""
     return builtins.abs(a - builtins.round(a)) if math.isfinite(a) else 1.0
 
 
@@ -359,7 +359,7 @@ power = define(
         "a ≥ 0, or b a whole number (and a ≠ 0 where b < 0)",
         lambda a, b: (a >= 0 or b % 1 == 0) and (a != 0 or b >= 0),
     ),
-    corner=lambda a, b: max(a, 0),  # left of 0 only whole exponents: no derivative by them
+    corner=lambda a, b: max(a, 0),  # left of 0 only whole exponents: no ∂/∂b
 )
 remainder = define(
     "remainder", "mod", lambda m, a, b: m.remainder(a, b),

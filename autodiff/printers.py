@@ -17,7 +17,7 @@ from autodiff.expressions import OF_MANY, Call, Expression, Literal, Name, evalu
 from autodiff.mathematics import FLOAT
 
 ANYTHING, CHOICE, COMPARISON, SUM, PRODUCT, SIGN, POWER, ATOM = range(8)
-"""How tightly a written expression binds."""
+"""Ranks of precedence: how tightly a written expression binds."""
 
 
 class Written(NamedTuple):
@@ -28,7 +28,7 @@ class Written(NamedTuple):
 
 
 class Template(NamedTuple):
-    """How a function is written: the text around its operands, and the ranks of all."""
+    """A template of a function: the text around its operands, and the ranks of all."""
 
     text: str
     rank: int

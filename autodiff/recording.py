@@ -407,7 +407,7 @@ def recording() -> Region:
 
 @contextmanager
 def differentiating(inputs: Sequence[Any]) -> Iterator[None]:
-    """Operations inside are recorded, to be differentiated by these nodes."""
+    """Record operations inside, to be differentiated with respect to these nodes."""
     token = _differentiated.set(_differentiated.get() | set(inputs))
     try:
         with recording():
@@ -421,7 +421,7 @@ differentiated = _differentiated.get
 
 
 class Trace(NamedTuple):
-    """What is to be known of a function that was traced, beside what it returned.
+    """The record of a traced function, apart from its result.
 
     Attributes:
         partial: the nodes of operations that are not defined everywhere.

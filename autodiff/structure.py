@@ -340,5 +340,5 @@ def described(form: AnyForm) -> str:
 
 
 def _ends(form: AnyForm) -> list[int]:
-    """Where each leaf ends among the scalars."""
+    """Return the end of each leaf among the scalars."""
     return list(itertools.accumulate(math.prod(shape_of(leaf)) for leaf in leaf_forms(form)))

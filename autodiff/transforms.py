@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 
 class Gradient(Protocol):
-    """A gradient by the first argument, which has the structure of that argument."""
+    """A gradient with respect to the first argument, in the structure of that argument."""
 
     @overload
     def __call__(self, argument: float, /, *others: Any, **options: Any) -> float: ...
@@ -43,7 +43,7 @@ class Gradient(Protocol):
 
 
 class ValueAndGradient(Protocol):
-    """A result, and the gradient by the first argument, which has that argument's structure."""
+    """A result, and its gradient with respect to the first argument, in that one's structure."""
 
     @overload
     def __call__(self, argument: float, /, *others: Any, **options: Any) -> tuple[float, float]: ...
@@ -66,7 +66,7 @@ def grad(function: Function, argnums: ArgumentNumbers = 0) -> Function:
 
     Args:
         function: called with Values in place of the numbers.
-        argnums: which positional argument to differentiate by; a sequence gives a tuple.
+        argnums: the positional argument to differentiate with respect to; a sequence gives a tuple.
 
     Returns:
         A function of the same arguments, which gives the gradient in their structure.
@@ -155,7 +155,7 @@ def hessian(function: Function, argnums: ArgumentNumbers = 0) -> Function:
 
 
 class SecondDerivatives(NamedTuple):
-    """What a Hessian was made from, for the compiler, which takes it apart."""
+    """The origin of a Hessian, for the compiler, which takes it apart."""
 
     function: Function
     argnums: ArgumentNumbers

@@ -41,7 +41,7 @@ from autodiff.recording import recording_now as _recording_now
 _CONSTANT = primitives.constant
 
 Operand: TypeAlias = "Value | float | Fraction | Decimal | np.number[Any]"
-"""What an operator takes beside a Value; mpmath's numbers have no types, and are taken too."""
+"""Operands that go with a Value; mpmath's numbers have no types, and are accepted, too."""
 
 
 class _Operator(Protocol):
@@ -202,7 +202,7 @@ class Value(Recorded):
 
     @property
     def name(self) -> str:
-        """What pictures and messages call it; it may be empty."""
+        """The name in pictures and messages; it may be empty."""
         return self._name
 
     @name.setter
@@ -340,7 +340,7 @@ class Value(Recorded):
 
         Raises:
             TypeError: if ``gradient`` is not one number of this value's kind.
-            ValueError: if this is a constant: then there is nothing to differentiate by.
+            ValueError: if this is a constant, which has no derivatives.
             RuntimeError: with ``create_graph``, if a leaf's data was changed since.
 
         >>> x = Value(2.0)

@@ -164,7 +164,7 @@ def nested(vector: Any, shape: tuple[int, ...]) -> Any:
 
 
 class Row(NamedTuple):
-    """What was measured of a workload; None where an engine is not installed or cannot.
+    """The measurements of a workload; None where an engine is not installed or cannot.
 
     Attributes:
         error: the largest difference from a peer, relative to the largest number of its array.

@@ -723,7 +723,7 @@ def check_crossover() -> None:
 
 
 def workloads_part() -> None:
-    """What researchers write, on each target, and what ``auto`` took; seconds of the first call."""
+    """Run researchers' programs on each target, and show which one ``auto`` took."""
     print(f"\n{'value and gradient':<30}{'auto':>10}{'numpy':>10}{'python':>10}{'first call':>12}")
     for work in workloads():
         targets = ["auto", "numpy", *([] if work.batched else ["python"])]

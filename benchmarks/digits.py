@@ -1,4 +1,4 @@
-"""How well the preset ``best`` reads digits that it has not seen, and how it was chosen.
+"""The accuracy of the preset ``best`` on digits that it has not seen, and its choice.
 
 Five-fold cross-validation on the 5,000 packaged images alone: each fold is read by a network that
 was trained on the four others.
@@ -71,7 +71,7 @@ def accuracy(preset: Preset, fold: int) -> float:
 
 
 def unseen(model: str, folder: str) -> str:
-    """How a saved model reads the training images in a folder that are not among the packaged."""
+    """Measure a saved model on the training images in a folder that are not packaged."""
     packaged = {image.tobytes() for image in as_bytes(load_subset())}
     dataset = load_mnist(folder)
     new = [i for i, image in enumerate(as_bytes(dataset)) if image.tobytes() not in packaged]

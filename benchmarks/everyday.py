@@ -1,4 +1,4 @@
-"""What people write: whole small programs, and each operation by itself, worst first."""
+"""Everyday code: whole small programs, and each operation by itself, worst first."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ def kalman_filter(variances: Array) -> Array:
 
 
 def lstm(inner: Array, outer: Array, bias: Array) -> Array:
-    """What the inputs add is one product for all steps."""
+    """The inputs enter by one product for all steps."""
     units = outer.shape[1]
     driven = jnp.array(plain.INPUTS) @ inner.T + bias
 

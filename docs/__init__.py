@@ -1,1 +1,1 @@
-"""What makes the pages and pictures in this folder."""
+"""Scripts that make the pages and pictures in this folder."""

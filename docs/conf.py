@@ -1,4 +1,4 @@
-"""How Sphinx builds the site: ``make docs``."""
+"""Settings of Sphinx, which builds the site: ``make docs``."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ extensions = [
     "docs.extensions.mathml",
     "docs.extensions.docstrings",
     "docs.extensions.elsewhere",
+    "docs.extensions.anchors",
 ]
 
 # ------------------------------------------------------------------------------------- pages
@@ -66,6 +67,7 @@ nitpick_ignore = [
     ("py:class", "autodiff.data.augmentation.Real"),
     ("py:class", "autodiff.recording.R"),
     ("py:class", "Unpack"),
+    ("py:class", "viz.subject.Options"),
     ("py:class", "autodiff.optim._Common"),
     ("py:class", "autodiff.transforms.Gradient"),
     ("py:class", "autodiff.transforms.ValueAndGradient"),

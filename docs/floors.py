@@ -16,7 +16,7 @@ from viz.theme import DARK, LIGHT
 
 
 class Floor(NamedTuple):
-    """What a floor is for, and the modules that live there."""
+    """The purpose of a floor, and the modules that live there."""
 
     name: str
     purpose: str

@@ -48,7 +48,7 @@ _LOCAL = re.compile(
 _UNREADABLE = (
     AttributeError, KeyError, OSError, TypeError, ValueError, nbformat.ValidationError,
 )  # fmt: skip
-"""What nbformat raises for a file that holds something else."""
+"""Errors of nbformat for a file that holds something else."""
 
 
 class NotebookError(Exception):

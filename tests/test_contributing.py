@@ -217,6 +217,11 @@ def test_the_newest_heading_of_the_changelog_is_the_version() -> None:
     assert headings[0] == autodiff.__version__
 
 
+def test_a_citation_names_the_version() -> None:
+    (cited,) = re.findall(r"^version: (\S+)", (ROOT / "CITATION.cff").read_text(), re.MULTILINE)
+    assert cited == autodiff.__version__
+
+
 def test_make_help_has_a_line_for_every_target() -> None:
     if shutil.which("make") is None:
         pytest.skip("make is not installed")

@@ -51,8 +51,11 @@ BESIDE = [
     for page in PAGES
     for table in sorted({block.cell.table for block in blocks(page) if block.cell})
 ]
-PICTURES = {page: {"f.svg": "1-both-light.svg"} for page in ("README.md", "docs/quickstart.md")}
-"""What a page's code draws, and the picture that the page shows for it."""
+PICTURES = {
+    "README.md": {"neuron.svg": "3-both-light.svg"},
+    "docs/quickstart.md": {"f.svg": "1-both-light.svg"},
+}
+"""The pictures that the code of a page draws, and those that the page shows for them."""
 
 RUNNING = [
     pytest.param(page, marks=pytest.mark.devices if page == "docs/guide/devices.md" else ())

@@ -366,3 +366,38 @@ def test_the_first_notebooks_are_live_on_the_site_and_keep_their_stills_elsewher
             assert not after["outputs"]
         elif before["cell_type"] == "code":
             assert before["outputs"] == after["outputs"]
+
+
+def test_the_readme_has_no_relative_links_on_the_page_of_the_package() -> None:
+    from docs.absolute_links import absolute
+
+    text = absolute((ROOT / "README.md").read_text(), "https://example.org/a/b", "v1")
+    found = re.findall(r"\]\(([^)\s]+)\)|(?:src|srcset|href)=\"([^\"]+)\"", text)
+    assert {link or attribute for link, attribute in found} >= {
+        "https://example.org/a/b/blob/v1/docs/quickstart.md",
+        "https://example.org/a/b/raw/v1/docs/gallery/3-both-dark.svg",
+    }
+    assert all((link or attribute).startswith("https://") for link, attribute in found)
+
+
+def test_anchors_that_lead_nowhere_are_found(tmp_path: Path) -> None:
+    pytest.importorskip("sphinx", reason="the site is built by it")
+    from docs.extensions.anchors import leading_nowhere
+
+    (tmp_path / "a.html").write_text(
+        '<h2 id="here"></h2><a href="#here"></a><a class="x" href="b.html#there"></a>'
+        '<a href="b.html#lost"></a><a href="#gone"></a><a href="c.html#step=9&amp;x=3"></a>'
+    )
+    (tmp_path / "b.html").write_text('<a name="there"></a>')
+    (tmp_path / "c.html").write_text("an explorer")
+    assert list(leading_nowhere(tmp_path)) == [("a.html", "b.html#lost"), ("a.html", "#gone")]
+
+
+def test_links_from_the_code_lead_to_the_names_of_the_reference() -> None:
+    pytest.importorskip("sphinx", reason="the site is built by it")
+    from docs.extensions.anchors import mended
+
+    names = {"autodiff.graph.Paths.count": "reference/graphs", "viz.x.count": "reference/viz"}
+    link = '<a href="../reference/graphs.html#autodiff.Paths.count">'
+    assert mended(link, names) == link.replace("autodiff.", "autodiff.graph.")
+    assert mended(link, {}) == link

@@ -250,7 +250,7 @@ def twenty_lines(x: Any, y: Any, w1: Any, w2: Any) -> list[float]:
 
 
 def test_11_softmax_and_cross_entropy() -> None:
-    """The gradient on the logits is p - onehot."""
+    """The gradient with respect to the logits is p - onehot."""
     logits = [Value(1.0), Value(-2.0), Value(0.5)]
     loss = cross_entropy(logits, 2)
     loss.backward()

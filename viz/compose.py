@@ -25,9 +25,9 @@ _NARROWEST_CAPTION = 480
 _CALLED_SIZE = 10
 """Of what the result of a gate is called, beneath its symbol."""
 _STACK = 8
-"""How far the sheets of a stack stand apart, in all."""
+"""Distance of the first sheet of a stack from the last."""
 _PORT = 1
-"""How far from a box Graphviz begins a line."""
+"""Distance from a box at which Graphviz begins a line."""
 _ARROW = 0.42
 """Half of an arrow's width, as a share of its length."""
 
@@ -124,7 +124,7 @@ class _Composer:
         return Group(part.kind, {"node": part.id}, shapes, part.tooltip)
 
     def _headings(self) -> Iterator[Text]:
-        """What stands above each column, or beside each row."""
+        """Return the headings above each column, or beside each row."""
         for column, heading in zip(self.diagram.columns, self.diagram.headings, strict=True):
             box = self.boxes[column[0]]
             if self.sideways:

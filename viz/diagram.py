@@ -24,7 +24,7 @@ class Cluster(NamedTuple):
 
 
 class Label(NamedTuple):
-    """What stands on a wire: above the line, below it, and a quiet note beneath."""
+    """The texts on a wire: above the line, below it, and a quiet note beneath."""
 
     above: str = ""
     below: str = ""

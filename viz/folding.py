@@ -113,7 +113,7 @@ def fold_as_asked(graph: Graph, fold: str | Sequence[str]) -> Folding:
 
 
 def scope_of(graph: Graph, node: Value) -> str:
-    """Where a node stands; a gate stands outside of what it hides."""
+    """Return the scope of a node; a gate stands outside of what it hides."""
     group = graph.group(node)
     return outer(group.path) if isinstance(group, GateCall) else node.scope
 

@@ -36,7 +36,7 @@ _SETTINGS: tuple[dict[str, str], ...] = (
 
 
 class Box(NamedTuple):
-    """Where a part or a label is: its middle and its size."""
+    """The box of a part or a label: its middle and its size."""
 
     x: float
     y: float

@@ -39,12 +39,12 @@ _FAN, _WIDEST_FAN = 0.03, 0.5
 _STEM = re.compile(r"\d+$")
 _NARROWEST_BEND = 10
 _POINT = 2.0
-"""How high a port is, and how wide the point inside that it leads to."""
+"""Height of a port, and width of the point inside that it leads to."""
 _TABLE = '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">'
 
 
 class _Port(NamedTuple):
-    """Where a line goes in or out of an inner frame."""
+    """The place where a line enters or leaves an inner frame."""
 
     frame: str
     point: str
@@ -56,7 +56,7 @@ _Line = tuple[_End, _End]
 
 @dataclass
 class _Level:
-    """What stands in one frame, and not in one inside it.
+    """The content of one frame, apart from the frames inside it.
 
     Attributes:
         frame: the id of the cluster; None for the whole picture.
@@ -167,7 +167,7 @@ class Levels:
             yield at[depth]
 
     def text(self, frame: str | None) -> str:
-        """What a frame holds, in the DOT language."""
+        """Return the content of a frame in the DOT language."""
         level = self.levels[frame]
         dot = graphviz.Digraph(
             graph_attr={
@@ -259,12 +259,12 @@ class Levels:
         return -int(-wide // 2) * 2, -int(-(inside.height + _HEAD + _SIDE) // 2) * 2
 
     def _offset(self, frame: str) -> Point:
-        """Where what a frame holds begins in it."""
+        """Return the origin of a frame's content within the frame."""
         wide, _ = self._size(frame)
         return (wide - self.placed[frame].width) / 2, _HEAD
 
     def _place(self, frame: str, point: str) -> float:
-        """How far along its side a frame has a port."""
+        """Return the position of a port along the side of a frame."""
         box, offset = self.placed[frame].boxes[point], self._offset(frame)
         return box.y + offset[1] if self.sideways else box.x + offset[0]
 

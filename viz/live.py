@@ -27,7 +27,7 @@ _NOTHING = "There is nothing to show: the generator yielded nothing."
 
 
 def live(show: Callable[..., Any], /, *, frames: int = 1, **controls: Any) -> Live:
-    """What a function shows, with a control for each of its arguments.
+    """Show the picture that a function returns, with a control for each of its arguments.
 
     A generator function shows one frame after another, as a model that learns does: it gets buttons
     to play, to take one step and to start again.

@@ -1,4 +1,4 @@
-"""What a notebook shows: an object in the formats that a notebook knows."""
+"""The formats in which a notebook shows an object."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def mime_bundle(
 def wanted(
     kinds: Iterable[str], include: Collection[str] | None, exclude: Collection[str] | None
 ) -> list[str]:
-    """Those of some types that are wanted: all without ``include``."""
+    """Return the types that are wanted: all without ``include``."""
     return [k for k in kinds if (not include or k in include) and k not in (exclude or ())]
 
 
@@ -80,13 +80,13 @@ def film_page(gif: bytes, description: str, width: int | None = None) -> str:
 
 
 def sizes(bundle: Mapping[str, str]) -> dict[str, dict[str, int]]:
-    """What a notebook wants to know of a bundle: how wide its PNG is meant to be."""
+    """Return the metadata of a bundle: the width at which its PNG is meant to be shown."""
     width = page_width(base64.b64decode(bundle[PNG])) if PNG in bundle else None
     return {PNG: {"width": width}} if width else {}
 
 
 def page_width(png: bytes) -> int | None:
-    """How many pixels of a page a PNG is wide, if it says how many pixels it has per metre.
+    """Return the width of a PNG in pixels of a page, if it states its pixels per metre.
 
     Then its type is as large as the page's, and sharp on screens with more pixels.
     """

@@ -227,7 +227,7 @@ def layout_in_columns(diagram: Diagram, size: int) -> Layout:
 
 
 def _between(one: Box, other: Box) -> Point:
-    """Where the straight line from the middle of a circle to another leaves it."""
+    """Return the point where the line from the middle of one circle to another leaves the first."""
     dx, dy = other.x - one.x, other.y - one.y
     share = one.width / 2 / max((dx * dx + dy * dy) ** 0.5, 1e-9)
     return round(one.x + dx * share, 2), round(one.y + dy * share, 2)

@@ -83,7 +83,7 @@ def place_first(diagrams: Iterable[Diagram], size: int, font: str, seconds: floa
 
 
 def _smallest_area(diagram: Diagram, size: int) -> float:
-    """What its boxes alone take; a picture of a graph is ten times as large."""
+    """Return the area of the boxes alone; a picture of a graph is ten times as large."""
     labels = [*(wire.label for wire in diagram.wires), *diagram.trunks.values()]
     sizes = [part_size(part, size) for part in diagram.parts]
     sizes += [label_size(label, diagram.direction) for label in labels]
@@ -91,7 +91,7 @@ def _smallest_area(diagram: Diagram, size: int) -> float:
 
 
 def _excess(placed: Placed) -> float:
-    """How much larger than a screen it is; not above 1 if it fits."""
+    """Return its size relative to a screen; at most 1 if it fits."""
     layout = placed.layout
     if placed.diagram.is_small:
         return layout.width * layout.height / _AREA

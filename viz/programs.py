@@ -20,7 +20,7 @@ class RowLike(Protocol):
 
     @property
     def operands(self) -> Sequence[Any]:
-        """What it reads, in order."""
+        """Operands, in order."""
 
 
 def diagram_of_program(
@@ -70,7 +70,7 @@ def _part(name: str, row: RowLike) -> Part:
 
 
 def _fork(diagram: Diagram, rows: Sequence[RowLike]) -> None:
-    """What several operations read leaves its part as one line."""
+    """Draw a result that several operations read as one line that forks."""
     uses: dict[str, int] = {}
     for wire in diagram.wires:
         uses[wire.tail] = uses.get(wire.tail, 0) + 1

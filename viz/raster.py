@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 POINTS_PER_INCH = 72
 _FONT = "DejaVu Sans"
 _FONTS = Path("mpl-data", "fonts", "ttf")
-"""Where matplotlib has it."""
+"""The place of the font in matplotlib."""
 _MOST_DOTS = 16_000_000
 """Of a PNG: twice those of the largest usual screens. More takes seconds, and gigabytes."""
 _LONGEST_PAGE = 14_400.0

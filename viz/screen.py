@@ -79,7 +79,7 @@ def _bundle(part: Any) -> dict[str, str]:
 
 
 def _called(part: Any, method: str) -> Any:
-    """What one of the methods that notebooks know returns, without what it says of it."""
+    """Return the data of one of the methods that notebooks know, without its metadata."""
     if isinstance(part, type) or not hasattr(part, method):
         return None
     shown = getattr(part, method)()

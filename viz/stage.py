@@ -71,12 +71,12 @@ class Stage:
 
     @property
     def folding(self) -> Folding:
-        """Which nodes are drawn as one."""
+        """Nodes that are drawn as one."""
         return self._placed.folding
 
     @property
     def diagram(self) -> Diagram:
-        """What the picture shows."""
+        """The diagram of the picture."""
         return self._placed.diagram
 
     @cached_property
@@ -103,11 +103,11 @@ class Stage:
 
     @cached_property
     def step_count(self) -> int:
-        """How many steps there are, if the graph need not be folded further to lay it out."""
+        """The number of steps, if the graph need not be folded further to lay it out."""
         items = self._first.folding.items
         return 2 * sum(any(node.parents for node in item.nodes) for item in items) + 2
 
     @cached_property
     def steps(self) -> list[Step]:
-        """What happens, one gate at a time."""
+        """The steps, one gate at a time."""
         return steps(self.graph, self.folding, self.diagram, self.number)

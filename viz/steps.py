@@ -99,7 +99,7 @@ def steps(
 
 
 class Naming:
-    """What nodes are called: no two are called the same.
+    """The names of nodes, all different.
 
     By their name; if others have it too, by their scope and name; else by their id.
 
@@ -118,7 +118,7 @@ class Naming:
         )
 
     def __call__(self, node: Value) -> str:
-        """What one node is called; a constant by its number."""
+        """Return the name of a node; for a constant, its number."""
         if is_constant(node):
             return shown(self.graph.value(node), self.number)
         if node.name and self.names[node.name] == 1:
@@ -128,7 +128,7 @@ class Naming:
         return self.graph.id(node)
 
     def output(self) -> str:
-        """What the gradients are of."""
+        """Return the name of the output whose gradients are shown."""
         names = [self(node) for node in self.graph.outputs]
         if len(names) == 1:
             return names[0]
@@ -245,7 +245,7 @@ class _Narrator:
         return self._step("backward", part, rules, wires, changed)
 
     def _contribution(self, tail: str, edge: Edge) -> Rule:
-        """What flows back along one edge, and what it makes of the gradient at its tail."""
+        """Describe the flow back along one edge, and the gradient that it leaves at the tail."""
         slope = self._slope(edge.tail)
         upstream = self.graph.gradient(edge.head)
         local, above, product = map(self._format, (edge.local, upstream, edge.grad))
@@ -254,7 +254,7 @@ class _Narrator:
         return Rule(names, in_numbers, self._add(tail, slope, edge.grad))
 
     def _flow(self, wire: Wire) -> Rule:
-        """What flows back out of a part that stands for many nodes, along all its edges."""
+        """Describe the flow back out of a part of many nodes, along all its edges."""
         [tail] = self.items[wire.tail].results
         slope, flow = self._slope(tail), self._flows_out_of(wire.head)[tail]
         names = f"{slope} += what flows back through {self._title(wire.head)}"

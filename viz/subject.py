@@ -22,7 +22,7 @@ _MOST_ITEMS = 300
 
 
 class Options(TypedDict, total=False):
-    """What :func:`viz.draw` explains, and every way to show a graph understands."""
+    """The options that :func:`viz.draw` explains, common to all ways to show a graph."""
 
     fold: str | Sequence[str] | None
     open: bool | str | Sequence[str]
@@ -85,7 +85,7 @@ class Subject:
 
     @classmethod
     def of(cls, function: str, value: Any, options: Options, **defaults: Any) -> Subject:
-        """What a function was asked to show; TypeError if it has no such option."""
+        """Gather the subject of a call; TypeError if there is no such option."""
         known = [field.name for field in fields(cls)][1:]
         for name in options:
             if name not in known:

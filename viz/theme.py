@@ -1,4 +1,4 @@
-"""How pictures look: colours, type and distances, in one place."""
+"""Colours, type and distances of pictures, in one place."""
 
 from __future__ import annotations
 

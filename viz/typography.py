@@ -27,7 +27,7 @@ LONGEST = 40
 
 
 def width(text: str, size: float, *, bold: bool = False) -> float:
-    """How wide a text is, in the unit of ``size``.
+    """Return the width of a text, in the unit of ``size``.
 
     >>> width("0.5", 10), width("−4", 10)
     (15.9, 14.74)

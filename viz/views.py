@@ -41,13 +41,13 @@ _ROLES = {
     "copysign": ("size", "sign"),
     "polygamma": ("order", "of"),
 }
-"""What operands are called whose order the sign of the gate does not tell."""
+"""Names of operands whose order the sign of the gate does not tell."""
 _LONGEST_FORMULA = 120
 
 
 @dataclass(frozen=True)
 class Style:
-    """How a graph is looked at; see :func:`viz.draw` for what each option means."""
+    """The options of a view; see :func:`viz.draw` for what each of them means."""
 
     view: str = "both"
     formulas: bool = False
@@ -59,7 +59,7 @@ class Style:
 
     @classmethod
     def of(cls, subject: Subject, **given: Any) -> Style:
-        """How a subject is looked at."""
+        """Return the style of a subject."""
         return cls(
             direction=subject.direction,
             number=subject.number,
@@ -132,7 +132,7 @@ class _View:
                     part.title = part.id
 
     def _legend(self) -> list[str]:
-        """What is not a number of the graph, or is told by colour and width."""
+        """Return the legend: notes on colour, width and what is not a number of the graph."""
         texts = []
         if any(_NORM in text for label in self._labels() for text in label):
             texts.append(f"{_NORM}: the length of the gradient with respect to all these values.")
@@ -232,7 +232,7 @@ class _View:
         return self._label(value, self.words.format(self.graph.outputs.count(node)))
 
     def _share(self, wire: Wire, tail: Item) -> Label:
-        """What flows back to one value from all its uses in an item that has several results."""
+        """Return the gradient of one value from all its uses in an item of several results."""
         if len(tail.results) != 1 or not self.wiring.is_numbered:
             return Label()
         node = tail.results[0]
@@ -250,7 +250,7 @@ class _View:
         return shares
 
     def _edge_label(self, edge: Edge, value: str) -> Label:
-        """What an edge shows in this view."""
+        """Return the label of an edge in this view."""
         formula = self._formula(edge) if self.style.formulas else ""
         note = f"× {factor(formula)}" if formula else self._role(edge)
         local, upstream = self.words.format(edge.local), self.words.gradient(edge.head)
@@ -279,7 +279,7 @@ class _View:
         return formula
 
     def _role(self, edge: Edge) -> str:
-        """Which operand it is, where that can not be told from the sign of the gate."""
+        """Return the role of an operand, where the sign of the gate does not tell it."""
         operation = edge.head.op
         if operation is None or self.folded.group(edge.head) is not None:
             return ""
@@ -298,7 +298,7 @@ class _View:
         }[self.style.view]
 
     def _total(self, item: Item, wires: list[Wire]) -> Label:
-        """What stands on the line that leaves an item, before it forks."""
+        """Return the label of the line that leaves an item, before it forks."""
         if len(item.results) != 1:
             count = len(item.results)
             norm = math.hypot(*(float(self.graph.gradient(node)) for node in item.results))

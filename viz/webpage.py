@@ -71,7 +71,7 @@ def as_json(data: Any) -> str:
 
 
 def _hash(content: str) -> str:
-    """How a content security policy names a script or a style sheet that may be used."""
+    """Return the hash by which a content security policy allows a script or a style sheet."""
     digest = hashlib.sha256(content.encode()).digest()
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 

@@ -26,7 +26,7 @@ class _Folded:
 
 
 class Wiring:
-    """What is drawn of a graph, before anything is written on it.
+    """The wires and items of a drawing, before anything is written on it.
 
     Attributes:
         items, ids: the nodes that are drawn as one, each with the id of its part.
@@ -131,7 +131,7 @@ def is_constant_item(item: Item) -> bool:
 
 
 def width_of(tail: Item) -> float:
-    """How wide the line is that carries the results of an item, in points."""
+    """Return the width of the line that carries the results of an item, in points."""
     return 1.2 if len(tail.results) == 1 else 2.4
 
 

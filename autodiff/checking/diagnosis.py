@@ -1,4 +1,4 @@
-"""What is wrong with a gradient: guesses at the mistake, from the numbers that came of it.
+"""Guesses at the mistake in a wrong gradient, from its numbers.
 
 A guess is a sentence and an array that the mistake would have given. If that is the array that was
 found, the sentence is said. Nothing here looks at anybody's code.
@@ -39,12 +39,12 @@ class Right:
 
     @property
     def known(self) -> NDArray[np.bool_]:
-        """Where there is a number."""
+        """Mask of the elements that have a number."""
         return ~np.isnan(self.values)
 
     @property
     def allowed(self) -> Array:
-        """How far off each element may be."""
+        """Allowed error of each element."""
         largest = float(np.abs(self.values[self.known]).max(initial=0))
         allowed: Array = np.full(self.values.shape, self.tolerance * (largest or 1.0))
         allowed += self.noise
@@ -71,12 +71,12 @@ class Right:
 
 
 def first(guesses: Iterable[Guess]) -> str:
-    """What the first fitting guess says."""
+    """Return the first guess that fits."""
     return next((said for guess in guesses if (said := guess())), "")
 
 
 def sentence(what: str, found: Array, right: Right, reason: str) -> str:
-    """Which elements are wrong, the worst of them in numbers, and the reason if there is one.
+    """Describe the wrong elements, the worst of them in numbers, and the reason if one is found.
 
     >>> right = Right(np.array([1.0, -0.5]), tolerance=1e-6)
     >>> print(sentence("b", np.array([1.0, 0.5]), right, "the sign is wrong"))
@@ -162,7 +162,7 @@ def impostor(found: Array, right: Right, impostors: Mapping[str, Array]) -> str:
 
 
 def misshapen(shape: tuple[int, ...], wanted: tuple[int, ...]) -> str:
-    """What may have led to a wrong shape."""
+    """Guess at the reason of a wrong shape."""
     if len(shape) > 1 and shape == wanted[::-1]:
         return ": it is transposed"
     if shape == wanted[1:]:

@@ -1,9 +1,9 @@
-"""Are the gradients of a layer right that somebody wrote by hand, on NumPy arrays?
+"""Checks of the gradients of a layer that somebody wrote by hand, on NumPy arrays.
 
 Such a layer has ``forward(input)`` and ``backward(input, grad_output)``, where ``grad_output`` is
-the gradient of a loss on what forward gave, and backward returns its gradient on the input; a layer
-with parameters takes a step of gradient descent in its backward, or leaves their gradients in
-attributes. The first axis is that of the examples in a batch.
+the gradient of a loss with respect to the outputs, and backward returns that with respect to the
+input; a layer with parameters takes a step of gradient descent in its backward, or leaves their
+gradients in attributes. The first axis is that of the examples in a batch.
 """
 
 from __future__ import annotations
@@ -110,12 +110,12 @@ class _Trial:
         self.grad_output = grad_output
 
     def forward(self) -> Array:
-        """What a copy of the layer gives, and a check that it leaves its input as it was."""
+        """Run a copy of the layer, and check that it leaves its input as it was."""
         given = self.inputs.copy()
         return called("forward", copy.deepcopy(self.layer).forward, [("input", given)]).copy()
 
     def backward(self, grad_output: Array, layer: Any = None) -> tuple[Array, Any]:
-        """The gradient on the input, and the layer afterwards."""
+        """Return the gradient with respect to the input, and the layer afterwards."""
         layer = copy.deepcopy(self.layer if layer is None else layer)
         layer.forward(self.inputs.copy())  # it may keep something for backward
         given = [("input", self.inputs.copy()), ("grad_output", grad_output.copy())]
@@ -137,10 +137,10 @@ class _Trial:
             if not right.agrees(self.outputs):
                 raise GradientError(diagnosis.sentence("forward", self.outputs, right, ""))
 
-    # ------------------------------------------------------------------- the gradient on the input
+    # ------------------------------------------------------------------- the gradient of the input
 
     def fault_of_input(self, expected: Callable[[Any], Any] | None = None) -> str:
-        """What is wrong with grad_input; empty if nothing."""
+        """Describe the fault of grad_input; empty if there is none."""
         found, _ = self.backward(self.grad_output)
         right = self._right_input(expected)
         if right.agrees(found):
@@ -213,7 +213,7 @@ class _Trial:
         return diagnosis.ALONE
 
     def _impostors(self) -> dict[str, Array]:
-        """What backward may return by mistake."""
+        """Return arrays that backward may give by mistake."""
         x, y, g = self.inputs, self.outputs, self.grad_output
         found = {"backward returns what forward does": y}
         if x.shape == y.shape:
@@ -246,7 +246,7 @@ class _Trial:
         return [name for name, array in _arrays(self.layer) if self._depends_on(name, array)]
 
     def fault_of_parameter(self, name: str) -> str:
-        """What is wrong with the gradient of a parameter; empty if nothing."""
+        """Describe the fault in the gradient of a parameter; empty if there is none."""
         if name not in dict(_arrays(self.layer)):
             raise TypeError(f"{type(self.layer).__name__} has no array of floats named {name!r}")
         found = self._gradient_of(name)
@@ -267,7 +267,7 @@ class _Trial:
         return not np.array_equal(layer.forward(self.inputs.copy()), self.outputs)
 
     def _gradient_of(self, name: str) -> Array:
-        """What backward leaves as the gradient of a parameter, or the step that it takes."""
+        """Return the gradient of a parameter that backward leaves, or the step that it takes."""
         before = np.array(getattr(self.layer, name), float)
         _, layer = self.backward(self.grad_output)
         for pattern in _GRADIENTS:

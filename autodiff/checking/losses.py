@@ -46,7 +46,7 @@ def check_loss(
 
     Args:
         loss: ``loss(outputs, *targets)``, one number, or one for each example of a batch.
-        gradient: ``gradient(outputs, *targets)``, the derivative on the outputs, in their shape.
+        gradient: ``gradient(outputs, *targets)``, with respect to the outputs and in their shape.
         outputs: of a network, say logits, a row for each example, as floats.
         targets: what else both are given, such as labels.
         reduction: ``"mean"`` or ``"sum"``: what is differentiated if there is one loss for each
@@ -93,7 +93,7 @@ class _LossTrial:
         self.outputs, self.targets, self.settings = outputs, targets, settings
 
     def fault(self, expected: Callable[..., Any] | None = None) -> str:
-        """What is wrong; empty if nothing."""
+        """Describe the fault; empty if there is none."""
         self._check_loss(expected)
         found = self.call("gradient", self.gradient)
         check_form("gradient", found, self.outputs.shape)
@@ -144,7 +144,7 @@ class _LossTrial:
         return float(losses.mean() if self.reduction == "mean" else losses.sum())
 
     def call(self, name: str, function: Callable[..., Any]) -> Array:
-        """What one of the two gives, watched."""
+        """Call the loss or its gradient, and check that it leaves its arguments as they were."""
         targets = copy.deepcopy(self.targets)
         given = [("outputs", self.outputs.copy())] + [("targets", target) for target in targets]
         return called(name, function, given)

@@ -16,7 +16,7 @@ from autodiff.checking.gradients import GradientError, numerical_derivative
 
 
 class Settings(NamedTuple):
-    """How exactly to check, how many elements of each array, and the seed of random choices."""
+    """Settings of a check: its accuracy, the elements tried of each array, and the random seed."""
 
     tolerance: float
     elements: int
@@ -96,7 +96,7 @@ def counts(array: Array, name: str) -> dict[str, float]:
 
 
 def finite(inputs: ArrayLike) -> Array:
-    """What to try the code on, as floats.
+    """Return an array to try the code on, as floats.
 
     Raises:
         ValueError: if there is none, or a number is not finite.
@@ -128,7 +128,7 @@ def in_shape_of(array: Array, rows: list[list[Any]], name: str) -> Array:
 
 
 def numerical(function: Callable[[], float], point: Array, name: str, settings: Settings) -> Right:
-    """Numerical derivatives by the elements of an array that the function reads."""
+    """Return numerical derivatives with respect to the elements of an array."""
     slopes, errors, rounding = np.full((3, *point.shape), np.nan)
     with np.errstate(all="ignore"):  # a step may leave the domain; then a smaller one is tried
         for place in _chosen(point.shape, settings):
@@ -137,7 +137,9 @@ def numerical(function: Callable[[], float], point: Array, name: str, settings: 
     right = Right(slopes, settings.tolerance, np.nan_to_num(rounding))
     slopes[errors > right.allowed] = np.nan  # a corner is too near
     if point.size and not right.known.any():
-        raise GradientError(f"forward is not smooth enough here to check its gradient on {name}")
+        raise GradientError(
+            f"forward is not smooth enough here to check its gradient with respect to {name}"
+        )
     return right
 
 

@@ -109,7 +109,7 @@ def note_on_examples(error: TypeError, parameters: Iterable[tuple[str, AnyForm, 
 
 
 def count_blocks(form: AnyForm) -> int:
-    """How many input blocks an argument has: each array, then all plain numbers together."""
+    """Count the input blocks of an argument: each array, then all plain numbers together."""
     are_numbers = [leaf is None for leaf in leaf_forms(form)]
     return are_numbers.count(False) + any(are_numbers)
 

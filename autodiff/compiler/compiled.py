@@ -167,13 +167,13 @@ class Compiled(Outlined):
         return self._on_values(call, None) if found is None else self._results(call, found[0])
 
     def value_and_grad(self, *arguments: Any, argnums: ArgumentNumbers = 0, **named: Any) -> Any:
-        """The result, and its gradient by one argument, in the structure of that argument.
+        """Return the result, and its gradient with respect to one argument, in its structure.
 
         With batched arguments there is one result for each example, and the gradient is that of
         their sum; by a batched argument that is one gradient for each example.
 
         Args:
-            argnums: which argument to differentiate by; a sequence gives a tuple.
+            argnums: the argument to differentiate with respect to; a sequence gives a tuple.
 
         Raises:
             TypeError: if the function has more than one scalar result.
@@ -212,7 +212,7 @@ class Compiled(Outlined):
 
         Args:
             arrays: contiguous, of this function's dtype.
-            argnums: which to differentiate by; a sequence gives a tuple.
+            argnums: the argument to differentiate with respect to; a sequence gives a tuple.
 
         Raises:
             TypeError: for an argument that cannot be read in place, or more than one result.
@@ -247,7 +247,7 @@ class Compiled(Outlined):
         """
         call = self.prepare(arguments, {}, numbers)
         if not call.special.captured:
-            raise ValueError(f"{self.__name__} captured no Values to differentiate by")
+            raise ValueError(f"{self.__name__} captured no Values to differentiate with respect to")
         wanted = (len(call.special.inputs) - 1,)
         with np.errstate(all="ignore"):
             self._latest = call.special, wanted
@@ -264,7 +264,7 @@ class Compiled(Outlined):
 
     @property
     def stats(self) -> dict[str, Any]:
-        """What became of the scalar graph in the program that ran last.
+        """Counts of the scalar graph, and of the program that ran last.
 
         ``scalars`` recorded while tracing became ``instructions`` on scalars after simplification,
         and these ``operations`` on vectors, of which ``products`` are matrix products and

@@ -46,5 +46,5 @@ class Exported:
 
     @property
     def sizes(self) -> dict[str, Any]:
-        """How many numbers each input holds, for one example if it is batched."""
+        """Number of elements of each input, for one example if it is batched."""
         return {name: b.size for name, b in zip(self.inputs, self.value.blocks, strict=False)}

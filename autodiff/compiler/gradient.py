@@ -437,7 +437,7 @@ def rows_of(instruction: Contraction) -> tuple[View, View]:
 
 
 def _functions_computed(program: VectorProgram) -> dict[Expression, Expression]:
-    """What function calls were computed already, and where they stand."""
+    """Return the function calls that were computed already, and their places."""
     known: dict[Expression, Expression] = {}
     for instruction in program.instructions:
         if isinstance(instruction, Elementwise) and is_function(instruction.formula):

@@ -55,7 +55,7 @@ from autodiff.printers import CodePrinter
 
 @dataclass(frozen=True)
 class Dialect:
-    """How functions are written in a language.
+    """The way in which a language writes functions.
 
     Attributes:
         printer: writes formulas.
@@ -81,7 +81,7 @@ class Dialect:
 
 @dataclass(frozen=True)
 class Language(Dialect):
-    """How a language says what all languages with loops and arrays can say.
+    """The syntax of one language for what all languages with loops and arrays can say.
 
     Attributes:
         reserved: names that are taken.

@@ -24,7 +24,7 @@ from autodiff.compiler.vectors import (
 
 @dataclass(frozen=True)
 class MemoryPlan:
-    """What a program may do with its memory; instructions go by their position.
+    """Plan of the memory of a program; instructions are named by their position.
 
     Attributes:
         frees: for each instruction the blocks that nobody needs after it.

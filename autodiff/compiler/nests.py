@@ -115,7 +115,7 @@ class Nest(NamedTuple):
 
 
 class Phases(NamedTuple):
-    """What comes before the examples, for each of them, and after.
+    """The parts of a program that run before the examples, for each of them, and after.
 
     Attributes:
         started: blocks that are made after the examples, although something of each is added.
@@ -380,7 +380,7 @@ class StepLowering(Lowering):
         self.around.new_block(block)
 
     def ends(self) -> Iterator[Nest]:
-        """What every step hands on: the next state, what is kept, and what is added up."""
+        """Return the results of every step: the next state, what is kept, and what is added up."""
         loop = self.loop
         size = loop.body.blocks[0].size
         steps = np.arange(loop.steps)[:, None]

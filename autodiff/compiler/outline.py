@@ -26,7 +26,7 @@ from autodiff.primitives import PRIMITIVES
 
 
 class Operand(NamedTuple):
-    """What an operation reads.
+    """An operand of an operation.
 
     Attributes:
         row: where in the outline it is computed.
@@ -96,7 +96,7 @@ def outline(program: VectorProgram) -> list[Row]:
 
 
 def _views(instruction: Instruction) -> Iterator[tuple[Expression, tuple[int, ...]]]:
-    """What an instruction reads, with the shape in which it does so."""
+    """Return the operands of an instruction, with the shapes in which it reads them."""
     if isinstance(instruction, Contraction):
         groups, rows, inner = instruction.left.indices.shape
         columns = instruction.right.indices.shape[1]

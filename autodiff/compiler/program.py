@@ -85,7 +85,7 @@ class Program:
 
     @property
     def read(self) -> Read:
-        """What all instructions read, one after the other."""
+        """Yield the operands of all instructions, one after the other."""
         counts = np.fromiter(map(len, self.operands), np.int64, len(self.operands))
         begins = np.cumsum(counts) - counts
         total = int(counts.sum())

@@ -25,9 +25,9 @@ FEWEST_OPERATIONS = 100
 """In all steps together; what is shorter is not worth a loop."""
 _WINDOWS = (4, 16, 64, 256, 1024, 4096, 16384)
 _SPECIAL = ((0, 0), (1, 0), (0, 1), (1, 1), (2, 0), (2, 1))
-"""How many of the first and last steps may be unlike the others, the likeliest first."""
+"""Numbers of first and last steps that may be unlike the others, the likeliest first."""
 _OFTEN = 4
-"""How many of the most frequent distances are tried for each length of window."""
+"""Number of the most frequent distances that are tried for each length of window."""
 
 
 class Span(NamedTuple):
@@ -70,7 +70,7 @@ class Recurrence:
 
     @property
     def width(self) -> int:
-        """How many numbers a step takes from the step before, and for itself."""
+        """The count of numbers that a step takes from the step before, and for itself."""
         return len(self.first) + int(self.each.shape[1])
 
     @property
@@ -202,7 +202,7 @@ class _Finder:
         return Span(cut, period, count)
 
     def _best_cut(self, first: int, length: int, period: int) -> int:
-        """Where, in the first step, as few results as can be are needed after the cut."""
+        """Find the cut in the first step after which the fewest results are needed."""
         if length < 3 * period:
             return first
         middle = first + (length // period // 2) * period
@@ -225,7 +225,7 @@ class _Finder:
 
 
 class _State:
-    """What goes from step to step: results of the step before, or of that before it."""
+    """The state that goes from step to step: results of the step before, or of that before it."""
 
     def __init__(self) -> None:
         self.places: dict[tuple[int, int, tuple[int, ...]], int] = {}
@@ -259,7 +259,7 @@ def _comes_back(body: Program) -> bool:
 
 
 class _Operands:
-    """What the operands of a span's operations are: of its steps, or from outside."""
+    """The operands of a span's operations: results of its steps, or values from outside."""
 
     def __init__(self, finder: _Finder, span: Span) -> None:
         self.finder = finder

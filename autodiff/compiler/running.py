@@ -126,7 +126,7 @@ def _each_chunk(function: Callable[..., Any], call: Call) -> Iterator[Any]:
 
 
 def usable_cores() -> int:
-    """How many cores this process may use."""
+    """Return the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -259,7 +259,7 @@ class _Scheduler:
         return self._place(results, own or operation, kind, _common_scope(scopes))
 
     def _view(self, numbers: Indices) -> View:
-        """How these scalars are read; if they are in several blocks, a block is packed of them."""
+        """Return a view of these scalars; if they lie in several blocks, pack them into one."""
         blocks = self.block_of[numbers]
         first = int(blocks.flat[0])
         if (blocks == first).all():
@@ -305,7 +305,7 @@ class _Scheduler:
         self._record(operation, operands, block)
 
     def _operand(self, numbers: Indices) -> Expression:
-        """How these scalars stand in a formula; equal constants as one number."""
+        """Return these scalars as an operand of a formula; equal constants are one number."""
         view = self._view(numbers)
         return literal_or_view(self.result, view.indices) if view.block == CONSTANTS else view
 

@@ -134,7 +134,7 @@ def _all_places(forms: list[AnyForm]) -> list[int]:
 
 
 def _places(form: AnyForm, start: int) -> tuple[list[int], int]:
-    """Where each scalar of an argument stands in its blocks: arrays first, then plain numbers."""
+    """Return the place of each scalar of an argument in its blocks: arrays, then plain numbers."""
     leaves = list(leaf_forms(form))
     sizes = [0 if leaf is None else int(np.prod(shape_of(leaf))) for leaf in leaves]
     array, plain = start, start + sum(sizes)

@@ -220,7 +220,7 @@ def _whole_power(
 
 
 _Like = tuple[int, bool, int, int]
-"""What terms of a sum have in common that become one dot product or one sum: the depth of their
+"""The common properties of terms that become one dot product or one sum: the depth of their
 deepest operand, whether they are products, and the kinds of the factors."""
 _Group = tuple[list[int], list[int]]
 """Terms, or the left and the right factors of products."""

@@ -26,7 +26,7 @@ class Source:
 
 
 def functions(m: Mathematics) -> dict[str, Any]:
-    """What generated code may call: the functions of a carrier's namespace, by their names."""
+    """Return the functions that generated code may call, by their names in a namespace."""
     names = [name for name in dir(m) if not name.startswith("_") and name != "where"]
     return {name: getattr(m, name) for name in names}
 

@@ -153,7 +153,7 @@ class Specialization:
 
     @functools.cached_property
     def chunk(self) -> int:
-        """How many examples are computed at a time."""
+        """Number of examples that are computed at a time."""
         if self.target is JAX or self.couples_examples:
             return sys.maxsize
         if self.target is NATIVE:
@@ -175,7 +175,7 @@ class Specialization:
         return self.loops if self.target in (NATIVE, JAX) or is_long else self.vectors
 
     def stats(self, wanted: tuple[int, ...] | None) -> dict[str, Any]:
-        """What became of the scalar graph; see :attr:`Compiled.stats`."""
+        """Counts of the scalar graph and its program; see :attr:`Compiled.stats`."""
         products = sum(
             isinstance(i, Contraction) and program.blocks[i.left.block].kind != BATCHED
             for program in with_bodies(self.in_vectors)

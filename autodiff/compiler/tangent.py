@@ -90,7 +90,7 @@ class _Tangents:
         return program
 
     def _needed(self) -> list[Instruction]:
-        """What the tangents need, and operations that may have no value."""
+        """Return the instructions that tangents need, and those that may have no value."""
         needed, kept = set(self.program.gradients), []
         for instruction in reversed(self.program.instructions):
             primitive = instruction.primitive if isinstance(instruction, Elementwise) else None

@@ -48,7 +48,7 @@ Run = Callable[..., Any]
 
 
 class Target(Protocol):
-    """What the compiler asks of a target.
+    """The interface of a target of the compiler.
 
     Attributes:
         name: as in ``compile(..., target=name)``.
@@ -82,7 +82,7 @@ _WHOLE_BATCHES = (
 
 
 class _Work(NamedTuple):
-    """How many operators and functions are evaluated."""
+    """Numbers of operators and functions that are evaluated."""
 
     operators: int
     functions: int
@@ -128,7 +128,7 @@ class _Numpy:
         return schedule(program)
 
     def least_cost(self, program: Program) -> float:
-        """What it costs at least, as can be seen without making vectors.
+        """Return a lower bound of the cost, found without making vectors.
 
         Only instructions of one depth and one operation can be a vector instruction together.
         """

@@ -413,7 +413,7 @@ class _NumpyWriter:
             self._line(f"{name} = {name}.reshape{self._shape(self.program.blocks[block])}")
 
     def _given(self, view: View, kind: int) -> str:
-        """What a loop reads, with an axis of examples if its steps want one."""
+        """Return an input of a loop, with an axis of examples if its steps want one."""
         text = self._read(view).text
         if kind == BATCHED and self._kind(view) != BATCHED:
             shape = ", ".join(map(str, view.indices.shape))

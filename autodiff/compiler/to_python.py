@@ -35,7 +35,7 @@ _ARITHMETIC = {
     primitives.add, primitives.subtract, primitives.multiply, primitives.divide,
     primitives.negate, primitives.dot, primitives.fsum, primitives.hypot,
 }  # fmt: skip
-"""What may overflow silently on Python's floats, and keeps what has overflowed visible."""
+"""Operations that overflow silently on Python's floats, and keep an overflow visible."""
 _PRINTER = ProgramPrinter(CONDITIONAL, {"power": "pow"})  # ** of floats may be complex, pow raises
 
 
@@ -199,7 +199,7 @@ class _PythonWriter:
         return Name(f"{self.shares[rows]}[{k}]")
 
     def _read_through(self, instruction: Elementwise) -> list[View]:
-        """What an instruction reads, of packed scalars each."""
+        """Return the operands of an instruction, each packed scalar by itself."""
         views = views_of(instruction)
         return [piece for view in views for piece in self.pieces.get(view.block, (view,))]
 

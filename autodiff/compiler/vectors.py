@@ -43,7 +43,7 @@ class Block(NamedTuple):
 
 
 class View(Expression):
-    """What is read: elements of one block, in an order and shape of its own.
+    """A view of elements of one block, in an order and shape of its own.
 
     It is a leaf of formulas. Shapes in a formula are broadcast as NumPy does it.
     """
@@ -158,7 +158,7 @@ class Add(NamedTuple):
 
 
 class Given(NamedTuple):
-    """What the steps of a loop read: the same for all of them, or a row for each."""
+    """An input of the steps of a loop: the same for all of them, or a row for each."""
 
     view: View
     by_step: bool

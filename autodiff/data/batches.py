@@ -81,7 +81,7 @@ class DataLoader:
         self._arrays = dataset[:] if isinstance(dataset, Dataset) else _as_arrays(dataset)
 
     def __len__(self) -> int:
-        """How many batches there are in a loop."""
+        """Return the number of batches in an epoch."""
         whole, rest = divmod(len(self._arrays[0]), self.batch_size)
         return whole + (rest > 0 and not self.drop_last)
 

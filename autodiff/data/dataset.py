@@ -171,7 +171,7 @@ def split(dataset: Dataset, validation: float = 0.1, seed: int = 0) -> tuple[Dat
 
 
 def _spare(labels: NDArray[np.int64]) -> NDArray[np.intp]:
-    """Where those stand that are not the last of their class."""
+    """Return the places of examples that are not the last of their class."""
     _, last = np.unique(labels[::-1], return_index=True)
     return np.delete(np.arange(len(labels)), len(labels) - 1 - last)
 

@@ -27,7 +27,7 @@ _MIRRORS = (
 
 
 class _Published(NamedTuple):
-    """What is known of a gzipped file beforehand."""
+    """The published facts about a gzipped file."""
 
     size: int
     sha256: str

@@ -172,6 +172,6 @@ def _extent(profile: Array) -> slice:
 
 
 def _start(profile: Array) -> int:
-    """Where the box begins along an axis, to have its center of mass in the center."""
+    """Return the start of the box along an axis that puts its center of mass in the center."""
     center = profile @ np.arange(len(profile)) / profile.sum()
     return int(np.clip(np.floor(_CENTER - center + 0.5), 0, _SIDE - len(profile)))

@@ -114,7 +114,7 @@ def triangle(count: int = 200, noise: float = 0.02, seed: int = 0) -> Points:
 
 
 def _start(count: int, noise: float, seed: int) -> tuple[np.random.Generator, NDArray[np.int64]]:
-    """What to draw from, and labels 0 and 1 in turn, once the arguments are checked."""
+    """Check the arguments; return a generator, and the labels 0 and 1 in turn."""
     if not is_index(count) or count < 2:
         raise ValueError(f"count must be a whole number of at least 2, got {count!r}")
     if not isinstance(noise, int | float | np.number) or not 0 <= noise < math.inf:

@@ -92,7 +92,7 @@ PRESETS: dict[str, Preset] = {
         augmentation=Augmentation(),
     ),
     "autoencoder": Preset(
-        about="784-128-32-2-32-128-784, which says an image again from two numbers",
+        about="784-128-32-2-32-128-784, which reconstructs an image from two numbers",
         model=lambda seed: nn.Autoencoder(784, [128, 32, 2], seed=seed),
         optimizer=lambda parameters, steps: Adam(parameters, Cosine(2e-3, steps)),
         epochs=40,
@@ -108,4 +108,4 @@ PRESETS: dict[str, Preset] = {
         batch_size=50,
     ),
 }
-"""What ``autodiff train --preset`` offers."""
+"""The presets of ``autodiff train --preset``."""

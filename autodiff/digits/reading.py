@@ -26,7 +26,7 @@ from autodiff.training.processes import is_leader
 
 _WHOLE_MNIST = 60_000
 _MOST_SCALARS = 1_000_000
-"""What a layer may make of an image."""
+"""The most numbers that a layer may make of an image."""
 
 
 class Reader(NamedTuple):
@@ -291,7 +291,7 @@ def load_to_evaluate(data: str, seed: int = 0) -> tuple[Dataset, str]:
 def most_frequent_mistakes(
     labels: NDArray[np.int64], predicted: NDArray[np.int64], most: int = 3
 ) -> str:
-    """What was taken for what, in words; empty if nothing was.
+    """Name the most frequent mistakes in words; empty if there are none.
 
     Args:
         labels, predicted: shape (count,), the right classes and the model's.

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 _FEW_BYTES = 4 << 20
-"""What any file may unpack to."""
+"""A size to which any file may unpack."""
 _MOST_RATIO = 20
 """Packed numbers from measurements or training are rarely a tenth of what they unpack to."""
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-"""What NumPy writes; the others unpack without any bound."""
+"""The methods that NumPy uses; the others unpack without any bound."""
 _HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,

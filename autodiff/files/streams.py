@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import TextIO
 
 _HANG_UP = (errno.EPIPE, errno.EINVAL)
-"""What a pipe says whose reader is gone; the second one is Windows'."""
+"""Error numbers of a pipe whose reader is gone; the second one is Windows'."""
 
 
 class SteadyStream(io.TextIOBase):
@@ -41,7 +41,7 @@ class SteadyStream(io.TextIOBase):
 
     @property
     def encoding(self) -> str:  # type: ignore[override]
-        """How the text is written."""
+        """Encoding of the text."""
         return getattr(self._stream, "encoding", None) or "utf-8"
 
     def writable(self) -> bool:

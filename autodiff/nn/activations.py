@@ -27,7 +27,7 @@ class Elementwise(Module):
     """Base of layers that apply a function to each scalar and keep the shape."""
 
     def function(self, a: Any) -> Any:
-        """What is applied."""
+        """The function that is applied."""
         raise NotImplementedError(f"{type(self).__name__} must define function(a)")
 
     def __call__(self, inputs: Signal) -> Any:

@@ -36,7 +36,7 @@ _NOTHING: NDArray[np.float64] = np.zeros(0)
 
 
 class Outputs:
-    """What a model gives for a batch; a loss of it can be differentiated.
+    """The outputs of a model for a batch; a loss of them can be differentiated.
 
     The model's parameters are those of now, even if they change before the numbers are asked for.
 
@@ -73,7 +73,7 @@ class Outputs:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """How many examples there are, and how many outputs for each."""
+        """The number of examples, and of outputs for each."""
         return len(self._inputs), self._probe.outputs
 
     def __len__(self) -> int:
@@ -92,7 +92,7 @@ class Outputs:
         return self._data
 
     def argmax(self, axis: int | None = None, *, dim: int | None = None) -> Any:
-        """Where the largest output is, as of an array; PyTorch calls the axis ``dim``."""
+        """Return the place of the largest output, as for arrays; PyTorch's axis is ``dim``."""
         return self.data.argmax(axis if dim is None else dim)
 
     def mean_loss(self, loss: Loss, targets: ArrayLike) -> Value:
@@ -187,7 +187,7 @@ class Outputs:
 
 
 class Probe(NamedTuple):
-    """What one example shows about a model.
+    """The facts about a model that one example shows.
 
     Attributes:
         outputs: how many it has.
@@ -215,7 +215,7 @@ def one_example(row: Any) -> Any:
 
 
 def flattened(outputs: Any) -> list[Any]:
-    """What a model gives, as a list: planes row by row."""
+    """Return the outputs of a model as a list: planes row by row."""
     if isinstance(outputs, np.ndarray):
         return outputs.ravel().tolist()
     return outputs if isinstance(outputs, list) else list(outputs)
@@ -255,7 +255,7 @@ def loss_and_outputs(
 
 
 def _places(programs: Programs, captured: Sequence[Value]) -> NDArray[np.int64]:
-    """Where a program's parameters stand among those of the model; -1 for others."""
+    """Return the places of a program's parameters among those of the model; -1 for others."""
     place = programs.get("place", lambda: {leaf: i for i, leaf in enumerate(programs.leaves)})
     return np.array([place.get(leaf, -1) for leaf in captured], np.int64)
 

@@ -95,7 +95,7 @@ Pair = int | tuple[int, int]
 
 
 class _Windows(Module):
-    """What the two kinds of convolution share: their arguments, weights and biases."""
+    """The arguments, weights and biases that the two kinds of convolution share."""
 
     def __init__(
         self,
@@ -118,7 +118,7 @@ class _Windows(Module):
         self.biases = [Value(0.0, f"b{i}") for i in range(filters)] if bias else []
 
     def _first_axes(self) -> tuple[int, int]:
-        """What the weights are ordered by."""
+        """Return the axes that come first in the weights."""
         return self.filters, self.channels
 
     def _bias_of(self, o: int) -> Value | float:

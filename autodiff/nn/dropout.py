@@ -66,7 +66,7 @@ class Dropout(Module):
 
 
 def factors(uniform: Any, rates: Any) -> Any:
-    """What units are multiplied by, from numbers drawn evenly between 0 and 1."""
+    """Return the factors of units, from numbers drawn evenly between 0 and 1."""
     return (np.asarray(uniform) >= rates) / (1 - np.asarray(rates))
 
 

@@ -233,7 +233,7 @@ class _NotMadeError(ValueError):
 
 
 def _seed(kind: Callable[..., Module], budget: _Budget) -> dict[str, Any]:
-    """Where a layer's weights come from; Dropout keeps its generator, and has no weights."""
+    """Return the seed of a layer's weights; Dropout keeps its generator, and has no weights."""
     is_drawn = kind is not nn.Dropout and "seed" in inspect.signature(kind).parameters
     return {"seed": budget} if is_drawn else {}
 
@@ -249,7 +249,7 @@ def _fill(model: Module, numbers: NDArray[np.float64], path: Path) -> None:
 
 
 def _difference(theirs: Any, ours: Any, where: str) -> str:
-    """Where two specifications part, in words; empty if they do not."""
+    """Describe the first difference of two specifications; empty if there is none."""
     if isinstance(theirs, dict) and isinstance(ours, dict):
         if theirs.get("kind") != ours.get("kind"):
             return f"{where} is a {ours.get('kind')}, in the file a {theirs.get('kind')}"

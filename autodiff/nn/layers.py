@@ -18,7 +18,7 @@ from autodiff.value import Value, as_values
 
 Activation = Callable[[Any], Any]
 Seed = int | np.random.Generator | None
-"""Where random numbers come from. Without one, they go on from where the last layer stopped."""
+"""Seed of random numbers. Without one, they go on from where the last layer stopped."""
 
 AGAIN = "repetition"
 """The kind of a layer that occurred before, in the specification of a Sequential."""
@@ -165,7 +165,7 @@ class Linear(Module):
 
     @property
     def inputs(self) -> int:
-        """How many numbers go in."""
+        """Number of inputs."""
         return len(self.neurons[0].weights)
 
     @property
@@ -335,7 +335,7 @@ class Sequential(Module):
             self._tell_shapes(shape)
 
     def forward(self, inputs: Any) -> Any:
-        """What the last layer makes of it."""
+        """Return the output of the last layer."""
         if not self.is_built:
             self._tell_shapes(np.shape(inputs))
         signal = inputs
@@ -354,7 +354,7 @@ class Sequential(Module):
         return shape
 
     def specification(self) -> Specification:
-        """Those of the layers, in order; a layer that occurs again is said by its first place."""
+        """Describe the layers, in order; a layer that occurs again is named by its first place."""
         layers: list[Specification] = []
         for i, layer in enumerate(self.layers):
             first = self.layers.index(layer)

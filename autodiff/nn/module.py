@@ -190,7 +190,7 @@ class Module:
         files.load_into(self, path)
 
     def __call__(self, inputs: Any) -> Any:
-        """What the module makes of its inputs: what ``forward`` says, on a batch for each row."""
+        """Return the outputs of ``forward`` for one example, or for each row of a batch."""
         if is_batch(self, inputs):
             return _on_batch[0](self, inputs)
         return self.forward(inputs)
@@ -206,7 +206,7 @@ class Module:
         return self(inputs)
 
     def forward(self, inputs: Any) -> Any:  # noqa: ARG002
-        """What the module makes of one example; PyTorch's name for it."""
+        """Return the outputs for one example, under PyTorch's name."""
         name = type(self).__name__
         raise NotImplementedError(f"{name} must define __call__(inputs), or forward(inputs)")
 
@@ -214,7 +214,7 @@ class Module:
         """Make the parameters that depend on the shape of an example, where they are not there."""
 
     def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """The shape of what comes out, given that of what goes in.
+        """Return the shape of the outputs, given the shape of the inputs.
 
         Raises:
             ValueError: if inputs of this shape do not fit.
@@ -222,7 +222,7 @@ class Module:
         raise NotImplementedError(f"{type(self).__name__} must define output_shape(shape)")
 
     def specification(self) -> Specification:
-        """What the module is, for :mod:`autodiff.nn.files`."""
+        """Describe the module for :mod:`autodiff.nn.files`."""
         return {"kind": type(self).__name__, "parameters": len(self.parameters())}
 
     def __getstate__(self) -> dict[str, Any]:

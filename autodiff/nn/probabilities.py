@@ -57,15 +57,15 @@ def of_softmax(numbers: Iterable[Any], logarithms: Sequence[Any]) -> Probabiliti
 
 
 def as_logits(outputs: Sequence[Any]) -> Sequence[Any]:
-    """What softmax makes these outputs of: logits as they are, logarithms of probabilities."""
+    """Return the inputs of softmax: logits as they are, logarithms of probabilities."""
     return outputs.logarithms() if isinstance(outputs, Probabilities) else outputs
 
 
 def as_log_odds(outputs: Sequence[Any]) -> Sequence[Any]:
-    """What the sigmoid function makes these outputs of: logits as they are."""
+    """Return the inputs of the sigmoid function: logits as they are."""
     return outputs.log_odds() if isinstance(outputs, Probabilities) else outputs
 
 
 def threshold(outputs: Sequence[Any]) -> float:
-    """What a single output is compared with to say yes: a probability with 0.5, a logit with 0."""
+    """Threshold above which a single output means yes: 0.5 for a probability, 0 for a logit."""
     return 0.5 if isinstance(outputs, Probabilities) else 0.0

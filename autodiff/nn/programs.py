@@ -26,7 +26,7 @@ _PLAIN = (int, float, complex, str, bytes, bool, type(None), np.generic, range)
 
 
 class Programs:
-    """What was compiled of a model, and what else is the same for its structure.
+    """The compiled programs of a model, and whatever else depends on its structure alone.
 
     Attributes:
         structure: of the model; None if it holds something that may change unseen.
@@ -41,11 +41,11 @@ class Programs:
 
     @property
     def modes(self) -> tuple[bool, ...]:
-        """Which parts are in training mode; in another one the programs are others."""
+        """Return which parts are in training mode, since each mode has programs of its own."""
         return tuple([module.is_training for module in self.modules])
 
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
-        """What was made under this key, or is made now."""
+        """Return what was made under this key, or make it now."""
         if key not in self._kept:
             self._kept[key] = make()
         return self._kept[key]  # type: ignore[no-any-return]

@@ -26,7 +26,7 @@ from autodiff.value import Value
 
 @dataclass
 class State:
-    """Where a run is.
+    """The position of a run in its training.
 
     Attributes:
         epoch, batch: how many are finished, epochs in all and batches of the present epoch.
@@ -115,7 +115,7 @@ class Checkpoint:
     def read(
         self, run: dict[str, Any], values: Sequence[Value], optimizer: Optimizer
     ) -> State | None:
-        """Where the run in the file is, its parameters given to the values; None without a file.
+        """Return the state of the run in the file, and set the parameters; None without a file.
 
         Raises:
             ValueError: if the file holds no run, or another one; it names the first difference.
@@ -150,13 +150,13 @@ class Checkpoint:
         return found.state
 
     def content(self) -> bytes | None:
-        """What the file holds; None if there is none."""
+        """Return the content of the file; None if there is none."""
         return self.path.read_bytes() if self.path.is_file() else None
 
     def _check_sizes(
         self, found: _Unpacked, count: int, trained: int, optimizer: Optimizer
     ) -> None:
-        """What was read fits, so that nothing is changed before it is known to be right."""
+        """Check that what was read fits, before anything is changed."""
         vectors = [(found.parameters, count)]
         vectors += [(found.remembered.get(n, _NONE), trained) for n in optimizer.state]
         if found.state.best.size:

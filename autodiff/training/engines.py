@@ -44,11 +44,11 @@ class Unmeasured(NamedTuple):
 
 
 class Engine(Protocol):
-    """What training asks of an engine."""
+    """The interface of an engine of training."""
 
     @property
     def unmeasured(self) -> Unmeasured:
-        """What was started, and is not measured yet."""
+        """The steps that were started and are not measured yet."""
 
     def step(self, batch: Dataset) -> Measured:
         """One optimizer step on the mean loss of a batch; what was measured since the last one."""
@@ -64,7 +64,7 @@ class Engine(Protocol):
 
 
 class _Local:
-    """What engines share: a model, and what one example shows about it.
+    """The common part of engines: a model, and the facts that one example shows about it.
 
     Steps have ended when they return.
     """
@@ -83,7 +83,7 @@ class _Local:
         self._probes: dict[bool, Probe] = {}
 
     def probed(self, examples: Dataset) -> Probe:
-        """What the first example shows about the model in its present mode."""
+        """Return the facts that the first example shows about the model in its present mode."""
         if self.model.is_training not in self._probes:
             self._probes[self.model.is_training] = probe(self.model, examples.inputs[0])
         return self._probes[self.model.is_training]
@@ -144,7 +144,7 @@ class EagerEngine(_Local):
 
 
 class _Key(NamedTuple):
-    """What a program was traced for: training or not, and one label, or any."""
+    """The key of a program: training or not, and one label, or any."""
 
     is_training: bool
     label: int | None
@@ -162,7 +162,7 @@ class CompiledEngine(_Local):
     """
 
     kind: Hashable = "compiled"
-    """What programs of one model differ in by the engine."""
+    """The engine's part of the key under which a model keeps a program."""
 
     def __init__(
         self,
@@ -274,7 +274,7 @@ class CompiledEngine(_Local):
         return Compiled(function, BATCHED)
 
     def _right(self, outputs: NDArray[np.float64], part: Dataset) -> float:
-        """How many of the examples are answered right."""
+        """Count the examples that are answered right."""
         least = self.probed(part).threshold if len(outputs) == 1 else 0.0
         return right_answers(outputs, part, least)
 
@@ -330,7 +330,7 @@ class CompiledEngine(_Local):
         self.numbers = np.array([parameter.data for parameter in self.place], float)
 
     def _check(self, out: NDArray[np.float64], batch: Dataset, inputs: list[NDArray[Any]]) -> None:
-        """Where a loss is not finite, the model itself says on that example what went wrong."""
+        """Raise what the model itself says on the first example whose loss is not finite."""
         bad = np.flatnonzero(~np.isfinite(out[0]))
         if len(bad):
             self.finish()
@@ -354,7 +354,7 @@ Part: TypeAlias = "tuple[_Program, Dataset, list[NDArray[Any]]]"
 
 
 def right_answers(outputs: NDArray[np.float64], examples: Dataset, least: float = 0.0) -> float:
-    """How many examples have the largest output at their label; NaN without labels.
+    """Count the examples whose largest output is at their label; NaN without labels.
 
     Args:
         outputs: shape (outputs, count).

@@ -345,7 +345,7 @@ class _Run:
 
     @contextmanager
     def _said_in_which_step(self, started: int) -> Iterator[None]:
-        """What goes wrong inside is the oldest step that is not measured, of so many started."""
+        """Name the step in an error: the oldest that is not measured, of so many started."""
         try:
             yield
         except ArithmeticError as error:
@@ -482,7 +482,7 @@ def predict(
 def outputs(
     model: Module, inputs: NDArray[np.float64], engine: str = "compiled"
 ) -> NDArray[np.float64]:
-    """What a model gives for each example, shape (count, outputs), in evaluation mode.
+    """Return the outputs for each example, shape (count, outputs), in evaluation mode.
 
     What was compiled for that stays with the model, until its structure changes.
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Epoch(NamedTuple):
-    """What was measured in one epoch; NaN for what was not.
+    """The measurements of one epoch; NaN for whatever was not measured.
 
     Attributes:
         loss, validation_loss: means over the examples.
@@ -22,7 +22,7 @@ class Epoch(NamedTuple):
 
 @dataclass
 class History:
-    """What happened in training.
+    """The record of a training run.
 
     Attributes:
         epochs: one entry for each finished epoch. Loss and accuracy are means over the training

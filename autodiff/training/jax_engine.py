@@ -68,7 +68,7 @@ class JaxEngine(CompiledEngine):
 
     @property
     def unmeasured(self) -> Unmeasured:
-        """What was started, and is not measured yet."""
+        """The steps that were started and are not measured yet."""
         return Unmeasured(len(self._waiting), sum(len(w.batch) for w in self._waiting))
 
     def step(self, batch: Dataset) -> Measured:
@@ -183,7 +183,7 @@ class JaxEngine(CompiledEngine):
         return jax.process_count() == 1 and bool(self._waiting[0].is_sound.is_ready())
 
     def _measured(self, is_wanted: Callable[[], bool]) -> Measured:
-        """What the oldest steps measured, as long as it is wanted."""
+        """Yield the measurements of the oldest steps, as long as they are wanted."""
         loss = right = 0.0
         while self._waiting and is_wanted():
             oldest = self._waiting[0]
@@ -206,7 +206,7 @@ class JaxEngine(CompiledEngine):
 
 
 class _Parameters(NamedTuple):
-    """What a step changes, on the devices.
+    """The numbers that a step changes, on the devices.
 
     Attributes:
         numbers: of all parameters.
@@ -245,7 +245,7 @@ def _gradient(special: JaxSpecialization, numbers: Any, sent: _Sent) -> tuple[An
 
 
 def _right(outputs: Any, sent: _Sent, least: float) -> Any:
-    """How many examples have the largest output at their label; a single one decides by itself."""
+    """Count the examples whose largest output is at their label; a single one decides alone."""
     answers = outputs[:, 0] > least if outputs.shape[1] == 1 else outputs.argmax(1)
     return ((answers == sent.labels) * sent.weights[:, 0]).sum()
 

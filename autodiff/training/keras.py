@@ -41,11 +41,11 @@ _INSTEAD = {
     "steps_per_epoch": "an epoch is all of x; give fewer examples",
     "initial_epoch": "checkpoint= goes on where a run stopped",
 }
-"""What Keras' ``fit`` has and this one has not, and what to do in place of it."""
+"""Arguments of Keras' ``fit`` that this one lacks, and what to do in their place."""
 
 
 class Settings:
-    """What ``model.compile`` was told."""
+    """The arguments of ``model.compile``."""
 
     def __init__(self, loss: Any, optimizer: Any, metrics: Any) -> None:
         self.loss = _loss(loss)
@@ -114,7 +114,7 @@ def evaluate(model: Module, settings: Settings, x: Any, y: Any) -> float | list[
 
 
 def predict(model: Module, x: Any) -> NDArray[np.float64]:
-    """What the model gives for each example, shape (count, outputs)."""
+    """Return the outputs of the model for each example, shape (count, outputs)."""
     return fitting.outputs(model, _inputs(x))
 
 

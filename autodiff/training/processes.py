@@ -69,7 +69,7 @@ def is_leader() -> bool:
 
 
 def _count() -> int:
-    """How many processes there are; JAX alone knows of others."""
+    """Return the number of processes; JAX alone knows of others."""
     jax: Any = sys.modules.get("jax")
     is_connected = jax is not None and jax.distributed.is_initialized()
     return jax.process_count() if is_connected else 1
@@ -114,7 +114,7 @@ class SharedCheckpoint(Checkpoint):
             super().write(state, run, values, optimizer)
 
     def content(self) -> bytes | None:
-        """What the leader's file holds, on every process."""
+        """Return the content of the leader's file, on every process."""
         from jax.experimental import multihost_utils
 
         own = super().content() if is_leader() else None

@@ -1,1 +1,1 @@
-"""What the site needs beyond Sphinx and its themes, one idea in each file."""
+"""Extensions of the site beyond Sphinx and its themes, one idea in each file."""

@@ -31,7 +31,7 @@ class Docstring(GoogleDocstring):
 _ARRAY = re.compile(
     r"(?:~?numpy\.)?ndarray\[tuple\[(?:~?typing\.)?Any, \.\.\.\], (?:~?numpy\.)?dtype\[([^][]+)\]\]"
 )
-"""What Python makes of ``NDArray[np.float64]``."""
+"""The form that Python gives to ``NDArray[np.float64]``."""
 
 
 _ARRAY_LIKE = stringify_annotation(ArrayLike, "smart")

@@ -27,7 +27,7 @@ _COLLECTIONS = (str, bytes, list, tuple, dict, set, frozenset, range)
 
 
 def address(name: str) -> str | None:
-    """Where a type or an error is documented; None if that is not known."""
+    """Return the address where a type or an error is documented; None if it is not known."""
     name = WHOLE.get(name, name)
     module, _, last = name.rpartition(".")
     if module == "numpy.random":

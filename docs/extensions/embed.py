@@ -28,7 +28,7 @@ from autodiff.data import moons
 from autodiff.nn import MLP
 
 FOLDER = "explorers"
-"""Where the site has the pages that are embedded."""
+"""The folder of the site for pages that are embedded."""
 
 _NAME = re.compile(r"worked_examples\.(\w+):(.+)")
 _PLAYGROUND = re.compile(r"playgrounds\.(\w+)")
@@ -93,7 +93,7 @@ def explorer(example: str, number: str = ".4g") -> viz.Explorer:
 
 
 def summary(example: str) -> str:
-    """What the docstring of a worked example or a playground says first, for a title."""
+    """Return the first line of the docstring of a worked example or a playground, for a title."""
     found = _PLAYGROUND.fullmatch(example)
     made = PLAYGROUNDS[found[1]] if found else functions()[_parts(example)[0]]
     text = inspect.getdoc(made) or example

@@ -21,7 +21,7 @@ _AS_DOCUTILS_HAS_IT = [
     (re.compile(r"\\([bB]igg?)(?=[^a-zA-Z])"), r"\\\1l"),  # large parentheses of no direction
     (re.compile(r"\\([td]?frac)\s*(\d)\s*(\d)"), r"\\\1{\2}{\3}"),  # fractions without braces
 ]
-"""What GitHub understands, and what docutils does instead."""
+"""Notation that GitHub understands, and what docutils uses instead."""
 
 _NAMED = re.compile(r"&(?!lt;|gt;|amp;|quot;)\w+;")
 """Characters by names that HTML has and XML has not."""

@@ -21,7 +21,7 @@ PLACES = {
     "notebooks": "docs/notebooks",
     "docs/gallery/explorer.html": "docs/explorer.html",
 }
-"""Where the site has what lies elsewhere in the repository."""
+"""The places on the site of files that lie elsewhere in the repository."""
 
 SHOWN = {".py": "python", ".toml": "toml", ".js": "javascript", ".css": "css", ".yaml": "yaml"}
 """Files that have pages of their own, made in sources.py, and their languages."""
@@ -33,10 +33,10 @@ _WIDTH = re.compile(r'<svg [^>]*?width="([\d.]+)"')
 _COLUMN = 832
 """The pixels of a page's column, as in site.css."""
 _SMALLEST = 0.75
-"""How far a picture may be shrunk to fit."""
+"""The least factor by which a picture may be shrunk to fit."""
 _LINK = re.compile(r"(?<!!)\[((?:[^\[\]]|\[[^\[\]]*\])*)\]\(([^()\s]+)\)")
 _COMMENTED = re.compile(r"^<!-- (\{embed\}.*?)\s*-->$", re.MULTILINE | re.DOTALL)
-"""What the site alone has, since elsewhere it could not be shown."""
+"""Directives for the site alone, in comments, since they cannot be shown elsewhere."""
 _IMAGE = re.compile(r"!\[([^\]]*)\]\(([^()\s]+)\)")
 
 
@@ -121,7 +121,7 @@ def _moved(address: str, source: Path, target: Path) -> str:
 
 
 def _path(address: str, source: Path) -> Path | None:
-    """What a relative address names, from the root of the repository."""
+    """Return the path of a relative address from the root of the repository."""
     path = address.partition("#")[0]
     if not path or re.match(r"[a-z]+:", address):
         return None

@@ -94,7 +94,7 @@ def derivatives(primitive: Primitive) -> Iterator[tuple[str, str]]:
 
 
 def value(primitive: Primitive) -> str:
-    """What an operation computes."""
+    """The formula of an operation's value."""
     printed = {name: notation.subscripted(name) for name in operands(primitive)}
     if definition := DEFINITIONS.get(primitive.name):
         return case_by_case(definition(TEXTBOOK, *map(Name, printed)), printed)

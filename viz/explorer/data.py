@@ -1,4 +1,4 @@
-"""What the page of the explorer knows about a graph, as plain data for JSON."""
+"""The data of a graph in the explorer's page, ready for JSON."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _WORDS = {
     "add": "plus", "subtract": "minus", "multiply": "times", "divide": "divided by",
     "negate": "negated", "power": "to the power of",
 }  # fmt: skip
-"""How the symbols that are no words are read aloud."""
+"""Words for symbols, for reading aloud."""
 
 
 def page_data(stage: Stage, constants: bool = False) -> dict[str, Any]:

@@ -122,7 +122,7 @@ class Explorer:
     def _repr_mimebundle_(
         self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
     ) -> dict[str, str]:
-        """What a notebook shows: the page in a frame, else its picture. Never a traceback."""
+        """Return the page in a frame for a notebook, else its picture. Never a traceback."""
         formats = {"text/html": self._frame, "image/svg+xml": self._still}
         return mime_bundle(repr(self), formats, include, exclude)
 
@@ -144,7 +144,7 @@ class Explorer:
 
 
 _COMMON = ('font-size="12"', 'text-anchor="middle"', 'stroke-width="1.2"')
-"""What most shapes have: it is said once, of the whole picture."""
+"""Attributes of most shapes, which are stated once for the whole picture."""
 _SHAPE = re.compile(r"<(?:text|path|rect|circle) [^>]*>")
 _SAID_ONCE = re.compile(rf" (?:{'|'.join(_COMMON)}|fill=\"none\")")  # page.css fills no path
 

@@ -18,7 +18,7 @@ MOST_OPERANDS = 30_000
 
 
 def recorded_graph(stage: Stage) -> dict[str, Any] | None:
-    """What a page needs to compute every number of a graph again.
+    """Return the data from which a page computes every number of a graph again.
 
     Nodes go by their position, which is the number in their id.
 
@@ -105,7 +105,7 @@ def without_computed_texts(data: dict[str, Any]) -> dict[str, Any]:
 
 
 class Positions:
-    """Where the nodes of a graph stand in :func:`recorded_graph`."""
+    """The positions of the nodes of a graph in :func:`recorded_graph`."""
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph

@@ -14,7 +14,7 @@ MOST_UNITS = 16
 """In a column: more circles than that are too small to be pointed at."""
 MOST_LAYERS = 8
 COLUMN, ROW = 100.0, 44.0
-"""How far columns and circles are apart, in units of the picture."""
+"""Distance of columns and of circles, in units of the picture."""
 
 
 @dataclass(frozen=True)

@@ -105,7 +105,7 @@ class Playground:
     def _repr_mimebundle_(
         self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
     ) -> dict[str, str]:
-        """What a notebook shows: the page in a frame. Never a traceback."""
+        """Return what a notebook shows: the page in a frame. Never a traceback."""
         return mime_bundle(repr(self), {"text/html": self._frame}, include, exclude)
 
     def _frame(self) -> str:
@@ -139,7 +139,7 @@ class _Page:
 
     @property
     def title(self) -> str:
-        """What the model is called."""
+        """The name of the model."""
         own = getattr(self.model, "__name__", None)
         return printable(own if isinstance(own, str) else repr(self.model))
 
@@ -162,7 +162,7 @@ class _Page:
         )
 
     def data(self) -> dict[str, Any]:
-        """What the page knows besides its programs."""
+        """The data of the page besides its programs."""
         return {
             "title": self.title,
             "rate": self.rate,

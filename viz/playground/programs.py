@@ -22,7 +22,7 @@ _LEAST_SPREAD = 0.1
 
 @dataclass(frozen=True)
 class Start:
-    """Where a parameter begins with a new initialisation: normally distributed about a middle."""
+    """The distribution of a new initial value: normal, about a middle."""
 
     middle: float
     deviation: float
@@ -50,13 +50,13 @@ class Programs:
 
 
 def outputs_of(model: Callable[..., Any], point: Sequence[Any]) -> list[Any]:
-    """What the model gives for one point, as a list."""
+    """Return the outputs of the model for one point, as a list."""
     given = model(list(point))
     return list(np.ravel(given)) if isinstance(given, list | tuple | np.ndarray) else [given]
 
 
 def count_outputs(model: Any) -> int:
-    """How many numbers the model gives for a point.
+    """Return the number of outputs of the model for a point.
 
     Raises:
         TypeError: if the model is no function.
@@ -123,7 +123,7 @@ def programs_of(
 
 
 def starts_of(model: Any, parameters: Sequence[Value]) -> list[Start]:
-    """Where each parameter begins with a new initialisation.
+    """Return the distribution of the initial value of each parameter.
 
     Weights of a Linear layer as that layer draws them, its biases at 0; any other Value about its
     present number, with half its size as the standard deviation.

@@ -1,4 +1,4 @@
-"""What a model is trained to do: a loss, its targets, and how outputs are read as answers."""
+"""The task of a model: a loss, its targets, and the reading of outputs as answers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _AFTER = {"Sigmoid": "mse", "sigmoid": "mse", "Softmax": "mse", "LogSoftmax": "n
 
 @dataclass(frozen=True)
 class Reading:
-    """How the outputs are read, and shown as a shade from -1 to 1.
+    """The reading of outputs as answers, and as a shade from -1 to 1.
 
     Attributes:
         kind: ``"sides"`` for two classes by one output, ``"classes"`` for one output per class,

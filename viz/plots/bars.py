@@ -105,7 +105,7 @@ def _common_length(rows: Mapping[str, Floats]) -> int:
 
 
 def _ends(rows: Mapping[str, Floats], limits: tuple[float, float] | None) -> tuple[float, float]:
-    """How far bars go down and up."""
+    """Return the lowest and the highest end of the bars."""
     if limits is None:
         every = np.concatenate(list(rows.values()))
         return min(0.0, float(every.min())), max(0.0, float(every.max()))

@@ -172,7 +172,7 @@ class _Reel:
 
 
 class _Scored(NamedTuple):
-    """What a classifier says of the points and of the places around them.
+    """The scores of a classifier for the points and the places around them.
 
     Attributes:
         margins: shape (k, resolution, resolution). How far the score of each class is above the

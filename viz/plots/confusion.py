@@ -1,4 +1,4 @@
-"""Which class is taken for which."""
+"""A confusion matrix: which class is taken for which."""
 
 from __future__ import annotations
 

@@ -186,7 +186,7 @@ def weight_images(
 
 
 def _scale(sizes: Floats) -> float:
-    """Where the scale ends: a few outliers must not make all others pale."""
+    """Return the end of the scale, so that a few outliers do not make all others pale."""
     return float(np.quantile(sizes, 0.995) or sizes.max() or 1.0)
 
 

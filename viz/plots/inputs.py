@@ -1,4 +1,4 @@
-"""What comes in, as arrays, or one sentence that says what is wrong with it."""
+"""Inputs of plots as arrays, or one sentence that says what is wrong with them."""
 
 from __future__ import annotations
 
@@ -184,7 +184,7 @@ def array_of(name: str, given: ArrayLike) -> NDArray[Any]:
 
 
 def _kind(array: NDArray[Any]) -> str:
-    """What an array holds, and what to do about it.
+    """Describe the content of an array, and what to do about it.
 
     >>> _kind(np.array(["a"]))
     'str'

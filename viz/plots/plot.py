@@ -70,7 +70,7 @@ class Plot:
     def _repr_mimebundle_(
         self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
     ) -> tuple[dict[str, str], dict[str, Any]]:
-        """What a notebook shows: PNG, as wide as the figure, and plain text. Never a traceback."""
+        """Return what a notebook shows: PNG, as wide as the figure, and text. Never a traceback."""
         formats = {"image/png": lambda: base64_of(self.render())}
         shown = mime_bundle(repr(self), formats, include, exclude)
         return shown, sizes(shown)
@@ -138,7 +138,7 @@ class Animation:
     def _repr_mimebundle_(
         self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
     ) -> dict[str, str]:
-        """What a notebook shows: the film, else its last frame. Never a traceback."""
+        """Return what a notebook shows: the film, else its last frame. Never a traceback."""
         formats = {
             "text/html": lambda: film_page(self.render("gif"), self.description),
             "image/png": lambda: base64_of(self.render("png")),

@@ -161,7 +161,7 @@ def _draw_surface(
 
 
 def _hatch(axes: Axes, theme: Theme) -> None:
-    """What is left free by the contours."""
+    """Hatch the area that the contours leave free."""
     from matplotlib.patches import Rectangle
 
     page = Rectangle(

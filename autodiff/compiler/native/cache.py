@@ -19,12 +19,12 @@ from autodiff.files import write_whole
 log = logging.getLogger("autodiff.compiler")
 
 MOST_BYTES = 256 << 20
-"""What is kept; beyond it the files that were not used for longest are removed."""
+"""Largest size of the cache; beyond it the least recently used files are removed."""
 _CHECKSUM = hashlib.sha256().digest_size
 
 
 def cache_folder() -> Path | None:
-    """Where machine code is kept; None if it is not.
+    """Return the folder where machine code is kept; None if it is not kept.
 
     >>> os.environ["AUTODIFF_CACHE"] = ""
     >>> cache_folder() is None
@@ -41,7 +41,7 @@ def cache_folder() -> Path | None:
 
 
 def kept_bytes() -> int:
-    """How much machine code is kept."""
+    """Return the size of the machine code that is kept."""
     folder = cache_folder()
     if folder is None or not folder.is_dir():
         return 0

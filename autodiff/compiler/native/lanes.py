@@ -453,7 +453,7 @@ class Lanes(NumberMathematics):
 
 
 class Accumulator:
-    """What is combined on the way, in memory of which LLVM makes a register.
+    """A result that is combined on the way, in memory of which LLVM makes a register.
 
     Attributes:
         m: the namespace of its lanes.
@@ -482,7 +482,7 @@ class Accumulator:
         self.m.function.line(f"store {self.m.type} {value.text}, ptr {self._place}")
 
     def value(self) -> Lane:
-        """What was combined so far."""
+        """Return the result so far."""
         return self.m.number(f"load {self.m.type}, ptr {self._place}")
 
 

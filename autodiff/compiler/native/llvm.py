@@ -178,7 +178,7 @@ class Function:
 
     @contextmanager
     def only_if(self, condition: str) -> Iterator[None]:
-        """What is run if a condition holds."""
+        """Emit code that runs only if a condition holds."""
         inside = self.fresh("if")[1:]
         self.line(f"br i1 {condition}, label %{inside}, label %{inside}.after")
         self.begin(inside)

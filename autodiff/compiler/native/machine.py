@@ -19,8 +19,8 @@ from autodiff.compiler.native.to_llvm import LLVMSource
 from autodiff.special import polygamma
 
 PASSES = ("sroa", "instruction_combine")
-"""What LLVM is asked to do before it picks instructions: loops and lanes are there already, and its
-full sequence of passes takes four times as long for a few percent."""
+"""Passes of LLVM before it picks instructions: loops and lanes are there already, and its full
+sequence of passes takes four times as long for a few percent."""
 
 TOO_LONG_TO_OPTIMIZE = 8_000
 """Lines; a longer module is compiled in less than a third of the time, to code that may be half as
@@ -88,7 +88,7 @@ class _Processor:
             return self._careful.emit_object(module)  # type: ignore[no-any-return]
 
     def loaded(self, code: bytes, library: Sequence[str]) -> tuple[Any, Any]:
-        """What keeps a module in memory, and last the module itself.
+        """The objects that keep a module in memory, and last the module itself.
 
         Each has a compiler of its own: a common one would keep something of modules that are gone.
         """
@@ -116,7 +116,7 @@ def _c_library() -> Any:
 
 @functools.cache
 def _address(name: str) -> int:
-    """Where a function of the C library is; polygamma, which it has not, is Python's."""
+    """Return the address of a function of the C library; polygamma, which it lacks, is Python's."""
     function = _POLYGAMMA if name == "polygamma" else getattr(_c_library(), name)
     return ctypes.cast(function, ctypes.c_void_p).value or 0
 

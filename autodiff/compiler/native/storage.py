@@ -23,7 +23,7 @@ BYTES = 64
 
 
 class Position(NamedTuple):
-    """Where a nest is evaluated, in so many lanes, which lie along an axis or are examples."""
+    """The place where a nest is evaluated, in lanes that lie along an axis or are examples."""
 
     counters: Counters
     m: Lanes
@@ -31,7 +31,7 @@ class Position(NamedTuple):
 
 
 class Storage:
-    """Where blocks are while a function is written.
+    """The places of blocks while a function is written.
 
     Attributes:
         function: where lines are added.
@@ -97,7 +97,7 @@ class Storage:
         self.values.pop(block, None)
 
     def index(self, element: Element, counters: Counters, along: int = 0) -> tuple[str, int]:
-        """Where an element lies: the part that is known at run time alone, and the rest."""
+        """Return an element's offset: the part known at run time alone, and the rest."""
         f, offset, terms = self.function, element.start, []
         for stride, counter in zip(element.strides, counters, strict=False):
             if stride:
@@ -232,7 +232,7 @@ class Storage:
 
 
 class Workspace:
-    """Where blocks lie in the memory of a call; what is given back is taken again."""
+    """The places of blocks in the memory of a call; places that are given back are used again."""
 
     def __init__(self, bytes: int) -> None:
         self.bytes = bytes
@@ -241,7 +241,7 @@ class Workspace:
         self._free: dict[int, list[int]] = defaultdict(list)
 
     def take(self, owner: Any, numbers: int) -> int:
-        """Where so many numbers may lie."""
+        """Reserve a place for so many numbers."""
         size = -(-numbers * self.bytes // BYTES) * BYTES
         if owner in self._taken:
             return self._taken[owner][0]

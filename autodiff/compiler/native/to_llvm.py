@@ -180,7 +180,7 @@ class _Writer:
             f.line(f"call i32 @feclearexcept(i32 {FLAGS})")
 
     def _flags(self, f: Function) -> str:
-        """What it noticed since: an invalid operation, a division by zero, an overflow."""
+        """Read the flags: an invalid operation, a division by zero, an overflow."""
         if X86:
             f.line("call void @llvm.x86.sse.stmxcsr(ptr %control)")
             return f.named(f"and i32 {f.named('load i32, ptr %control')}, {FLAGS}")
@@ -293,7 +293,7 @@ class _Writer:
         self._finish_sums()
 
     def _make_mask(self, left: str) -> None:
-        """Which lanes hold an example."""
+        """Return a mask of the lanes that hold an example."""
         f, width = self.f, self.storage.width
         vector = f"<{width} x i64>"
         first = f.named(f"insertelement {vector} poison, i64 {left}, i32 0")

@@ -38,11 +38,11 @@ class Placement:
 
     @property
     def count(self) -> int:
-        """How many devices there are."""
+        """Number of devices."""
         return len(self.devices)
 
     def padding(self, examples: int | None) -> int:
-        """How many examples are added so that all devices get equally many."""
+        """Number of examples to add so that all devices get equally many."""
         return -examples % self.count if examples is not None else 0
 
     def put(self, blocks: Sequence[Any], inputs: Sequence[Input], padding: int) -> list[Any]:

@@ -14,7 +14,7 @@ from autodiff.special import derivative_of_cotangent, whole_order
 
 
 class _JaxMathematics(NumberMathematics):
-    """What the functions below are defined by."""
+    """The namespace in which the functions below are defined."""
 
     pi = jnp.pi
     sin = staticmethod(jnp.sin)

@@ -142,7 +142,7 @@ class JaxSpecialization(Specialization):
         return jnp.concatenate([weights, others], axis=1)
 
     def _examples(self, blocks: Sequence[Any]) -> int | None:
-        """How many examples there are."""
+        """Number of examples."""
         kinds = [own.kind for own in self.inputs]
         return len(blocks[kinds.index(BATCHED)]) if BATCHED in kinds else None
 

@@ -83,7 +83,7 @@ class _Code(Expression):
 
 
 class _Reshaped(Written):
-    """What was reshaped, and before that was something ``of`` another shape."""
+    """A reshaped array; before that it had the shape ``of`` something else."""
 
     of: Written
 
@@ -322,7 +322,7 @@ class _Writer:
     def _in_target(
         self, written: Written, shape: tuple[int, ...], formula: Expression, target: View
     ) -> tuple[Written, Indices]:
-        """What is added, as a row of elements, and the places that they are added to, in order."""
+        """Return the terms, as a row of elements, and the places they are added to, in order."""
         block, indices = self.program.blocks[target.block], target.indices
         has_examples = self._is_batched(formula) and block.kind == BATCHED
         if shape != indices.shape or has_examples != (block.kind == BATCHED):
@@ -447,7 +447,7 @@ class _Writer:
             self._line(f"{name} = {name}{turned}.reshape({self._shape(blocks[block])})")
 
     def _given(self, view: View, kind: int) -> str:
-        """What a loop reads, with an axis of examples if its steps want one."""
+        """Return an input of a loop, with an axis of examples if its steps want one."""
         text = self._read(view).text
         if kind == BATCHED and not self._is_batched(view):
             return self._broadcast(Written(text), view.indices.shape, True).text
