@@ -5,13 +5,28 @@ from __future__ import annotations
 import itertools
 import math
 import re
+from contextlib import ExitStack
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import viz
-from autodiff import Graph, Value, atan2, dot, exp, fsum, gate, log, relu, sin, where
+from autodiff import (
+    Graph,
+    Value,
+    atan2,
+    dot,
+    exp,
+    fsum,
+    gate,
+    log,
+    relu,
+    scope,
+    sin,
+    tanh,
+    where,
+)
 from autodiff.nn import MLP
 from svg import read
 from viz.scene import Circle, Curve, Group, Rectangle, Scene, Text
@@ -78,9 +93,9 @@ def test_no_wire_runs_through_a_frame_in_which_it_has_no_business(
     assert len(frames) == len(sizes) - 1 + sum(sizes[1:])
     for wire in (group for group in scene.groups if group.kind == "wire"):
         ends = [scope_of.get(wire.data[end], "") for end in ("tail", "head")]
-        for scope, frame in frames.items():
+        for path, frame in frames.items():
             assert isinstance(frame, Rectangle)
-            if any(f"{end}/".startswith(f"{scope}/") for end in ends):
+            if any(f"{end}/".startswith(f"{path}/") for end in ends):
                 continue
             inside = [
                 (x, y)
@@ -88,7 +103,7 @@ def test_no_wire_runs_through_a_frame_in_which_it_has_no_business(
                 if frame.x + 1 < x < frame.x + frame.width - 1
                 and frame.y + 1 < y < frame.y + frame.height - 1
             ]
-            assert not inside, (wire.data, scope)
+            assert not inside, (wire.data, path)
 
 
 def test_operands_neurons_inputs_and_layers_keep_their_order() -> None:
@@ -96,10 +111,10 @@ def test_operands_neurons_inputs_and_layers_keep_their_order() -> None:
     drawn = viz.draw(graph).scene
     at = places(drawn)
     of = {(node.scope, node.name): at[graph.id(node)] for node in graph.leaves}
-    for scope in {scope for scope, _ in of if scope}:
-        names = [name for s, name in of if s == scope]
-        heights = [of[scope, name][1] for name in sorted(names, key=lambda n: (n == "b", n))]
-        assert heights == sorted(heights), scope
+    for path in {path for path, _ in of if path}:
+        names = [name for other, name in of if other == path]
+        heights = [of[path, name][1] for name in sorted(names, key=lambda n: (n == "b", n))]
+        assert heights == sorted(heights), path
     assert of["", "x1"][1] < of["", "x2"][1]
     titles = [(texts(g)[0], middle(g)) for g in drawn.groups if g.kind == "cluster"]
     layers = [place[0] for title, place in titles if title.startswith("layer")]
@@ -355,3 +370,42 @@ def test_folded_neurons_keep_their_order_whatever_is_computed_first() -> None:
         titles = [title for title, place in sorted(boxes, key=lambda b: b[1][1])
                   if place[0] == columns[layer]]  # fmt: skip
         assert titles == [f"neuron{i}" for i in range(count)]
+
+
+SCOPES = st.sampled_from(["", "a", "b", "a/n0", "a/n1", "b/m", "b/m/deep"])
+
+
+@settings(max_examples=12)
+@given(st.data())
+def test_every_wire_leads_to_its_part_and_stays_in_the_picture(data: st.DataObject) -> None:
+    values = [Value(0.5 + i, f"x{i}") for i in range(3)]
+    for _ in range(data.draw(st.integers(2, 10))):
+        a, b = (data.draw(st.sampled_from(values)) for _ in range(2))
+        with ExitStack() as around:
+            for name in filter(None, data.draw(SCOPES).split("/")):
+                around.enter_context(scope(name))
+            values.append(data.draw(st.sampled_from([a * b, a + b, tanh(a), dot([a, b], [b, a])])))
+    options = {
+        "direction": data.draw(st.sampled_from(["right", "down"])),
+        "fold": data.draw(st.sampled_from([None, "scopes", "identical"])),
+        "open": data.draw(st.booleans()),
+    }
+    scene = viz.draw(values[-2:], **options).scene  # type: ignore[arg-type]
+    boxes = {
+        group.data["node"]: group.shapes[0]
+        for group in scene.groups
+        if group.kind in KINDS and isinstance(group.shapes[0], Circle | Rectangle)
+    }
+    for wire in (group for group in scene.groups if group.kind == "wire"):
+        points = points_of(wire)
+        assert all(-1 <= x <= scene.width + 1 for x, _ in points)
+        assert all(-1 <= y <= scene.height + 1 for _, y in points)
+        head, (x, y) = boxes[wire.data["head"]], points[-1]
+        center = middle(Group("", {}, [head]))
+        wide, high = (
+            (2 * head.radius, 2 * head.radius)
+            if isinstance(head, Circle)
+            else (head.width, head.height)
+        )
+        assert abs(x - center[0]) < wide / 2 + 20  # an arrow, and the sheets of a stack
+        assert abs(y - center[1]) < high / 2 + 20

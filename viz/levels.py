@@ -78,7 +78,7 @@ class _Level:
 class Levels:
     """The levels of one diagram, and the place of everything in them.
 
-    The innermost frames come first; each text of :meth:`texts` needs the layouts of those before.
+    The innermost frames come first; each :meth:`text` needs the layouts of those before.
 
     Args:
         diagram: one that has frames.
