@@ -72,6 +72,7 @@ nitpick_ignore = [
     ("py:class", "autodiff.transforms.Gradient"),
     ("py:class", "autodiff.transforms.ValueAndGradient"),
     ("py:class", "hypothesis.strategies.SearchStrategy"),
+    ("py:class", "st.SearchStrategy"),
 ]
 python_maximum_signature_line_length = 88
 python_use_unqualified_type_names = True

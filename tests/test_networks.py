@@ -78,19 +78,30 @@ def points_of(group: Group) -> list[tuple[float, float]]:
 # ------------------------------------------------------------------------------ frames and order
 
 
-@pytest.mark.parametrize("sizes", [(2, 3, 1), (2, 3, 3, 1), (3, 4, 2)])
+def recurrent(steps: int) -> list[Value]:
+    w, u, h = Value(0.5, "w"), Value(-1.4, "u"), Value(0.0, "h0")
+    for i in range(steps):
+        with scope(f"step{i}"):
+            h = tanh(w * Value(0.3 * i, f"x{i}") + u * h)
+    return [h]
+
+
+@pytest.mark.parametrize(
+    ("outputs", "count"),
+    [(network(2, 3, 1), 6), (network(2, 3, 3, 1), 10), (network(3, 4, 2), 8), (recurrent(4), 4)],
+    ids=["2-3-1", "2-3-3-1", "3-4-2", "recurrent"],
+)
 @pytest.mark.parametrize("direction", ["right", "down"])
 def test_no_wire_runs_through_a_frame_in_which_it_has_no_business(
-    sizes: tuple[int, ...], direction: str
+    outputs: list[Value], count: int, direction: str
 ) -> None:
-    outputs = network(*sizes)
     graph = Graph(*outputs)
     scope_of = {graph.id(node): node.scope for node in graph.nodes}
     scene = viz.draw(graph, fold=None, direction=direction).scene
     frames = {
         group.data["scope"]: group.shapes[0] for group in scene.groups if group.kind == "cluster"
     }
-    assert len(frames) == len(sizes) - 1 + sum(sizes[1:])
+    assert len(frames) == count
     for wire in (group for group in scene.groups if group.kind == "wire"):
         ends = [scope_of.get(wire.data[end], "") for end in ("tail", "head")]
         for path, frame in frames.items():
@@ -409,3 +420,19 @@ def test_every_wire_leads_to_its_part_and_stays_in_the_picture(data: st.DataObje
         )
         assert abs(x - center[0]) < wide / 2 + 20  # an arrow, and the sheets of a stack
         assert abs(y - center[1]) < high / 2 + 20
+
+
+def test_a_picture_that_cannot_fit_says_so() -> None:
+    graph = Graph(*recurrent(12))
+    picture = viz.draw(graph)
+    too_large = "Larger than a screen" in " ".join(read(picture).caption)
+    assert too_large == (picture.scene.width > 1740 or picture.scene.height > 1110)
+    assert read(viz.draw(graph, limit=20)).caption
+
+
+@pytest.mark.parametrize("option", ["paths", "formulas", "magnitudes", "open"])
+def test_the_classic_view_refuses_what_it_does_not_show(option: str) -> None:
+    (y,) = network(2, 1)
+    given = (y, y) if option == "paths" else True
+    with pytest.raises(ValueError, match=rf"{option}= does not go with view='network'"):
+        viz.draw(y, "network", **{option: given})  # type: ignore[arg-type]

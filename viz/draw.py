@@ -16,7 +16,7 @@ from viz.diagram import Diagram
 from viz.network import diagram_of_network
 from viz.picture import Picture
 from viz.programs import diagram_of_program
-from viz.subject import Options, Subject
+from viz.subject import MOST_ITEMS, Options, Subject
 from viz.theme import Theme, theme_of
 from viz.views import VIEWS, Style, diagram_of
 
@@ -76,12 +76,15 @@ def draw(
     """
     check_choice("view", view, (*VIEWS, "network", None))
     colors = theme_of(theme)
-    subject = Subject.of("draw", value, options)
+    # Paths are shown node by node, as long as there is a chance to see them.
+    subject = Subject.of("draw", value, options, **({"limit": MOST_ITEMS} if paths else {}))
     if subject.is_program:
         _refuse_for_programs(view=view, paths=paths, formulas=formulas, magnitudes=magnitudes)
         program = diagram_of_program(value.__name__, value.outline, value.stats, subject.direction)
         return Picture(lambda: iter([program]), colors, subject.seconds)
     if view == "network":
+        _refuse("view='network'", "shows weights and values alone", paths=paths,
+                formulas=formulas, magnitudes=magnitudes, open=subject.open)  # fmt: skip
         network = diagram_of_network(subject.graph, subject.number, subject.direction)
         return Picture(lambda: iter([network]), colors, subject.seconds)
     style = Style.of(
@@ -107,6 +110,13 @@ def _path_or_pair(paths: Any, subject: Subject) -> Path | tuple[Value, Value]:
     if not is_pair or not all(isinstance(end, Value) for end in paths):
         raise TypeError(f"paths: expected two Values, (start, end), got {paths!r:.60}")
     return subject.node(paths[0]), subject.node(paths[1])
+
+
+def _refuse(what: str, why: str, **options: object) -> None:
+    """Raise ValueError if an option was given that does not go with what is drawn."""
+    for name, given in options.items():
+        if given:
+            raise ValueError(f"{name}= does not go with {what}, which {why}; leave it out")
 
 
 def _refuse_for_programs(**options: object) -> None:

@@ -20,6 +20,8 @@ from viz.typography import counted
 _FEW_LEAVES = 4
 """So many leaves of one purpose are still drawn one by one."""
 _MOST_CLUSTERS = 30
+_FEW_NODES = 100
+"""So many are rather drawn one by one than by their depth alone."""
 _BANDS = 8
 """Stretches of the depth, as the last resort; so many fit side by side."""
 
@@ -69,8 +71,8 @@ def ways_to_fit(graph: Graph, limit: int) -> Iterator[Folding]:
     """Every way to draw a graph with at most ``limit`` items, from the most detailed on.
 
     Everything; else identical scopes as stacks; else all scopes folded, the deepest first; else a
-    picture of its layers. The last resort is everything, if that is within the limit, and else a
-    picture of its depth alone.
+    picture of its layers. The last resort is everything, if that is little, and else a picture of
+    its depth alone.
     """
     folder = _Folder(graph)
     if len(graph.nodes) <= limit:
@@ -82,7 +84,7 @@ def ways_to_fit(graph: Graph, limit: int) -> Iterator[Folding]:
             yield folding
     if len((folding := folder.by_layer()).items) <= limit:
         yield folding
-    last = folder.unfolded() if len(graph.nodes) <= limit else folder.by_depth()
+    last = folder.unfolded() if len(graph.nodes) <= min(limit, _FEW_NODES) else folder.by_depth()
     yield replace(last, is_simplest=True)
 
 

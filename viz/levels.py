@@ -38,6 +38,8 @@ _FAN, _WIDEST_FAN = 0.03, 0.5
 """Room for each line that goes into a frame, and the most, in inches."""
 _STEM = re.compile(r"\d+$")
 _NARROWEST_BEND = 10
+_TOUCHING = 2
+"""The distance up to which a line ends at a box, rather than runs through it."""
 _POINT = 2.0
 """Height of a port, and width of the point inside that it leads to."""
 _TABLE = '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">'
@@ -340,12 +342,13 @@ def _room(start: Point, end: Point, boxes: Iterable[Box]) -> tuple[float, float]
     top, bottom = sorted((start[1], end[1]))
     for box in boxes:
         left, right = box.x - box.width / 2, box.x + box.width / 2
-        beside = right <= first or left >= last
+        beside = right <= first + _TOUCHING or left >= last - _TOUCHING
         if beside or box.y + box.height / 2 <= top or box.y - box.height / 2 >= bottom:
             continue
-        if left > middle:
+        at_end, at_start = (abs(box.y - y) < box.height / 2 for y in (end[1], start[1]))
+        if left > middle and not at_end:
             last = left
-        elif right < middle:
+        elif right < middle and not at_start:
             first = right
         else:
             return None

@@ -66,8 +66,10 @@ def place_first(diagrams: Iterable[Diagram], size: int, font: str, seconds: floa
         TimeoutError: if even the last one takes too long.
     """
     placed: list[Placed] = []
+    must_fit = False
     for position, diagram in enumerate(diagrams):
-        if diagram.must_fit and _smallest_area(diagram, size) > _AREA / 4:
+        must_fit |= diagram.must_fit
+        if diagram.must_fit and _smallest_area(diagram, size) > _AREA / 2:
             continue
         try:
             layout = place(diagram, size, font, seconds)
@@ -75,11 +77,15 @@ def place_first(diagrams: Iterable[Diagram], size: int, font: str, seconds: floa
             too_slow = error
             continue
         placed.append(Placed(position, diagram, layout))
-        if (not diagram.must_fit and len(placed) == 1) or _excess(placed[-1]) <= 1:
+        if not must_fit or _excess(placed[-1]) <= 1:
             return placed[-1]
     if not placed:
         raise too_slow
-    return min(placed, key=_excess)
+    least = min(placed, key=_excess)
+    least.diagram.caption.append(
+        "Larger than a screen: no way to fold it fits; limit=20 draws less of it."
+    )
+    return least
 
 
 def _smallest_area(diagram: Diagram, size: int) -> float:

@@ -17,7 +17,7 @@ from viz.folding import Folding
 from viz.products import dot_products_as_gates
 
 DIRECTIONS = ("right", "down")
-_MOST_ITEMS = 300
+MOST_ITEMS = 300
 """With fold="auto" and no limit, no more are laid out, since they would not fit."""
 
 
@@ -130,7 +130,7 @@ class Subject:
         elif fold != "auto":
             folded = folding.fold_as_asked(graph, fold)
             yield Shown(folded, _caption(folded, "draw all of it with fold=None"))
-        limit = self.limit or _MOST_ITEMS
+        limit = self.limit or MOST_ITEMS
         if fold == "auto":
             for folded in folding.ways_to_fit(graph, limit):
                 how = f"draw more of it with limit={_round_up(len(graph.nodes))} or fold=None"
@@ -142,7 +142,7 @@ class Subject:
 
     def _fitting(self) -> Iterator[Shown]:
         """From the most detailed way on; the simplest is shown whether it fits or not."""
-        for folded in folding.ways_to_fit(self.graph, _MOST_ITEMS):
+        for folded in folding.ways_to_fit(self.graph, MOST_ITEMS):
             caption = _caption(folded, "draw all of it with fold=None")
             yield Shown(folded, caption, must_fit=not folded.is_simplest)
 
