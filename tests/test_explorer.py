@@ -1012,6 +1012,28 @@ def test_wires_lead_to_the_cover_of_a_folded_scope(open_page: Open) -> None:
 
 
 @pytest.mark.browser
+def test_one_wire_leads_from_one_folded_scope_to_the_next(open_page: Open) -> None:
+    page = open_page(viz.explore(deep_network()), reduced_motion="reduce")
+    toggle(page, "layer1")
+    toggle(page, "layer2")
+    first, second = sorted(page.evaluate(COVERS), key=lambda box: box["x"])
+    ends = page.evaluate(
+        """() => [...document.querySelectorAll("main .wire:not(.inside) > path")].map(path => {
+          const at = (share) => path.getPointAtLength(share * path.getTotalLength());
+          return [at(0), at(1)].map(({ x, y }) => [x, y]);
+        })"""
+    )
+    right, left = first["x"] + first["width"], second["x"]
+    between = [
+        (start, end)
+        for start, end in ends
+        if abs(start[0] - right) < 1 and abs(end[0] - left) < 10  # the head of an arrow
+    ]
+    assert len(between) == 1
+    assert not page.locator("main .bundle text").filter(visible=True).count()
+
+
+@pytest.mark.browser
 def test_folding_moves_the_picture_to_where_it_is_without_motion(open_page: Open) -> None:
     places = []
     for motion in ("no-preference", "reduce"):

@@ -115,7 +115,10 @@ function makeInput(id) {
   const input = element("input");
   Object.assign(input, { type: "number", step: "any", value: inShort(id) });
   input.setAttribute("aria-label", keyOf(id));
-  input.addEventListener("focus", () => { input.value = numberAt(id); });
+  input.addEventListener("focus", () => {
+    input.value = numberAt(id);
+    input.select(); // what is typed takes its place
+  });
   input.addEventListener("input", () => {
     const isNumber = input.value.trim() !== "" && Number.isFinite(input.valueAsNumber);
     input.setAttribute("aria-invalid", !isNumber);

@@ -26,9 +26,7 @@ function updateFolding() {
   for (const [id, g] of partElements) hide(g, cover.get(id));
   bundle(cover);
   graph.wires.forEach((wire, i) => hide(wireElements[i], hides(wire) || standIns.has(i)));
-  for (const [id, g] of trunkElements) {
-    hide(g, wiresOutOf.get(id).every((wire) => hides(graph.wires[wire])));
-  }
+  for (const [id, g] of trunkElements) hide(g, cover.get(id));
   for (const [id, button] of foldButtons) {
     const isInside = scopesFrom(clusters.get(id).parent).some((scope) => state.folded.has(scope));
     hide(button, isInside);
@@ -42,7 +40,10 @@ function updateFolding() {
   show(Math.min(state.stops.find((stop) => stop >= state.step) ?? lastStep, finalStep()));
 }
 
-/** Of several wires from one part into one folded scope the shortest is shown, for all of them. */
+/**
+ * Of several wires from one part, or out of one folded scope, into another folded scope the shortest
+ * is shown, for all of them. Their labels are in what is folded.
+ */
 function bundle(cover) {
   standIns.clear();
   const bundles = new Map();
@@ -50,11 +51,10 @@ function bundle(cover) {
     wireElements[i].classList.remove("bundle");
     const scope = cover.get(head);
     if (!scope || cover.get(tail) === scope) return;
-    const key = `${tail} ${scope}`;
+    const key = `${cover.get(tail) ?? tail} ${scope}`;
     bundles.set(key, [...(bundles.get(key) ?? []), i]);
   });
   for (const wires of bundles.values()) {
-    if (wires.length === 1) continue;
     const lengths = wires.map((wire) => wireElements[wire].querySelector("path").getTotalLength());
     const shown = wires[lengths.indexOf(Math.min(...lengths))];
     wireElements[shown].classList.add("bundle");

@@ -34,10 +34,11 @@ function crossing(scope, frame, across, down) {
     found.push({ g, path, isInto, outside, from: points[end] });
   };
   graph.wires.forEach(({ tail, head }, i) => {
-    if (coverOf(head) === scope) add(wireElements[i], true);
-    else if (coverOf(tail) === scope && !trunkElements.has(tail)) add(wireElements[i], false);
+    const [from, to] = [coverOf(tail), coverOf(head)];
+    if (from && to) return; // see between()
+    if (to === scope) add(wireElements[i], true);
+    else if (from === scope) add(wireElements[i], false);
   });
-  for (const [part, g] of trunkElements) if (coverOf(part) === scope) add(g, false);
   return found;
 }
 
@@ -91,8 +92,25 @@ function join({ g, path, isInto, outside, from }, end, along) {
   arrow.setAttribute("points", [corners[0], end, corners[1]].map((at) => at.map(two)).join(" "));
 }
 
+/** Lead the wires from one cover to another. */
+function between(boxes) {
+  graph.wires.forEach(({ tail, head }, i) => {
+    const g = wireElements[i];
+    const [from, to] = [boxes.get(coverOf(tail)), boxes.get(coverOf(head))];
+    if (!from || !to || from === to || g.classList.contains("inside")) return;
+    const along = from.right <= to.left ? 1 : 0;
+    const middle = ({ left, top, right, bottom }) => (along ? top + bottom : left + right) / 2;
+    const [start, end] = along
+      ? [[from.right, middle(from)], [to.left, middle(to)]]
+      : [[middle(from), from.bottom], [middle(to), to.top]];
+    const path = g.querySelector("path");
+    join({ g, path, isInto: true, outside: [start], from: start }, end, along);
+  });
+}
+
 /** All covers with their wires; one may be on its way from the whole of its frame. */
 function placeCovers(across, down, shrinking, share) {
+  const boxes = new Map();
   for (const [scope, cover] of covers) {
     if (cover.classList.contains("inside")) continue;
     const frame = frameOf(scope, across, down);
@@ -105,5 +123,7 @@ function placeCovers(across, down, shrinking, share) {
     const sides = { x, y, width: two(box.right - x), height: two(box.bottom - y) };
     for (const [name, number] of Object.entries(sides)) cover.children[0].setAttribute(name, number);
     lead(wires, box);
+    boxes.set(scope, box);
   }
+  between(boxes);
 }
