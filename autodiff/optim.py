@@ -14,7 +14,8 @@ from typing import Any, ClassVar, TypedDict, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
-from autodiff.value import Value, gradients_of, numbers_of, set_numbers
+from autodiff.leaves import gradients_of, numbers_of, set_numbers
+from autodiff.value import Value
 
 Vector = NDArray[Any]
 Schedule = Callable[[int], float]

@@ -231,6 +231,7 @@ def define(
     compares: bool = False,
     commutes: bool = False,
     sees_zeros: bool = False,
+    table: dict[str, Primitive] = PRIMITIVES,
 ) -> Primitive:
     """Add an entry to the table; the number of derivative rules says how many operands it takes."""
     arity = None if variadic else len(derivatives)
@@ -242,7 +243,7 @@ def define(
         name, symbol, arity, value, derivatives, domain, corner, slots(flat), slots(undefined),
         compares, commutes, sees_zeros,
     )  # fmt: skip
-    PRIMITIVES[name] = primitive
+    table[name] = primitive
     return primitive
 
 
@@ -663,5 +664,5 @@ logsumexp = define(
 over_examples = define(
     "over_examples", "Σₙ", lambda m, a: a,
     lambda m, y, a: 1,
+    table=STRUCTURAL,
 )
-STRUCTURAL["over_examples"] = PRIMITIVES.pop("over_examples")

@@ -10,9 +10,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from fractions import Fraction
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeAlias, cast, overload
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +24,7 @@ from autodiff.adjoint import (
     topological_order,
 )
 from autodiff.derivative_graphs import derivatives_as_values, neutral_as_value
+from autodiff.familiar import NO_OPERATION, FamiliarWords
 from autodiff.linearize import FAILURES, explain, linearize
 from autodiff.mathematics import (
     UNKNOWN,
@@ -54,7 +53,6 @@ class _Operator(Protocol):
 
 
 _new = object.__new__
-_data_of, _grad_of = attrgetter("_data"), attrgetter("_grad")
 
 
 def _operator_on_one(primitive: Primitive) -> Callable[[Value], Value]:
@@ -67,33 +65,7 @@ def _operators(primitive: Primitive) -> tuple[_Operator, _Operator]:
     return cast(_Operator, left), cast(_Operator, right)
 
 
-_NO_OPERATION = (
-    "is a function that knows its operands and its rule, such as exp(x), not something to give to "
-    "Value(...) or to set; what is made of known operations needs no rule"
-)
-
-
-class _OfLeaves:
-    """An attribute that few Values have, such as a parameter's momentum; others pay nothing."""
-
-    def __init__(self) -> None:
-        self._held: WeakKeyDictionary[Value, Any] = WeakKeyDictionary()
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
-
-    def __get__(self, value: Value | None, owner: type) -> Any:
-        if value is None:
-            return self
-        if value not in self._held:
-            raise AttributeError(f"this Value has no {self._name} yet; set it first")
-        return self._held[value]
-
-    def __set__(self, value: Value, held: Any) -> None:
-        self._held[value] = held
-
-
-class Value(Recorded):
+class Value(Recorded, FamiliarWords):
     """A scalar in a computation graph.
 
     Args:
@@ -140,8 +112,6 @@ class Value(Recorded):
     def __init_subclass__(cls) -> NoReturn:
         raise TypeError("Value is not made for subclassing; hold Values in a class of your own")
 
-    m, v, momentum, velocity = _OfLeaves(), _OfLeaves(), _OfLeaves(), _OfLeaves()
-
     def __init__(self, data: Number, name: str = "", _op: str = "", *, label: str = "") -> None:
         if type(data) is float:
             self._data, self._grad = data, 0.0
@@ -160,7 +130,7 @@ class Value(Recorded):
         else:
             self.name = label if name == "" else name
             if _op:
-                raise TypeError(f"{_op!r} {_NO_OPERATION}")
+                raise TypeError(f"{_op!r} {NO_OPERATION}")
         self.scope = _recording_now()[0]
 
     # ------------------------------------------------------------------------------ the number
@@ -208,37 +178,11 @@ class Value(Recorded):
     @name.setter
     def name(self, name: str) -> None:
         if not isinstance(name, str):
-            advice = f"; an operation {_NO_OPERATION}" if isinstance(name, tuple | set) else ""
+            advice = f"; an operation {NO_OPERATION}" if isinstance(name, tuple | set) else ""
             raise TypeError(
                 f"name must be a string, got {type(name).__name__} {name!r:.40}{advice}"
             )
         self._name = name
-
-    # micrograd's words, so that code that draws its graphs draws these
-
-    @property
-    def label(self) -> str:
-        """The name."""
-        return self._name
-
-    @label.setter
-    def label(self, label: str) -> None:
-        self.name = label
-
-    @property
-    def _prev(self) -> tuple[Value, ...]:
-        """The parents, one for each slot."""
-        return self.parents
-
-    @property
-    def _op(self) -> str:
-        """The symbol of the operation; empty for a leaf."""
-        return self.op.symbol if self.op is not None else ""
-
-    def _refuse_backward(self, *_: object) -> NoReturn:
-        raise AttributeError(f"a Value has no _backward: an operation {_NO_OPERATION}")
-
-    _backward = property(_refuse_backward, _refuse_backward)
 
     def _as_gradient(self, gradient: Any) -> Number:
         """A number or Value that can be added to gradients of this value; 0 in its carrier."""
@@ -596,32 +540,6 @@ def _node(
     node._name = ""
     node.scope = _recording_now()[0]
     return node
-
-
-def numbers_of(leaves: Iterable[Value]) -> list[Number]:
-    """Return the data of many leaves, quickly."""
-    return [leaf.data for leaf in leaves] if is_tracing() else list(map(_data_of, leaves))
-
-
-def gradients_of(leaves: Iterable[Value]) -> list[Number]:
-    """Return the gradients of many leaves, quickly."""
-    return list(map(_grad_of, leaves))
-
-
-def set_numbers(leaves: Sequence[Value], numbers: Sequence[Number]) -> None:
-    """Set the data of many leaves, as optimizers do at each step.
-
-    >>> x, y = Value(1.0), Value(2.0)
-    >>> set_numbers([x, y], [3.0, 4.0])
-    >>> x.data, y.data
-    (3.0, 4.0)
-    """
-    is_simple = not is_tracing()
-    for leaf, number in zip(leaves, numbers, strict=True):
-        if is_simple and type(number) is type(leaf._data) is float and leaf.op is None:
-            leaf._data = number
-        else:
-            leaf.data = number
 
 
 def computed_value(

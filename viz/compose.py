@@ -21,6 +21,7 @@ from viz.scene import Circle, Curve, Group, Point, Polygon, Rectangle, Scene, Sh
 from viz.typography import width, wrapped
 
 _MARGIN = 16
+_IN = (_MARGIN, _MARGIN)
 _NARROWEST_CAPTION = 480
 _CALLED_SIZE = 10
 """Of what the result of a gate is called, beneath its symbol."""
@@ -58,9 +59,9 @@ def compose(diagram: Diagram, layout: Layout, size: int) -> Scene:
 class _Composer:
     def __init__(self, diagram: Diagram, layout: Layout, size: int) -> None:
         self.diagram, self.size = diagram, size
-        self.boxes = {name: _moved(box) for name, box in layout.boxes.items()}
-        self.clusters = {name: _moved(box) for name, box in layout.clusters.items()}
-        self.arcs = {ends: _moved_arc(arc) for ends, arc in layout.arcs.items()}
+        self.boxes = {name: box.moved(_IN) for name, box in layout.boxes.items()}
+        self.clusters = {name: box.moved(_IN) for name, box in layout.clusters.items()}
+        self.arcs = {ends: arc.moved(_IN) for ends, arc in layout.arcs.items()}
         self.sideways = diagram.direction == "right"
         self.forking_paths = {wire.tail for wire in diagram.wires if wire.highlighted}
 
@@ -248,15 +249,3 @@ def _centred(text: str, x: float, y: float, role: str, size: float, *, bold: boo
 def _front_of_stack(box: Box) -> Box:
     half = _STACK / 2
     return Box(box.x - half, box.y + half, box.width - _STACK, box.height - _STACK)
-
-
-def _moved(box: Box) -> Box:
-    return box._replace(x=box.x + _MARGIN, y=box.y + _MARGIN)
-
-
-def _moved_arc(arc: Arc) -> Arc:
-    def moved(point: Point) -> Point:
-        return round(point[0] + _MARGIN, 2), round(point[1] + _MARGIN, 2)
-
-    tips = [moved(tip) if tip else None for tip in (arc.start_tip, arc.end_tip)]
-    return Arc(tuple(moved(point) for point in arc.points), *tips)

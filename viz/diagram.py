@@ -6,6 +6,7 @@ wires between them that carry labels.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -154,3 +155,13 @@ def outer(scope: str) -> str:
     ('layer1', '')
     """
     return scope.rpartition("/")[0]
+
+
+def stem(scope: str) -> str:
+    """Return the last part of a scope without its number, which identical siblings share.
+
+    >>> stem("layer1/neuron3"), stem("7")
+    ('neuron', '7')
+    """
+    last = scope.rpartition("/")[2]
+    return re.sub(r"[\W_]*\d+\W*$", "", last) or last

@@ -79,12 +79,18 @@ def draw(
     # Paths are shown node by node, as long as there is a chance to see them.
     subject = Subject.of("draw", value, options, **({"limit": MOST_ITEMS} if paths else {}))
     if subject.is_program:
-        _refuse_for_programs(view=view, paths=paths, formulas=formulas, magnitudes=magnitudes)
+        _refuse(
+            " is for graphs of Values, and a compiled program has no numbers on its wires; draw "
+            "the Value that the function gives on Values instead",
+            view=view, paths=paths, formulas=formulas, magnitudes=magnitudes,
+        )  # fmt: skip
         program = diagram_of_program(value.__name__, value.outline, value.stats, subject.direction)
         return Picture(lambda: iter([program]), colors, subject.seconds)
     if view == "network":
-        _refuse("view='network'", "shows weights and values alone", paths=paths,
-                formulas=formulas, magnitudes=magnitudes, open=subject.open)  # fmt: skip
+        _refuse(
+            "= does not go with view='network', which shows weights and values alone; leave it out",
+            paths=paths, formulas=formulas, magnitudes=magnitudes, open=subject.open,
+        )  # fmt: skip
         network = diagram_of_network(subject.graph, subject.number, subject.direction)
         return Picture(lambda: iter([network]), colors, subject.seconds)
     style = Style.of(
@@ -112,17 +118,8 @@ def _path_or_pair(paths: Any, subject: Subject) -> Path | tuple[Value, Value]:
     return subject.node(paths[0]), subject.node(paths[1])
 
 
-def _refuse(what: str, why: str, **options: object) -> None:
+def _refuse(why: str, **options: object) -> None:
     """Raise ValueError if an option was given that does not go with what is drawn."""
     for name, given in options.items():
         if given:
-            raise ValueError(f"{name}= does not go with {what}, which {why}; leave it out")
-
-
-def _refuse_for_programs(**options: object) -> None:
-    for name, given in options.items():
-        if given:
-            raise ValueError(
-                f"{name} is for graphs of Values, and a compiled program has no numbers on its "
-                "wires; draw the Value that the function gives on Values instead"
-            )
+            raise ValueError(f"{name}{why}")

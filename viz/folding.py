@@ -7,14 +7,13 @@ says which nodes belong together; what is written on them is the business of :mo
 from __future__ import annotations
 
 import fnmatch
-import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from autodiff.graph import GateCall, Graph, Value, collection_paused, entries, is_constant
-from viz.diagram import outer
+from viz.diagram import outer, stem
 from viz.typography import counted
 
 _FEW_LEAVES = 4
@@ -254,7 +253,7 @@ class _Folder:
                 return "", self.scopes[i], 1
             count = copies.get(merged[i], 1)
             return (
-                (_stem(keys[i]) if count > 1 else keys[i]).rpartition("/")[2],
+                (stem(keys[i]) if count > 1 else keys[i]).rpartition("/")[2],
                 outer(keys[i]),
                 count,
             )
@@ -449,7 +448,7 @@ def _operation(node: Value) -> str:
 
 def _kind_of_scope(scope: str, operations: Counter[str]) -> Hashable:
     """Equal for siblings with the same name but for its number, and the same operations inside."""
-    return outer(scope), _stem(scope), frozenset(operations.items())
+    return outer(scope), stem(scope), frozenset(operations.items())
 
 
 def _peeled(before: Mapping[Hashable, Collection[Hashable]]) -> list[Hashable]:
@@ -475,11 +474,6 @@ def _prefix(scope: str, depth: int) -> str:
 def _prefixes(scope: str) -> list[str]:
     parts = scope.split("/") if scope else []
     return ["/".join(parts[: i + 1]) for i in range(len(parts))]
-
-
-def _stem(scope: str) -> str:
-    """The last part of a scope without its number, which identical siblings share."""
-    return re.sub(r"[\W_]*\d+\W*$", "", scope.rpartition("/")[2]) or scope.rpartition("/")[2]
 
 
 def strings(expected: str, given: Any) -> list[str]:

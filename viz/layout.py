@@ -43,6 +43,10 @@ class Box(NamedTuple):
     width: float
     height: float
 
+    def moved(self, by: Point) -> Box:
+        """Return the box elsewhere."""
+        return self._replace(x=self.x + by[0], y=self.y + by[1])
+
 
 class Arc(NamedTuple):
     """A line between two boxes: Bézier points, and the tips of its arrows where it has any."""
@@ -50,6 +54,15 @@ class Arc(NamedTuple):
     points: tuple[Point, ...]
     start_tip: Point | None
     end_tip: Point | None
+
+    def moved(self, by: Point) -> Arc:
+        """Return the line elsewhere."""
+
+        def there(point: Point) -> Point:
+            return round(point[0] + by[0], 2), round(point[1] + by[1], 2)
+
+        tips = [there(tip) if tip else None for tip in (self.start_tip, self.end_tip)]
+        return Arc(tuple(map(there, self.points)), *tips)
 
 
 class Layout(NamedTuple):

@@ -6,7 +6,6 @@ no wire runs through a frame in which it has no business, and what a frame holds
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from typing import NamedTuple
 
 import graphviz
 
-from viz.diagram import Diagram, Label, Part, Wire
+from viz.diagram import Diagram, Label, Part, Wire, stem
 from viz.layout import (
     SPACING,
     TITLE_SIZE,
@@ -36,7 +35,6 @@ _SIDE, _HEAD = 8, 28
 """Around what a frame holds: on its sides and beneath, and above, where its title is."""
 _FAN, _WIDEST_FAN = 0.03, 0.5
 """Room for each line that goes into a frame, and the most, in inches."""
-_STEM = re.compile(r"\d+$")
 _NARROWEST_BEND = 10
 _TOUCHING = 2
 """The distance up to which a line ends at a box, rather than runs through it."""
@@ -219,11 +217,11 @@ class Levels:
                 sources[head] = title
         stems: dict[str, list[str]] = defaultdict(list)
         for point, title in sources.items():
-            stems[_STEM.sub("", title)].append(point)
+            stems[stem(title)].append(point)
         for alike in stems.values():
             alike.sort(key=lambda point: int("0" + "".join(filter(str.isdecimal, sources[point]))))
         taken = {stem: iter(alike) for stem, alike in stems.items()}
-        return [next(taken[_STEM.sub("", sources[point])]) for point in level.exits]
+        return [next(taken[stem(sources[point])]) for point in level.exits]
 
     def _points(self, dot: graphviz.Digraph, names: Sequence[str], rank: str) -> None:
         """Points on a border of the frame, in this order."""
@@ -278,7 +276,7 @@ class Levels:
         for name in self.levels:
             if name is not None:
                 around = origins[self.around[name]]
-                box = _moved(self.placed[self.around[name]].boxes[name], around)
+                box = self.placed[self.around[name]].boxes[name].moved(around)
                 wide, high = self._size(name)
                 clusters[name] = box = box._replace(width=wide, height=high)
                 left, top = box.x - wide / 2, box.y - high / 2
@@ -286,7 +284,7 @@ class Levels:
                 origins[name] = left + dx, top + dy
             level = self.levels[name]
             for part in (*(part.id for part in level.parts), *level.labels):
-                boxes[part] = _moved(self.placed[name].boxes[part], origins[name])
+                boxes[part] = self.placed[name].boxes[part].moved(origins[name])
         whole = self.placed[None]
         return Layout(whole.width, whole.height, boxes, self._arcs(origins), clusters)
 
@@ -300,7 +298,7 @@ class Levels:
             drawn = self.placed[level].arcs[numbers[level][line], ""]
             if any(isinstance(end, _Port) for end in line):
                 drawn = self._eased(drawn, self.placed[level].boxes.values())
-            return _moved_arc(drawn, origins[level])
+            return drawn.moved(origins[level])
 
         found: dict[tuple[str, str], Arc] = {}
         cluster_of = {part.id: part.cluster for part in self.diagram.parts}
@@ -393,15 +391,3 @@ def _joined(pieces: Sequence[Arc]) -> Arc:
     for piece in pieces[1:]:
         points += [*straight(points[-1], piece.points[0]), *piece.points[1:]]
     return Arc(tuple(points), pieces[0].start_tip, pieces[-1].end_tip)
-
-
-def _moved(box: Box, by: Point) -> Box:
-    return box._replace(x=box.x + by[0], y=box.y + by[1])
-
-
-def _moved_arc(arc: Arc, by: Point) -> Arc:
-    def moved(point: Point) -> Point:
-        return round(point[0] + by[0], 2), round(point[1] + by[1], 2)
-
-    tips = [moved(tip) if tip else None for tip in (arc.start_tip, arc.end_tip)]
-    return Arc(tuple(moved(point) for point in arc.points), *tips)

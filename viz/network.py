@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from autodiff.graph import Graph, Value, dot, weights_inputs_bias
 from viz.diagram import Diagram, Part, Wire
@@ -16,6 +15,7 @@ from viz.folding import scope_of
 from viz.layout import Arc, Box, Layout, part_size, straight
 from viz.scene import Point
 from viz.typography import printable, width
+from viz.words import Words
 
 _MOST_IN_COLUMN = 14
 _ROW, _COLUMN, _TOP = 70, 190, 26
@@ -53,9 +53,9 @@ def diagram_of_network(graph: Graph, number: str, direction: str) -> Diagram:
 
 class _Network:
     def __init__(self, graph: Graph, number: str) -> None:
-        self.graph, self.number = graph, number
+        self.graph, self.inside = graph, graph.open()
+        self.words = Words(self.inside, number)
         self.neurons: dict[Value, _Neuron] = {}
-        self.inside = graph.open()
         for node in self.inside.nodes:
             if node.op is dot:
                 self._add(node)
@@ -132,8 +132,8 @@ class _Network:
         diagram.description = f"{diagram.title}. {len(self.graph.nodes):,} nodes of a graph."
         diagram.caption = [
             "In a circle is the value of a neuron, b is its bias. A line is a weight: the wider, "
-            f"the larger, up to {self._format(heaviest)}; blue and solid if positive, orange and "
-            "dashed if negative."
+            f"the larger, up to {self.words.format(heaviest)}; blue and solid if positive, orange "
+            "and dashed if negative."
         ]
         if len(self.shown) < len(self.neurons):
             half = _MOST_IN_COLUMN // 2
@@ -143,13 +143,13 @@ class _Network:
         return diagram
 
     def _part(self, neuron: _Neuron) -> Part:
-        value = self._format(self.graph_value(neuron.value))
+        value = self.words.value(neuron.value)
         name = self.inside.id(self._dot_or_value(neuron))
         if neuron.dot is None:
             called = printable(neuron.value.name, 12)
             return Part(name, "neuron", value, called=called, tooltip=f"input {called} = {value}")
         bias = weights_inputs_bias(neuron.dot.parents)[2]
-        beneath = f"b {self._format(self.graph_value(bias[0]))}" if bias else ""
+        beneath = f"b {self.words.value(bias[0])}" if bias else ""
         formula = " → ".join(self._applied(neuron))
         tooltip = f"{formula} = {value}"
         return Part(name, "neuron", value, subtitle=beneath, tooltip=tooltip)
@@ -172,10 +172,9 @@ class _Network:
             if source in shown:
                 tail = self.inside.id(source)
                 wire = Wire(f"{tail}_{head}_{slot}", tail, head, slot)
-                wire.gradient = float(self.graph_value(weight))
-                name = printable(weight.name) or self.inside.id(weight)
-                slope = self._format(self.inside.gradient(weight))
-                wire.tooltip = f"{name} = {self._format(wire.gradient)}, gradient {slope}"
+                wire.gradient = float(self.inside.value(weight))
+                slope = self.words.gradient(weight)
+                wire.tooltip = f"{self.words.equation(weight)}, gradient {slope}"
                 yield wire
 
     def _heading(self, column: int) -> str:
@@ -191,13 +190,6 @@ class _Network:
 
     def _dot_or_value(self, neuron: _Neuron) -> Value:
         return neuron.dot or self._source(neuron.value)
-
-    def graph_value(self, node: Value) -> Any:
-        """The number of a node."""
-        return self.inside.value(node)
-
-    def _format(self, number: Any) -> str:
-        return format(float(number), self.number)
 
 
 def layout_in_columns(diagram: Diagram, size: int) -> Layout:

@@ -11,12 +11,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from autodiff.graph import Edge, Graph, Number, Value, format_number, is_constant
+from autodiff.graph import Edge, Graph, Number, Value, is_constant
 from viz.diagram import Diagram, Wire
 from viz.folding import Folding, Item, unfolded
 from viz.subject import Shown
 from viz.typography import factor, printable
 from viz.views import Style, diagram_of
+from viz.words import shown
 
 Phase = Literal["start", "forward", "output", "backward"]
 WireKey = tuple[str, str, int]
@@ -133,12 +134,6 @@ class Naming:
         if len(names) == 1:
             return names[0]
         return f"({' + '.join(names)})" if len(names) <= 3 else "Σ"
-
-
-def shown(number: Number, specification: str) -> str:
-    """A number as text; there is no -0."""
-    text = format_number(number, specification)
-    return text.removeprefix("-") if number == 0 else text
 
 
 class _Narrator:

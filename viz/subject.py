@@ -111,7 +111,7 @@ class Subject:
 
     @cached_property
     def _opened(self) -> tuple[Graph, Mapping[Value, Value]]:
-        return _opened(graph_of(self.value), self.open)
+        return _with_open_gates(graph_of(self.value), self.open)
 
     def foldings(self) -> Iterator[Shown]:
         """The graph folded as it was asked for; then simpler, should that not fit or take too long.
@@ -166,7 +166,9 @@ def graph_of(value: Any) -> Graph:
     return Mirror(*values) if values and all(map(is_node, values)) else Graph(*values)
 
 
-def _opened(graph: Graph, which: bool | str | Sequence[str]) -> tuple[Graph, Mapping[Value, Value]]:
+def _with_open_gates(
+    graph: Graph, which: bool | str | Sequence[str]
+) -> tuple[Graph, Mapping[Value, Value]]:
     """The graph with none, all or some of its gates opened; and nodes that others replace."""
     if which is False:
         return graph, {}

@@ -12,13 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from autodiff.graph import (
-    Edge,
-    Graph,
-    Path,
-    Value,
-    is_constant,
-)
+from autodiff.graph import Edge, Graph, Path, Value, is_constant
 from viz.diagram import Diagram, Label, Part, Wire, frames
 from viz.folding import Folding, Item
 from viz.highlighting import highlight
@@ -183,9 +177,7 @@ class _View:
             return f"{len(item.nodes):,} {noun}"
         if node.parents:
             return printable(self.graph.symbol(node))
-        return (
-            self.words.format(self.graph.value(node)) if is_constant(node) else printable(node.name)
-        )
+        return self.words.value(node) if is_constant(node) else printable(node.name)
 
     def _size(self, item: Item) -> str:
         parameters = sum(node.op is None and self._is_parameter(node) for node in item.nodes)
@@ -266,16 +258,12 @@ class _View:
                 return self.folded.symbol(node)
             if node is head and len(head.parents) == 1 and len(self.graph.symbol(head)) < 5:
                 return head.name  # else its symbol, as in 1 - tanh · tanh
-            return (
-                self.words.format(self.graph.value(node))
-                if is_constant(node)
-                else self.words.called(node)
-            )
+            return self.words.value(node) if is_constant(node) else self.words.called(node)
 
         formula = printable(self.folded.local_formula(edge, called))
         for node in (head, *head.parents):
-            if not node.name and re.search(rf"\b{self.graph.id(node)}\b", formula):
-                self.words.mentioned.add(node)
+            if re.search(rf"\b{self.graph.id(node)}\b", formula):
+                self.words.mention(node)
         return formula
 
     def _role(self, edge: Edge) -> str:
@@ -313,11 +301,7 @@ class _View:
     def _named_value(self, node: Value) -> str:
         """The value, with the name of what was computed; a leaf's name stands at its place."""
         named = node.name and node.parents and node not in self.graph.outputs
-        return (
-            f"{printable(node.name)} = {self.words.value(node)}"
-            if named
-            else self.words.value(node)
-        )
+        return self.words.equation(node) if named else self.words.value(node)
 
     # ------------------------------------------------------------------- emphasis and captions
 
@@ -360,7 +344,7 @@ class _View:
 
     def _description(self) -> str:
         """For those who cannot see it: the outputs, and the leaves with their numbers."""
-        outputs = ", ".join(self.words.equation(n) for n in self.graph.outputs[:3])
+        outputs = ", ".join(map(self.words.equation, self.graph.outputs[:3]))
         leaves = [
             node for item in self.items if item.is_single for node in item.nodes if node.op is None
         ]

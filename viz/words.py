@@ -12,6 +12,12 @@ _LONGEST = 12
 """Of more words in a row, those in the middle are left out."""
 
 
+def shown(number: Any, specification: str) -> str:
+    """Return a number as text; there is no -0."""
+    text = format_number(number, specification)
+    return text.removeprefix("-") if number == 0 else text
+
+
 class Words:
     """The names and numbers of one graph.
 
@@ -46,9 +52,8 @@ class Words:
         return self.format(self.graph.gradient(node))
 
     def format(self, number: Any) -> str:
-        """A number as text; there is no -0."""
-        text = format_number(number, self.number)
-        return text.removeprefix("-") if number == 0 else text
+        """A number as text."""
+        return shown(number, self.number)
 
 
 def shortened(words: Sequence[str]) -> list[str]:

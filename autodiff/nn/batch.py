@@ -18,6 +18,7 @@ from autodiff.compiler import Compiled
 from autodiff.compiler.running import Call, run
 from autodiff.data.dataset import real_numbers
 from autodiff.functions import fsum
+from autodiff.leaves import numbers_of
 from autodiff.nn.batch_norm import Followed, batch_statistics
 from autodiff.nn.dropout import dropped_units, factors, factors_given
 from autodiff.nn.losses import OF_NUMBERS, Loss, target_rows
@@ -26,7 +27,7 @@ from autodiff.nn.probabilities import threshold
 from autodiff.nn.programs import Programs, programs_of
 from autodiff.primitives import EVERYWHERE, Primitive
 from autodiff.recording import no_grad, recording_now
-from autodiff.value import Value, computed_value, numbers_of
+from autodiff.value import Value, computed_value
 
 Array = NDArray[Any]
 

@@ -121,8 +121,8 @@ class _Windows(Module):
         """Return the axes that come first in the weights."""
         return self.filters, self.channels
 
-    def _bias_of(self, o: int) -> Value | float:
-        return self.biases[o] if self.bias else 0.0
+    def _bias_of(self, o: int) -> Value | None:
+        return self.biases[o] if self.bias else None
 
     def specification(self) -> Specification:
         """The arguments that make a layer of this shape."""

@@ -14,8 +14,9 @@ from viz.explorer.sums import has_number, sums_through_boxes
 from viz.folding import Item
 from viz.layout import TITLE_SIZE
 from viz.stage import Stage
-from viz.steps import Rule, Step, shown
+from viz.steps import Rule, Step
 from viz.typography import printable, width
+from viz.words import shown
 
 _WORDS = {
     "add": "plus", "subtract": "minus", "multiply": "times", "divide": "divided by",
